@@ -1,0 +1,46 @@
+# Everything here works on a fresh clone: the first target that needs it makes .venv and installs into it.
+# CI and a laptop run the same targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.DEFAULT_GOAL := help
+
+help:  ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed  ## make .venv with exact versions
+
+demo: $(VENV)/installed  ## search the packaged reviews, export the best model, predict (a few minutes)
+	rm -rf $(DEMO)
+	mkdir $(DEMO)
+	$(BIN)/sentiment-search run studies/demo.toml --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
+	$(BIN)/sentiment-search export demo --to $(DEMO)/model --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
+	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "two hours i will never get back"
+
+test: $(VENV)/installed  ## every check: ruff, mypy, pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed  ## the checks that take minutes
+	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/installed  ## the checks that need CUDA
+	$(BIN)/python -m pytest -m gpu
+
+bench: $(VENV)/installed  ## tables of ratios; BENCH_DATA=path/to/reviews.csv for other data than the packaged ones
+	$(BIN)/python -m tests.benchmarks.training_loop $(if $(BENCH_DATA),--data $(BENCH_DATA))
+
+clean:  ## remove what the targets made, but no study
+	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+.PHONY: help install demo test test-slow test-gpu bench clean

@@ -1,0 +1,25 @@
+"""How the best classifier is found, and how we know. Imports `sentiment`; is never imported by it.
+
+`Objective` and `Space` are public: they work in anybody's own ``study.optimize``.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.objective import Objective
+    from search.space import Space
+
+__all__ = ["Objective", "Space"]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand, because they import torch and optuna, which `sentiment-search --help` must not wait for.
+    if name == "Objective":
+        from search.objective import Objective
+
+        return Objective
+    if name == "Space":
+        from search.space import Space
+
+        return Space
+    raise AttributeError(f"module 'search' has no attribute {name!r}")

@@ -1,0 +1,82 @@
+"""The weights of the best trials, kept; those of the others, cleaned away.
+
+Each kept trial is a bundle in its own folder, `DIRECTORY/STUDY/trial-00012`. Its checksum is computed and the folder
+complete before the trial says that it has one: a record never points to a file that is not there.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+from optuna.trial import TrialState
+from sentiment.tokens import Corpus
+
+from sentiment.bundle import write_bundle
+from sentiment.reviews import Dataset
+from sentiment.scoring import LABEL_RULE
+from sentiment.training import Trained
+
+__all__ = ["WEIGHTS", "TrialArtifacts"]
+
+WEIGHTS: Final = "weights"
+"""The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}."""
+
+
+@dataclass(frozen=True)
+class TrialArtifacts:
+    """Where one study keeps weights, and how many.
+
+    Several workers may share it: a trial's folder is removed only when at least `keep_best` finished trials are
+    better, which stays true whatever the others do.
+    """
+
+    directory: Path
+    """The folder of this study."""
+    keep_best: int = 3
+
+    def folder(self, number: int) -> Path:
+        """Where trial `number` keeps its weights, if it does."""
+        return self.directory / f"trial-{number:05d}"
+
+    def keep(self, trial: optuna.Trial, trained: Trained, corpus: Corpus, dataset: Dataset) -> None:
+        """Write the trial's bundle if it is among the best so far, record it, and clean away what no longer is."""
+        better = self._completed(trial.study)
+        if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
+            return
+        folder = self.folder(trial.number)
+        if folder.exists():  # left by a process that died before it could record it
+            shutil.rmtree(folder)
+        sha256 = write_bundle(
+            folder,
+            config=trained.config,
+            classes=dataset.reviews.classes,
+            vocabulary_size=corpus.vocabulary_size,
+            tokenizer_json=corpus.tokenizer_json,
+            weights=trained.weights,
+            facts=_facts(trial, trained, dataset),
+        )
+        trial.set_user_attr(WEIGHTS, {"folder": folder.name, "manifest sha256": sha256})
+        for value, number in better[self.keep_best - 1 :]:
+            if value < trained.macro_f1:
+                shutil.rmtree(self.folder(number), ignore_errors=True)
+
+    def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:
+        """(value, number) of the completed trials, best first; of equals the earlier."""
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        finished = [(trial.value, trial.number) for trial in trials if trial.value is not None]
+        return sorted(finished, key=lambda item: (-item[0], item[1]))
+
+
+def _facts(trial: optuna.Trial, trained: Trained, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "study": trial.study.study_name,
+        "trial": trial.number,
+        "validation macro-F1": round(trained.macro_f1, 6),
+        "validation rows": len(dataset.split.validation),
+        "training rows": len(dataset.split.train),
+        "best epoch": round(trained.best.epoch, 3),
+        "data fingerprint": dataset.fingerprint,
+        LABEL_RULE: dataset.source.classes,
+    }

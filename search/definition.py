@@ -1,0 +1,153 @@
+"""A TOML file, or flags, become the definition of a study: what to read, what to search, how long.
+
+This room reads and checks; it opens no database and trains nothing.
+"""
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InputError
+from sentiment.reviews import DataSource
+
+__all__ = ["StudyDefinition", "parse_duration", "read_definition"]
+
+_TABLES: Final = {"data", "space", "search", "baseline", "idea", "budget"}
+_DATA: Final = {
+    "path": "path",
+    "text": "text",
+    "label": "label",
+    "classes": "classes",
+    "encoding": "encoding",
+    "validation": "validation_path",
+    "test": "test_path",
+    "fractions": "fractions",
+    "split_seed": "split_seed",
+    "max_rows": "max_rows",
+}
+_SEARCH: Final = {"trials", "timeout", "workers", "threads", "seed", "keep_best"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyDefinition:
+    """What `sentiment-search run` needs to know."""
+
+    name: str
+    data: DataSource
+    space: dict[str, Any] = field(default_factory=dict)
+    """The `[space]` table: changes to the default space."""
+    seed: int = 0
+    """Decides what the sampler draws and the seed of each trial."""
+    trials: int = 30
+    """The study's total, counting those that it has already."""
+    timeout: float | None = None
+    """Seconds after which no new trial begins and the running one is the last."""
+    workers: int = 1
+    threads: int | None = None
+    """CPU threads of each worker; None shares the cores out evenly."""
+    keep_best: int = 3
+    """Trials whose weights are kept."""
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.isprintable() or "/" in self.name or self.name.startswith("."):
+            raise InputError(f"the study's name is {self.name!r}; give one without '/' that does not begin with '.'")
+        for name, low in (("trials", 1), ("workers", 1), ("keep_best", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
+        if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
+            raise InputError(f"threads is {self.threads!r}; it must be a whole number, 1 or more")
+
+    def replace(self, **changes: Any) -> "StudyDefinition":
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+
+def read_definition(path: str | Path) -> StudyDefinition:
+    """The study that a TOML file defines.
+
+    A data path in it is looked for beside the file first, then in the working directory.
+
+    Raises:
+        InputError: the file cannot be read, is not TOML, or holds something unknown.
+    """
+    path = Path(path)
+    table = read_toml(path)
+    unknown = set(table) - _TABLES - {"name"}
+    if unknown:
+        raise InputError(f"{path}: there is no {sorted(unknown)[0]!r}; known are name, {', '.join(sorted(_TABLES))}")
+    data = dict(_table(table, "data", path))
+    _known(data, set(_DATA), "[data]", path)
+    for required in ("path", "text", "label"):
+        if not isinstance(data.get(required), str):
+            raise InputError(f'{path}: [data] needs {required} = "..."')
+    for name in ("path", "validation", "test"):
+        if name in data:
+            data[name] = _beside(data[name], path)
+    search = dict(_table(table, "search", path))
+    _known(search, _SEARCH, "[search]", path)
+    if "timeout" in search:
+        search["timeout"] = parse_duration(search["timeout"])
+    try:
+        if "fractions" in data:
+            data["fractions"] = tuple(data["fractions"])
+        source = DataSource.from_dict({_DATA[name]: value for name, value in data.items()})
+        return StudyDefinition(
+            name=table.get("name", path.stem), data=source, space=dict(_table(table, "space", path)), **search
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        InputError: it cannot be read or is not TOML; the message has the line.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give a study file (TOML), or --data, --text and --label") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 (byte {error.start}); a study file is TOML in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}") from None
+
+
+def parse_duration(text: str | int | float) -> float:
+    """Seconds of "90", "90s", "30m", "1.5h" or a number of seconds.
+
+    Raises:
+        InputError: it is none of these, or not positive.
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    try:
+        number, unit = (text[:-1], units[text[-1]]) if isinstance(text, str) and text[-1:] in units else (text, 1)
+        seconds = float(number) * unit
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InputError(f"a duration is {text!r}; write it like 90s, 30m or 2h")
+    return seconds
+
+
+def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: {name} must be a table, [{name}]")
+    return table
+
+
+def _known(table: dict[str, Any], known: set[str], where: str, path: Path) -> None:
+    for name in table:
+        if name not in known:
+            raise InputError(f"{path}: {where} has no {name!r}; known are {', '.join(sorted(known))}")
+
+
+def _beside(data: Any, definition: Path) -> Any:
+    beside = definition.parent / str(data)
+    return str(beside) if beside.exists() else data

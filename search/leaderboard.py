@@ -1,0 +1,176 @@
+"""The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.artifacts import WEIGHTS
+from search.objective import COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
+from search.study import BASELINES, ROWS
+
+__all__ = ["Leaderboard", "leaderboard"]
+
+LINEAR: Final = "TF-IDF + logistic regression"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: a finished trial or a baseline."""
+
+    name: str
+    macro_f1: float
+    trial: int | None = None
+    architecture: str = ""
+    token_unit: str = ""
+    optimizer: str = ""
+    learning_rate: float | None = None
+    epochs: float | None = None
+    seconds: float | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What a study has found so far. Scores are macro-F1 on the validation rows."""
+
+    study: str
+    entries: tuple[Entry, ...]
+    """Best first; baselines among the completed trials."""
+    counts: dict[str, int]
+    ended: dict[int, str]
+    """Why trials ended early, other than by the pruner: trial number to reason."""
+    best_params: dict[str, Any]
+    rows: dict[str, int]
+
+    @property
+    def best(self) -> Entry | None:
+        """The best completed trial, if there is one."""
+        return next((entry for entry in self.entries if entry.trial is not None), None)
+
+    @property
+    def standing(self) -> str:
+        """One sentence on the best network against the linear baseline."""
+        linear = next((entry for entry in self.entries if entry.name == LINEAR), None)
+        if self.best is None:
+            return "No trial has been completed yet."
+        if linear is None:
+            return "The linear baseline has not been measured."
+        gain = 100 * (self.best.macro_f1 - linear.macro_f1)
+        n = self.rows["validation"]
+        noise = 100 * math.sqrt(linear.macro_f1 * (1 - linear.macro_f1) / n)
+        against = f"the linear baseline's {linear.macro_f1:.4f}"
+        about = f"one standard error of such a score on {n:,} validation rows is about {noise:.1f} points"
+        if gain <= 0:
+            below = f"The best network stands {-gain:.1f} points BELOW {against}"
+            return f"{below}: deploy the linear model, or search on ({about})."
+        if gain < 2 * noise:
+            return f"The best network stands {gain:.1f} points above {against}, which is within the noise: {about}."
+        return f"The best network stands {gain:.1f} points above {against}; {about}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "study": self.study,
+            "entries": [vars(entry) for entry in self.entries],
+            "counts": self.counts,
+            "ended_early": {str(number): reason for number, reason in self.ended.items()},
+            "best_params": self.best_params,
+            "rows": self.rows,
+            "standing": self.standing,
+        }
+
+    def render(self, top: int = 10) -> str:
+        """The table and what it says, as text."""
+        shown = [entry for rank, entry in enumerate(self.entries) if rank < top or entry.trial is None]
+        lines = [f"Leaderboard of {self.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
+        header = ("", "macro-F1", "architecture", "tokens", "optimizer", "lr", "epochs", "seconds")
+        table = [header, *(_cells(entry) for entry in shown)]
+        widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+        for index, row in enumerate(table):
+            cells = [row[0].ljust(widths[0])] + [
+                cell.rjust(width) if column in (1, 5, 6, 7) else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+                if column
+            ]
+            lines.append("  ".join(cells).rstrip())
+            if index == 0:
+                lines.append("  ".join("-" * width for width in widths))
+        hidden = len(self.entries) - len(shown)
+        if hidden:
+            lines.append(f"... and {hidden} more; `sentiment-search report {self.study} --json` has them all")
+        lines += ["", f"{_counted(self.counts)}.", self.standing]
+        if self.best is not None:
+            lines.append(
+                "The score above chose this trial among others, so it is optimistic: on new rows expect somewhat less."
+            )
+            lines += ["", f"Best trial: {self.best.trial}"]
+            lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
+        for number, reason in list(self.ended.items())[:5]:
+            lines.append(f"trial {number} ended early: {reason}")
+        if len(self.ended) > 5:
+            lines.append(f"... and {len(self.ended) - 5} more ended early")
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """For the note on the study's page in the dashboard."""
+        rows = "\n".join(
+            f"| {entry.name} | {entry.macro_f1:.4f} | {entry.architecture} | {entry.token_unit} |"
+            for entry in self.entries[:10]
+        )
+        return f"| | macro-F1 | architecture | tokens |\n|---|---|---|---|\n{rows}\n\n{self.standing}\n"
+
+
+def leaderboard(study: optuna.Study) -> Leaderboard:
+    """Read the standing of `study` from its storage."""
+    trials = study.get_trials(deepcopy=False)
+    entries = [_entry(trial) for trial in trials if trial.state == TrialState.COMPLETE]
+    for name, measured in study.user_attrs.get(BASELINES, {}).items():
+        entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
+    entries.sort(key=lambda entry: (-entry.macro_f1, -1 if entry.trial is None else entry.trial))
+    best = next((entry.trial for entry in entries if entry.trial is not None), None)
+    counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
+    return Leaderboard(
+        study=study.study_name,
+        entries=tuple(entries),
+        counts=counts,
+        ended={trial.number: trial.user_attrs[ENDED] for trial in trials if ENDED in trial.user_attrs},
+        best_params={} if best is None else dict(trials[best].params),
+        rows=study.user_attrs.get(ROWS, {"validation": 0}),
+    )
+
+
+def _entry(trial: FrozenTrial) -> Entry:
+    config = trial.user_attrs.get(CONFIG, {})
+    assert trial.value is not None
+    return Entry(
+        name=f"trial {trial.number}" + (" (collapsed)" if COLLAPSED in trial.user_attrs else ""),
+        macro_f1=trial.value,
+        trial=trial.number,
+        architecture=config.get("architecture", ""),
+        token_unit=config.get("token_unit", ""),
+        optimizer=config.get("optimizer", ""),
+        learning_rate=config.get("learning_rate"),
+        epochs=trial.user_attrs.get(EPOCHS),
+        seconds=trial.user_attrs.get(SECONDS),
+        kept=WEIGHTS in trial.user_attrs,
+    )
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    rate = "" if entry.learning_rate is None else f"{entry.learning_rate:.2g}"
+    epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
+    seconds = "" if entry.seconds is None else f"{entry.seconds:.1f}"
+    score, recipe = f"{entry.macro_f1:.4f}", (entry.architecture, entry.token_unit, entry.optimizer)
+    return (entry.name, score, *recipe, rate, epochs, seconds)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    words = {"complete": "completed", "pruned": "pruned", "fail": "failed", "running": "running", "waiting": "waiting"}
+    return ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)) or "No trials"
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

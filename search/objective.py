@@ -1,0 +1,153 @@
+"""One trial: sample a config, train it, report as it goes, return its validation macro-F1.
+
+`Objective` is public and needs nothing else of this package::
+
+    dataset = load_dataset(DataSource(path="reviews.csv", text="text", label="stars", classes="stars-3"))
+    study = optuna.create_study(direction="maximize")
+    study.optimize(Objective(dataset), n_trials=50)
+
+What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.training`). A step means the same
+number of
+training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and since
+Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
+"""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+import torch
+from optuna.storages import RetryHeartbeatStaleTrialCallback
+
+from search.artifacts import TrialArtifacts
+from search.space import Space
+from search.storage import experimental_features
+from sentiment.batches import Examples
+from sentiment.config import Config
+from sentiment.reviews import Dataset
+from sentiment.tokens import Corpus, load_corpus
+from sentiment.training import Report, TrainingData, train
+
+__all__ = ["CONFIG", "Objective", "environment", "training_data"]
+
+# Names of the trials' user attributes, chosen to read well in the dashboard.
+CONFIG: Final = "config"
+CURVE: Final = "learning curve"
+ENDED: Final = "ended early because"
+COLLAPSED: Final = "collapsed"
+SECONDS: Final = "seconds"
+EPOCHS: Final = "epochs trained"
+ENVIRONMENT: Final = "environment"
+SEED: Final = "seed"
+
+
+def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
+    """The training and validation rows of `dataset`, encoded. The sealed test stays out of reach."""
+
+    def examples(rows: np.ndarray) -> Examples:
+        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows])
+
+    return TrainingData(
+        train=examples(dataset.split.train),
+        validation=examples(dataset.split.validation),
+        vocabulary_size=corpus.vocabulary_size,
+        classes=dataset.reviews.classes,
+    )
+
+
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """What a replay must share with a run for the same numbers, bit for bit."""
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "device": device,
+    }
+
+
+@dataclass
+class Objective:
+    """Callable that Optuna maximises; the value is validation macro-F1 in [0, 1].
+
+    Attributes:
+        dataset: the reviews, labelled and split.
+        space: what is sampled.
+        cache: where encoded corpora lie between runs.
+        artifacts: where the weights of the best trials are kept; None keeps none.
+        seed: with the trial's number it decides the trial's initial weights, order and dropout.
+        device: a torch device.
+        on_report: called after each scoring, with the trial and the report; for progress.
+        on_batch: called after each batch with the trial, the batches done and all batches of the trial.
+    """
+
+    dataset: Dataset
+    space: Space = field(default_factory=Space.of)
+    cache: Path = Path("studies/cache")
+    artifacts: TrialArtifacts | None = None
+    seed: int = 0
+    device: str = "cpu"
+    on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
+    on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Train the config that `trial` draws.
+
+        Returns:
+            The validation macro-F1 of its best checkpoint.
+
+        Raises:
+            optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
+        """
+        config = self.space.sample(trial, seed=self._seed(trial))
+        trial.set_user_attr(CONFIG, config.to_dict())
+        trial.set_user_attr(ENVIRONMENT, environment(self.device))
+        corpus = self._corpus(config)
+        curve: list[dict[str, Any]] = []
+
+        def on_report(report: Report) -> None:
+            curve.append({name: value for name, value in report.to_dict().items() if name != "best_macro_f1"})
+            trial.report(report.best_macro_f1, report.step)
+            self.on_report(trial, config, report)
+            if trial.should_prune():
+                self._record(trial, curve)
+                raise optuna.TrialPruned(f"below the others after {report.epoch:g} epochs")
+
+        trained = train(
+            config,
+            training_data(self.dataset, corpus),
+            on_report=on_report,
+            on_batch=lambda done, total: self.on_batch(trial, done, total),
+            device=self.device,
+        )
+        self._record(trial, curve)
+        if trained.collapsed:
+            trial.set_user_attr(COLLAPSED, trained.collapsed)
+        if trained.ended:
+            trial.set_user_attr(ENDED, trained.ended)
+            raise optuna.TrialPruned(trained.ended)
+        if self.artifacts is not None:
+            self.artifacts.keep(trial, trained, corpus, self.dataset)
+        return trained.macro_f1
+
+    def _seed(self, trial: optuna.Trial) -> int:
+        # A trial that takes the place of one whose process died is that trial again, under a new number.
+        with experimental_features():
+            original = RetryHeartbeatStaleTrialCallback.retried_trial_number(
+                trial.study.get_trials(deepcopy=False)[trial.number]
+            )
+        number = trial.number if original is None else original
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
+    def _corpus(self, config: Config) -> Corpus:
+        return load_corpus(self.dataset, config.token_unit, config.vocabulary_size, self.cache)
+
+    def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
+        trial.set_user_attr(CURVE, curve)
+        trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
+        trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))

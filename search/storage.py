@@ -1,0 +1,123 @@
+"""Where studies live: an Optuna storage, with what Optuna leaves unset.
+
+Optuna sets no SQLite PRAGMA: without a busy timeout two workers meet "database is locked"; without write-ahead
+logging a reader (the dashboard) stops a writer. Heartbeats tell a killed worker's trial from a running one.
+"""
+
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from sentiment.errors import InputError
+
+__all__ = ["DEFAULT_STORAGE", "experimental_features", "load_study", "open_storage", "storage_url"]
+
+DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
+
+HEARTBEAT_SECONDS: Final = 10
+GRACE_SECONDS: Final = 40
+LOCK_SECONDS: Final = 60
+"""How long a worker waits for another one's write before it gives up."""
+
+RETRIES: Final = 2
+"""How often a trial whose worker died is begun again."""
+
+
+def storage_url(given: str | None) -> str:
+    """The storage that was asked for: the flag, else OPTUNA_STORAGE, else the default file."""
+    return given or os.environ.get("OPTUNA_STORAGE") or DEFAULT_STORAGE
+
+
+@contextmanager
+def experimental_features() -> Iterator[None]:
+    """Use what Optuna marks as experimental without a warning for each use; constraints.txt fixes the version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+def open_storage(url: str, *, create: bool = True) -> RDBStorage:
+    """Open the storage at `url`; a SQLite file and its folder are made if `create`.
+
+    Raises:
+        InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except ArgumentError:
+        raise InputError(f"the storage is {url!r}; give a URL such as {DEFAULT_STORAGE}") from None
+    sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    engine_kwargs = {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite_file else {"pool_pre_ping": True}
+    if sqlite_file:
+        _check_sqlite_file(Path(sqlite_file), create)
+    try:
+        with experimental_features():
+            storage = RDBStorage(
+                url,
+                engine_kwargs=engine_kwargs,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+            )
+        if sqlite_file:
+            with storage.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    except (NoSuchModuleError, ImportError) as error:
+        raise InputError(f"the storage {_shown(parsed)} needs a driver that is not installed: {error}") from None
+    except (DatabaseError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise InputError(f"the storage {_shown(parsed)} cannot be opened: {cause}") from None
+    return storage
+
+
+def load_study(name: str, storage: RDBStorage) -> optuna.Study:
+    """The study called `name`.
+
+    Raises:
+        InputError: there is none; the message names those that there are.
+    """
+    try:
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        names = optuna.get_all_study_names(storage)
+        known = (
+            f"it has {', '.join(sorted(names)[:8])}" if names else "it has none yet; `sentiment-search run` makes one"
+        )
+        raise InputError(f"there is no study {name!r} in the storage; {known}") from None
+
+
+def _check_sqlite_file(path: Path, create: bool) -> None:
+    if str(path) == ":memory:":
+        return
+    if not path.exists():
+        if not create:
+            raise InputError(f"{path} does not exist; give --storage, or `sentiment-search run` a study first")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the folder of {path}: {error.strerror}") from None
+        return
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a database; give a file such as {DEFAULT_STORAGE}")
+    if path.stat().st_size and path.open("rb").read(16) != b"SQLite format 3\0":
+        raise InputError(f"{path} is not a SQLite database; give another --storage")
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path} is read-only; make it writable or give another --storage")
+    try:
+        sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("PRAGMA schema_version").close()
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+
+
+def _shown(url: sqlalchemy.URL) -> str:
+    return url.render_as_string(hide_password=True)

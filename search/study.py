@@ -1,0 +1,303 @@
+"""A definition becomes an Optuna study: made or resumed, seeded, with its baselines beside it, and run.
+
+What a study must know to be joined by a worker, resumed next week or replayed stands in its own user attributes; its
+data do not, but their fingerprint does, and a study refuses to go on with other data.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.pruners import BasePruner, MedianPruner
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.study import MaxTrialsCallback
+from optuna.trial import TrialState
+
+from search.artifacts import TrialArtifacts
+from search.definition import StudyDefinition
+from search.objective import ENDED, Objective
+from search.space import DEFAULTS, Space, defaults_for
+from search.storage import experimental_features, load_study
+from sentiment import baselines
+from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
+from sentiment.reviews import Dataset, DataSource, load_dataset
+
+__all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded", "optimize"]
+
+DATA: Final = "data"
+FINGERPRINT: Final = "data fingerprint"
+SPACE: Final = "space"
+SEED: Final = "seed"
+KEEP_BEST: Final = "trials whose weights are kept"
+BASELINES: Final = "baselines"
+ROWS: Final = "rows"
+METRIC: Final = "validation macro-F1"
+
+FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+FAILURES_IN_A_ROW: Final = 3
+"""After so many failed trials in a row the cause is not the parameters, and the search stops."""
+
+
+@dataclass(frozen=True)
+class SearchStudy:
+    """An open study with its data: all that a worker needs."""
+
+    study: optuna.Study
+    dataset: Dataset
+    space: Space
+    seed: int
+    artifacts: TrialArtifacts
+    cache: Path
+
+    @property
+    def finished(self) -> int:
+        """Trials that count towards the total: completed or pruned."""
+        return len(self.study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def create_or_resume(
+    definition: StudyDefinition,
+    storage: RDBStorage,
+    artifacts: Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> SearchStudy:
+    """Open the study that `definition` names, making it if there is none.
+
+    A new study gets the known-good settings as its first trials, and the majority and linear baselines are measured
+    once.
+
+    Raises:
+        InputError: the data cannot be used; or the study exists with other data, labels, split or space.
+    """
+    dataset = load_dataset(definition.data)
+    space = Space.of(definition.space, defaults=defaults_for(dataset.texts("train")))
+    existing = definition.name in optuna.get_all_study_names(storage)
+    study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
+    if existing:
+        _refuse_other_identity(study, definition, dataset)
+        study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
+    else:
+        _record_identity(study, definition, dataset)
+        for settings in space.known_good():
+            study.enqueue_trial(settings)
+    opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
+    if BASELINES not in study.user_attrs:
+        say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
+        study.set_user_attr(BASELINES, _measure_baselines(dataset))
+    return opened
+
+
+def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStudy:
+    """Open a study from what it recorded itself, for a worker or a replay.
+
+    Raises:
+        InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
+    """
+    study = load_study(name, storage)
+    attributes = study.user_attrs
+    if DATA not in attributes or FINGERPRINT not in attributes:
+        raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
+    dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+    if dataset.fingerprint != attributes[FINGERPRINT]:
+        raise _other_data(name, attributes[FINGERPRINT], dataset)
+    space = Space.of(attributes[SPACE], defaults=defaults_for(dataset.texts("train")))
+    return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
+
+
+def optimize(
+    opened: SearchStudy,
+    *,
+    trials: int,
+    timeout: float | None = None,
+    worker: int = 0,
+    objective: Objective | None = None,
+    on_trial: Callable[[optuna.trial.FrozenTrial], None] = lambda trial: None,
+) -> None:
+    """Run trials in this process until the study has `trials` of them, pruned ones included, or `timeout` seconds
+    are over.
+
+    A trial that is interrupted (Ctrl-C, a full disk) is recorded as failed with the reason and queued to be begun
+    again.
+    """
+    study = opened.study
+    study.sampler = sampler(opened.seed, len(study.get_trials(deepcopy=False)), worker)
+    study.pruner = pruner()
+    objective = objective or make_objective(opened)
+    running: list[optuna.Trial] = []
+    failures: list[str] = []
+
+    def run(trial: optuna.Trial) -> float:
+        running[:] = [trial]
+        try:
+            return objective(trial)
+        except optuna.TrialPruned:
+            raise
+        except BaseException as error:
+            trial.set_user_attr(ENDED, _reason(error))
+            raise
+
+    def after(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if trial.state == TrialState.FAIL:
+            failures.append(trial.user_attrs.get(ENDED, "unknown"))
+        else:
+            failures.clear()
+        on_trial(trial)
+        if len(failures) >= FAILURES_IN_A_ROW:
+            raise RuntimeError(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
+
+    if opened.finished >= trials:
+        return
+    try:
+        study.optimize(
+            run,
+            timeout=timeout,
+            catch=(RuntimeError, MemoryError),
+            callbacks=[after, MaxTrialsCallback(trials, states=FINISHED)],
+        )
+    except BaseException:
+        _queue_again(study, running)
+        raise
+
+
+def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
+    """The objective of a study's own trials."""
+    return Objective(
+        opened.dataset,
+        opened.space,
+        cache=opened.cache,
+        artifacts=opened.artifacts,
+        seed=opened.seed,
+        **hooks,
+    )
+
+
+def sampler(seed: int, trials: int, worker: int) -> BaseSampler:
+    """TPE that models conditional parameters in groups: without groups, Optuna drops them from the joint model
+    silently.
+
+    The trials that are there already and the worker's number are part of the seed, so that neither a resumed study
+    nor a second worker draws the first one's trials again.
+    """
+    derived = int(np.random.SeedSequence([seed, trials, worker]).generate_state(1)[0])
+    with experimental_features():
+        return TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=derived)
+
+
+def pruner() -> BasePruner:
+    """Stops a trial whose best score lies below the median of the others at the same number of training examples.
+
+    Not before one whole epoch, nor before eight trials have got as far: one finished trial cannot condemn the next.
+    """
+    evaluations = DEFAULTS["evaluations_per_epoch"]
+    return MedianPruner(n_startup_trials=8, n_warmup_steps=evaluations, n_min_trials=8)
+
+
+def describe(opened: SearchStudy, trials: int) -> str:
+    """What is about to run, in a few lines."""
+    split, name = opened.dataset.split, opened.study.study_name
+    counts = np.bincount(opened.dataset.reviews.labels, minlength=len(opened.dataset.reviews.classes))
+    shares = ", ".join(f"{c} {n:,}" for c, n in zip(opened.dataset.reviews.classes, counts, strict=True))
+    return (
+        f"Study {name}: {len(split.train):,} training, {len(split.validation):,} validation and {len(split.test):,} "
+        f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already."
+    )
+
+
+def publish(study: optuna.Study, board: Any) -> None:
+    """Put the leaderboard on the study's page in the dashboard."""
+    from optuna_dashboard import save_note
+
+    save_note(study, board.markdown())
+
+
+def _opened(
+    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
+) -> SearchStudy:
+    kept = TrialArtifacts(artifacts / study.study_name, keep_best)
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache")
+
+
+def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
+    return {
+        FINGERPRINT: dataset.fingerprint,
+        # Through JSON, because that is how it comes back.
+        SPACE: json.loads(json.dumps(definition.space)),
+        SEED: definition.seed,
+    }
+
+
+def _record_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:
+    split = dataset.split
+    attributes = _identity(definition, dataset) | {
+        DATA: definition.data.to_dict(),
+        KEEP_BEST: definition.keep_best,
+        ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
+        "classes": list(dataset.reviews.classes),
+    }
+    for name, value in attributes.items():
+        study.set_user_attr(name, value)
+    with experimental_features():
+        study.set_metric_names([METRIC])
+
+
+def _refuse_other_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:
+    recorded = study.user_attrs
+    if FINGERPRINT not in recorded:
+        raise InputError(
+            f"study {study.study_name!r} exists but was not made by `sentiment-search run`; choose another --name"
+        )
+    for name, value in _identity(definition, dataset).items():
+        if recorded.get(name) == value:
+            continue
+        if name == FINGERPRINT:
+            raise _other_data(study.study_name, recorded[name], dataset)
+        raise InputError(
+            f"study {study.study_name!r} was made with {name} {recorded.get(name)}, not {value}; "
+            "choose another name for another search"
+        )
+
+
+def _other_data(name: str, recorded: str, dataset: Dataset) -> InputError:
+    return InputError(
+        f"study {name!r} was made with other data, labels or split (fingerprint {recorded[:12]}, now "
+        f"{dataset.fingerprint[:12]}); restore the file, or choose another name for a new study"
+    )
+
+
+def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    labels = dataset.labels("validation")
+    n_classes = len(dataset.reviews.classes)
+    measured = {}
+    for name, fit in (("majority", baselines.majority), ("TF-IDF + logistic regression", baselines.linear)):
+        fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)
+        predictions = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
+        measured[name] = {"macro_f1": macro_f1(labels, predictions, n_classes)}
+    return measured
+
+
+def _queue_again(study: optuna.Study, running: list[optuna.Trial]) -> None:
+    if not running:
+        return
+    with experimental_features():
+        frozen = study.get_trials(deepcopy=False)[running[0].number]
+        if frozen.state == TrialState.FAIL:
+            RetryHeartbeatStaleTrialCallback()(study, frozen)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; queued to be begun again"
+    return f"{type(error).__name__}: {error}"
+
+
+def remove_leftovers(artifacts: TrialArtifacts) -> None:
+    """Remove half-written folders of processes that were killed while they wrote."""
+    for folder in artifacts.directory.glob(".trial-*.tmp"):
+        shutil.rmtree(folder, ignore_errors=True)

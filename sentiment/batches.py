@@ -1,0 +1,108 @@
+"""Rows of the encoded corpus become padded batches, of reviews of about equal length.
+
+Length buckets: the rows of an epoch are shuffled, sorted by length within pools of some fifty batches, cut into
+batches, and
+the batches are shuffled. A batch then holds few pads, and which reviews meet in it still changes from epoch to epoch.
+Nothing is tokenized here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sentiment.tokens import EncodedTexts
+
+__all__ = ["Batch", "Examples", "ordered_batches", "shuffled_batches"]
+
+POOL_BATCHES: Final = 50
+"""Batches whose rows are sorted by length together. More means fewer pads and less chance in the order."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some rows of an encoded corpus, with their labels: what one side of the split looks like to training."""
+
+    encoded: EncodedTexts
+    rows: np.ndarray
+    """int64 [n]: which texts of `encoded`, in order."""
+    labels: np.ndarray
+    """int64 [n]: the class of each of `rows`."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def lengths(self, max_tokens: int) -> np.ndarray:
+        """Tokens of each example after the cut, int64 [n]."""
+        lengths: np.ndarray = np.minimum(self.encoded.lengths[self.rows], max_tokens)
+        return lengths
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded token ids and what belongs to them."""
+
+    ids: Tensor
+    """int64 [B, T]; `PAD` behind each text."""
+    lengths: Tensor
+    """int64 [B]: real tokens of each text, at least 1."""
+    labels: Tensor
+    """int64 [B]."""
+    examples: np.ndarray
+    """int64 [B]: positions in the `Examples`."""
+
+
+def shuffled_batches(
+    examples: Examples,
+    *,
+    batch_size: int,
+    max_tokens: int,
+    rng: np.random.Generator,
+    pad_to: int | None = None,
+) -> Iterator[Batch]:
+    """One epoch: every example once, in an order that only `rng` decides.
+
+    With `pad_to`, every batch is padded to that many tokens and rows are not sorted by length (the loop of the post).
+    """
+    order = rng.permutation(len(examples))
+    if pad_to is not None:
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    else:
+        lengths = examples.lengths(max_tokens)
+        pool = batch_size * POOL_BATCHES
+        pools = (order[start : start + pool] for start in range(0, len(order), pool))
+        batches = [
+            by_length[start : start + batch_size]
+            for rows in pools
+            for by_length in (rows[np.argsort(lengths[rows], kind="stable")],)
+            for start in range(0, len(by_length), batch_size)
+        ]
+        batches = [batches[index] for index in rng.permutation(len(batches))]
+    for chosen in batches:
+        yield _padded(examples, chosen, max_tokens, pad_to)
+
+
+def ordered_batches(
+    examples: Examples, *, batch_size: int, max_tokens: int, pad_to: int | None = None
+) -> Iterator[Batch]:
+    """Every example once, shortest first: for scoring, where order does not matter and pads cost time."""
+    order = np.argsort(examples.lengths(max_tokens), kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield _padded(examples, order[start : start + batch_size], max_tokens, pad_to)
+
+
+def _padded(examples: Examples, chosen: np.ndarray, max_tokens: int, pad_to: int | None) -> Batch:
+    rows = examples.rows[chosen]
+    encoded = examples.encoded
+    starts = encoded.offsets[rows]
+    lengths = np.minimum(encoded.offsets[rows + 1] - starts, max_tokens)
+    positions = np.arange(pad_to or int(lengths.max()))
+    if pad_to is not None:
+        lengths = np.minimum(lengths, pad_to)
+    real = positions < lengths[:, None]
+    # One gather from the flat corpus; a pad reads the text's first id and is then zeroed, which is `PAD`.
+    ids = encoded.ids[starts[:, None] + np.where(real, positions, 0)].astype(np.int64) * real
+    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(examples.labels[chosen]), chosen)

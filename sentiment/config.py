@@ -1,0 +1,249 @@
+"""One frozen dataclass is one trainable thing.
+
+Everything that decides what a training run computes, given the data, stands in a `Config`: the token unit, the
+parts of the network, the recipe, the seed. It is checked when made, goes to JSON and comes back equal. It knows
+nothing of data, torch or Optuna.
+
+The architectures are named points in one space of parts (embedding > convolution > recurrent > pooling > head),
+not separate models:
+
+>>> Config(architecture="cnn_lstm").recurrent
+'lstm'
+>>> Config(architecture="lstm").replace(architecture="gru").recurrent
+'gru'
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentiment.errors import InputError
+
+__all__ = ["ARCHITECTURES", "CHOICES", "Config"]
+
+# What each name means in parts. A part that is given beside the name is kept where the name leaves it open.
+ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
+    "lstm": {"kernel_sizes": (), "recurrent": "lstm", "pooling": "max"},
+    "gru": {"kernel_sizes": (), "recurrent": "gru", "pooling": "max"},
+    "cnn_lstm": {"kernel_sizes": (3,), "recurrent": "lstm", "pooling": "max"},
+    "lstm_attention": {"kernel_sizes": (), "recurrent": "lstm", "pooling": "attention"},
+    "textcnn": {"kernel_sizes": (3, 4, 5), "recurrent": "none", "pooling": "max"},
+    "custom": {"kernel_sizes": (), "recurrent": "none", "pooling": "mean"},
+}
+
+# Parts in which an architecture *is* its name; changing them under that name would be a false label.
+_FIXED_PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "lstm": ("recurrent", "kernel_sizes"),
+    "gru": ("recurrent", "kernel_sizes"),
+    "cnn_lstm": ("recurrent",),
+    "lstm_attention": ("recurrent", "kernel_sizes", "pooling"),
+    "textcnn": ("recurrent", "pooling"),
+    "custom": (),
+}
+
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "architecture": tuple(ARCHITECTURES),
+    "token_unit": ("word", "char", "subword", "jamo"),
+    "padding": ("masked", "as_written"),
+    "recurrent": ("none", "lstm", "gru"),
+    "pooling": ("last", "max", "mean", "attention"),
+    "optimizer": ("sgd", "adam", "adamw"),
+    "schedule": ("constant", "linear", "cosine"),
+    "class_weights": ("none", "balanced"),
+}
+
+# field: (lowest allowed, highest allowed)
+_RANGES: Final[dict[str, tuple[float, float]]] = {
+    "vocabulary_size": (16, 1_000_000),
+    "max_tokens": (1, 100_000),
+    "embedding_size": (1, 8192),
+    "filters": (1, 8192),
+    "hidden_size": (1, 8192),
+    "layers": (1, 16),
+    "word_dropout": (0.0, 0.9),
+    "embedding_dropout": (0.0, 0.95),
+    "dropout": (0.0, 0.95),
+    "learning_rate": (1e-8, 100.0),
+    "momentum": (0.0, 0.9999),
+    "weight_decay": (0.0, 10.0),
+    "warmup": (0.0, 1.0),
+    "label_smoothing": (0.0, 0.9),
+    "clip_norm": (0.0, 1e6),
+    "epochs": (1, 10_000),
+    "batch_size": (1, 65_536),
+    "evaluations_per_epoch": (1, 100),
+    "seed": (0, 2**63 - 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One trainable thing: tokens, network, recipe and seed.
+
+    Raises:
+        InputError: a value is of the wrong type, out of its range, unknown, or contradicts the architecture.
+    """
+
+    architecture: str = "lstm"
+    """A named point in the space of parts; it fills `kernel_sizes`, `recurrent` and `pooling` left as None."""
+
+    # Tokens
+    token_unit: str = "subword"
+    """What one position of the input is: word, char, subword (BPE) or jamo (BPE over decomposed Hangul)."""
+    vocabulary_size: int = 8000
+    """Most entries that the tokenizer may learn from the training rows, `<pad>` and `<unk>` included."""
+    max_tokens: int = 256
+    """A longer review is cut after this many tokens."""
+
+    # Network
+    padding: str = "masked"
+    """masked: pads never change an output. as_written: as in the post, pads are read like words."""
+    embedding_size: int = 128
+    kernel_sizes: tuple[int, ...] | None = None
+    """Widths, in tokens, of the convolution's windows; () for no convolution."""
+    filters: int = 128
+    """Convolution channels for each kernel size."""
+    recurrent: str | None = None
+    """none, lstm or gru."""
+    hidden_size: int = 128
+    """Units of each recurrent direction."""
+    layers: int = 1
+    """Recurrent layers."""
+    bidirectional: bool = False
+    pooling: str | None = None
+    """How the sequence becomes one vector: last, max, mean or (additive) attention."""
+    word_dropout: float = 0.0
+    """Probability that a training token is replaced by `<unk>`."""
+    embedding_dropout: float = 0.0
+    dropout: float = 0.3
+    """Dropout before the head, and between recurrent layers."""
+
+    # Recipe
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    """SGD only."""
+    weight_decay: float = 0.0
+    """Decoupled in adamw, part of the gradient in sgd and adam."""
+    schedule: str = "constant"
+    """The learning rate after warm-up: constant, or linear or cosine to zero at the last step."""
+    warmup: float = 0.0
+    """Fraction of all steps in which the learning rate rises linearly from zero."""
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    """balanced: each class weighs n / (K * n_class) in the loss."""
+    clip_norm: float = 1.0
+    """Gradients are scaled down to this total norm; 0 for no clipping."""
+    epochs: int = 5
+    batch_size: int = 64
+    evaluations_per_epoch: int = 2
+    """How often an epoch stops to score the validation rows."""
+    seed: int = 0
+    """Decides initial weights, order and dropout."""
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value is not None and value not in choices:
+                raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+        if self.padding == "as_written" and self.bidirectional:
+            raise InputError("bidirectional is true, but the forms as written in the post read in one direction only")
+        parts = ARCHITECTURES[self.architecture]
+        if self.padding == "as_written" and self.architecture in ("lstm", "gru", "cnn_lstm"):
+            parts = parts | {"pooling": "last"}  # the post's `hidden[-1]`
+        for name, value in parts.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+            elif name in _FIXED_PARTS[self.architecture] and getattr(self, name) != value:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}, but architecture {self.architecture!r} means "
+                    f"{value!r}; choose another architecture, or 'custom' to combine parts freely"
+                )
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name} is {value}; it must lie between {low:g} and {high:g}")
+        assert self.kernel_sizes is not None
+        if any(not 1 <= size <= 64 for size in self.kernel_sizes):
+            raise InputError(f"kernel_sizes is {list(self.kernel_sizes)}; each must lie between 1 and 64")
+        if len(set(self.kernel_sizes)) != len(self.kernel_sizes):
+            raise InputError(f"kernel_sizes is {list(self.kernel_sizes)}; each size may stand there once")
+        if self.architecture in ("cnn_lstm", "textcnn") and not self.kernel_sizes:
+            raise InputError(f"kernel_sizes is empty, but architecture {self.architecture!r} has a convolution")
+        if self.momentum and self.optimizer != "sgd":
+            raise InputError(f"momentum is {self.momentum}, but only optimizer 'sgd' has one, not {self.optimizer!r}")
+
+    def replace(self, **changes: Any) -> "Config":
+        """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""
+        for name in changes:
+            if name not in self.names():
+                raise unknown_parameter(name)
+        if "architecture" in changes:
+            changes = dict.fromkeys(("kernel_sizes", "recurrent", "pooling")) | changes
+        if changes.get("optimizer", "sgd") != "sgd":
+            changes = {"momentum": 0.0} | changes
+        return dataclasses.replace(self, **_tuples(changes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `Config.from_dict` makes an equal config of them."""
+        values = dataclasses.asdict(self)
+        values["kernel_sizes"] = list(values["kernel_sizes"])
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Config":
+        """The config of a parsed JSON or TOML table.
+
+        Raises:
+            InputError: a name is unknown or a value is refused.
+        """
+        for name in values:
+            if name not in cls.names():
+                raise unknown_parameter(name)
+        return cls(**_tuples(values))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """All parameter names, in order of declaration."""
+        return tuple(field.name for field in dataclasses.fields(cls))
+
+
+def unknown_parameter(name: str) -> InputError:
+    """The error for a parameter that no config has, with the nearest name that one has."""
+    import difflib
+
+    near = difflib.get_close_matches(name, Config.names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(Config.names())}"
+    return InputError(f"there is no parameter {name!r}; {hint}")
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    sizes = values.get("kernel_sizes")
+    if isinstance(sizes, list):
+        return values | {"kernel_sizes": tuple(sizes)}
+    return values
+
+
+def _check_types(config: Config) -> None:
+    for field in dataclasses.fields(Config):
+        value = getattr(config, field.name)
+        if field.name == "kernel_sizes":
+            right = value is None or (
+                isinstance(value, tuple) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
+            )
+            expected = "a list of whole numbers"
+        elif field.name in CHOICES:
+            right = isinstance(value, str) or (value is None and field.default is None)
+            expected = "one of " + ", ".join(CHOICES[field.name])
+        elif field.type is bool:
+            right, expected = isinstance(value, bool), "true or false"
+        elif field.type is int:
+            right, expected = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+        else:
+            right = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+            expected = "a number"
+            if right:
+                object.__setattr__(config, field.name, float(value))
+        if not right:
+            raise InputError(f"{field.name} is {value!r}; it must be {expected}")

@@ -1,0 +1,516 @@
+"""What a file holds, told before anything is trained: `sentiment-search inspect`.
+
+It reads the file by the very rules that training will use, guesses what was not said, and describes; it changes
+nothing and decides nothing. It knows nothing of models and must not import torch: the answer should come in seconds.
+"""
+
+import functools
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from sentiment.errors import InputError
+from sentiment.files import Table, match_column, read_table
+from sentiment.labels import RulePreview, canonical, preview_rules
+from sentiment.reviews import Dataset, DataSource, Indices, LeftOut, clean, load_dataset
+
+__all__ = ["Inspection", "Lengths", "TokenUnit", "inspect", "main_scripts"]
+
+TOKEN_UNITS: Final = ("word", "char", "subword", "jamo")
+FIT_ROWS: Final = 20_000
+"""Training rows that the tokenizers are fitted on here."""
+COVERAGE_ROWS: Final = 5_000
+"""Validation rows that coverage is counted on."""
+SAMPLE_CHARACTERS: Final = 2_000_000
+"""Of long reviews fewer rows are taken, so that a sample has about this many characters at most."""
+LONGEST_ROWS: Final = 20
+"""Reviews with the most characters, and as many with the most words, among which the most tokens are looked for."""
+VOCABULARY_SIZE: Final = 8000
+WIDTH: Final = 100
+
+_TEXT_NAMES: Final = ("text", "review", "content", "document", "comment", "sentence", "body", "리뷰", "내용", "댓글")
+_LABEL_NAMES: Final = (
+    *("label", "sentiment", "class", "rating", "score", "stars", "star", "polarity"),
+    *("라벨", "감성", "감정", "평점", "별점", "점수"),
+)
+
+# First and last code point. Unicode's own Scripts.txt is not in the standard library; these are the blocks in which
+# reviews are written, and letters outside them count as "other".
+_SCRIPTS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
+    "Latin": (
+        (0x41, 0x5A),
+        (0x61, 0x7A),
+        (0xC0, 0xD6),
+        (0xD8, 0xF6),
+        (0xF8, 0x24F),
+        (0x1E00, 0x1EFF),
+        (0xFF21, 0xFF5A),
+    ),
+    "Hangul": ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF)),
+    "Han": ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
+    "Kana": ((0x3041, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)),
+    "Thai": ((0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),
+    "Cyrillic": ((0x0400, 0x052F), (0x1C80, 0x1C8F)),
+    "Arabic": (
+        (0x0620, 0x065F),
+        (0x066E, 0x06D3),
+        (0x06D5, 0x06EF),
+        (0x06FA, 0x06FF),
+        (0x0750, 0x077F),
+        (0xFB50, 0xFEFC),
+    ),
+    "Devanagari": ((0x0900, 0x0963), (0x0970, 0x097F)),
+    "Greek": ((0x0370, 0x03FF), (0x1F00, 0x1FFF)),
+    "Hebrew": ((0x0591, 0x05F4),),
+    "Bengali": ((0x0980, 0x09E3),),
+    "Tamil": ((0x0B80, 0x0BE5),),
+}
+_NO_LETTERS: Final = "no letters"
+_SCRIPT_NAMES: Final = (_NO_LETTERS, *_SCRIPTS, "other")
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the kept reviews are, in one unit."""
+
+    unit: str
+    median: float
+    p95: float
+    longest: int
+
+
+@dataclass(frozen=True)
+class TokenUnit:
+    """What a tokenizer of this unit, fitted on a sample of training rows, makes of a sample of validation rows."""
+
+    unit: str
+    vocabulary_size: int
+    """Entries that were learned; at most the size asked for."""
+    coverage: float
+    """Share of validation tokens that are not `<unk>`."""
+    tokens: Lengths
+    """Tokens per validation review; `longest` is over the longest reviews of the whole file."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found."""
+
+    path: str
+    format: str
+    compression: str
+    encoding: str
+    delimiter: str
+    columns: tuple[str, ...]
+    rows: int
+    """Data rows in the file, those of the user's validation and test files included."""
+    text: str
+    label: str | None
+    rule: str
+    notes: tuple[str, ...]
+    """What was guessed or sampled, in sentences."""
+    refusal: str | None
+    """Why training on this would be refused; None if it would not."""
+    kept: int
+    left_out: tuple[LeftOut, ...]
+    classes: tuple[str, ...]
+    class_counts: tuple[int, ...]
+    split: Mapping[str, int]
+    """Reviews in train, validation and test; empty if there is no split."""
+    fingerprint: str | None
+    lengths: tuple[Lengths, ...]
+    """In characters and in words between spaces."""
+    scripts: Mapping[str, float]
+    """Share of the kept reviews whose letters are mostly of this script."""
+    label_rules: tuple[RulePreview, ...]
+    token_units: tuple[TokenUnit, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; of the rows left out, all numbers."""
+        values = asdict(self)
+        values["left_out"] = [
+            {"reason": group.reason, "path": group.path, "count": len(group.rows), "rows": group.rows.tolist()}
+            for group in self.left_out
+        ]
+        return values
+
+    def render(self) -> str:
+        """The report as text, at most 100 columns of a terminal wide."""
+        return "\n".join(_clip(line, WIDTH) for line in _report(self)) + "\n"
+
+
+def inspect(
+    path: str,
+    text: str | None = None,
+    label: str | None = None,
+    classes: str | dict[str, list[str]] = "as-is",
+    *,
+    encoding: str | None = None,
+    validation_path: str | None = None,
+    test_path: str | None = None,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    split_seed: int = 0,
+    max_rows: int | None = None,
+) -> Inspection:
+    """Describes a file of reviews; arguments as in `DataSource`, with columns guessed where they are not given.
+
+    What training would refuse is told in `refusal`, beside everything that can still be said.
+
+    Raises:
+        InputError: the file cannot be read, or has no such column.
+    """
+    table = read_table(path, None, encoding)
+    notes = []
+    if table.recognised:
+        notes.append(f"the encoding {table.encoding} was recognised by its bytes; if texts look wrong, pass --encoding")
+    if text is None:
+        text = _guess_text(table)
+        notes.append(f"text column guessed: {text!r}")
+    else:
+        text = match_column(text, table.columns, path)
+    if label is None:
+        label = _guess_label(table, text)
+        notes.append(f"label column guessed: {label!r}" if label else "no label column found or given")
+    else:
+        label = match_column(label, table.columns, path)
+    dataset: Dataset | None = None
+    refusal: str | None = None
+    if label is not None:
+        try:
+            source = DataSource(
+                path=path,
+                text=text,
+                label=label,
+                classes=classes,
+                encoding=encoding,
+                validation_path=validation_path,
+                test_path=test_path,
+                fractions=fractions,
+                split_seed=split_seed,
+                max_rows=max_rows,
+            )
+            dataset = load_dataset(source, {path: table})
+        except InputError as error:
+            refusal = str(error)
+            notes.append("classes and labels are not looked at below, because training would be refused")
+    return _described(table, text, label, classes, dataset, refusal, notes, split_seed)
+
+
+def _described(
+    table: Table,
+    text: str,
+    label: str | None,
+    classes: str | dict[str, list[str]],
+    dataset: Dataset | None,
+    refusal: str | None,
+    notes: list[str],
+    seed: int,
+) -> Inspection:
+    import pyarrow as pa
+
+    if dataset is None:
+        cleaned = clean(table, text)
+        texts, left_out = cleaned.texts, cleaned.left_out
+        order = np.random.default_rng(seed).permutation(len(texts))
+        train, validation = order[len(texts) // 10 :], order[: len(texts) // 10]
+        counts: tuple[int, ...] = ()
+    else:
+        texts, left_out = pa.array(dataset.reviews.texts, pa.large_string()), dataset.reviews.left_out
+        train, validation = dataset.split.train, dataset.split.validation
+        sizes = np.bincount(dataset.reviews.labels, minlength=len(dataset.classes))
+        counts = tuple(int(size) for size in sizes)
+    characters, words = _lengths(texts)
+    longest = np.union1d(np.argsort(-characters)[:LONGEST_ROWS], np.argsort(-words)[:LONGEST_ROWS])
+    most = max(1, int(SAMPLE_CHARACTERS / characters.mean()))
+    units, note = _token_units(texts, train, validation, longest, most, seed)
+    return Inspection(
+        path=table.path,
+        format=table.format,
+        compression=table.compression,
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        columns=table.columns,
+        rows=len(texts) + sum(len(group.rows) for group in left_out),
+        text=text,
+        label=label,
+        rule=classes if isinstance(classes, str) else "mapping",
+        notes=(*notes, note),
+        refusal=refusal,
+        kept=len(texts),
+        left_out=left_out,
+        classes=dataset.classes if dataset else (),
+        class_counts=counts,
+        split={part: len(dataset.indices(part)) for part in ("train", "validation", "test")} if dataset else {},
+        fingerprint=dataset.fingerprint if dataset else None,
+        lengths=(_summary("characters", characters), _summary("words", words)),
+        scripts=_script_shares(texts, characters),
+        label_rules=preview_rules(_label_counts(table, label)) if label is not None else (),
+        token_units=units,
+    )
+
+
+# Guessing columns
+
+
+def _guess_text(table: Table) -> str:
+    named = _named(table, _TEXT_NAMES)
+    if named is not None:
+        return named
+    return max(table.columns, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
+
+
+def _guess_label(table: Table, text: str) -> str | None:
+    named = _named(table, _LABEL_NAMES)
+    if named is not None and named != text:
+        return named
+    distinct = {name: len(set(_first_cells(table, name)) - {""}) for name in table.columns if name != text}
+    possible = [name for name, count in distinct.items() if 2 <= count <= 20]
+    return min(possible, key=lambda name: distinct[name]) if table.num_rows >= 20 and possible else None
+
+
+def _named(table: Table, names: Sequence[str]) -> str | None:
+    columns = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in table.columns}
+    return next((columns[name] for name in names if name in columns), None)
+
+
+def _first_cells(table: Table, name: str) -> list[str]:
+    return [cell or "" for cell in table.column(name).slice(0, 2000).to_pylist()]
+
+
+def _label_counts(table: Table, label: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for entry in table.column(label).drop_null().value_counts().to_pylist():
+        value = canonical(entry["values"])
+        if value:
+            counts[value] = counts.get(value, 0) + entry["counts"]
+    return counts
+
+
+# Measuring texts
+
+
+def _lengths(texts: Any) -> tuple[Indices, Indices]:
+    import pyarrow.compute as pc
+
+    characters = pc.utf8_length(texts).to_numpy().astype(np.int64)
+    words = pc.count_substring_regex(texts, r"[^\s\p{Z}]+").to_numpy().astype(np.int64)
+    return characters, words
+
+
+def _summary(unit: str, lengths: Indices) -> Lengths:
+    median, p95 = np.percentile(lengths, [50, 95])
+    return Lengths(unit, float(median), float(p95), int(lengths.max()))
+
+
+def main_scripts(texts: Sequence[str]) -> list[str]:
+    """The script that most letters of each text are of; "no letters" for texts of digits, signs or emoji only."""
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    return [_SCRIPT_NAMES[number] for number in _main_script_numbers("".join(texts), lengths)]
+
+
+def _main_script_numbers(joined: str, lengths: Indices) -> Indices:
+    n_scripts = len(_SCRIPT_NAMES)
+    points = np.frombuffer(joined.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    letters = np.bincount(row * n_scripts + _script_table()[points], minlength=len(lengths) * n_scripts)
+    letters = letters.reshape(len(lengths), n_scripts)
+    letters[:, 0] = 0  # signs and digits say nothing, unless there is nothing else: argmax of zeros is 0
+    numbers: Indices = letters.argmax(axis=1)
+    return numbers
+
+
+@functools.cache
+def _script_table() -> Indices:
+    """Index into `_SCRIPT_NAMES` for each code point."""
+    table = np.zeros(0x110000, dtype=np.int64)
+    for number, ranges in enumerate(_SCRIPTS.values(), start=1):
+        for first, last in ranges:
+            table[first : last + 1] = number
+    for point in range(0x250, 0x1F000):
+        if table[point] == 0 and unicodedata.category(chr(point)) in ("Ll", "Lu", "Lo"):
+            table[point] = len(_SCRIPT_NAMES) - 1
+    return table
+
+
+def _script_shares(texts: Any, lengths: Indices) -> dict[str, float]:
+    counts = np.zeros(len(_SCRIPT_NAMES), dtype=np.int64)
+    # A block of about a million characters takes some 30 MB; one of all reviews would take gigabytes.
+    blocks = np.cumsum(lengths) // 1_000_000
+    ends = [*(np.flatnonzero(np.diff(blocks)) + 1), len(texts)]
+    for start, end in pairwise([0, *ends]):
+        joined = "".join(texts.slice(start, end - start).to_pylist())
+        counts += np.bincount(_main_script_numbers(joined, lengths[start:end]), minlength=len(_SCRIPT_NAMES))
+    order = np.argsort(-counts, kind="stable")
+    return {_SCRIPT_NAMES[number]: float(counts[number] / len(texts)) for number in order if counts[number]}
+
+
+def _token_units(
+    texts: Any, train: Indices, validation: Indices, longest: Indices, most_rows: int, seed: int
+) -> tuple[tuple[TokenUnit, ...], str]:
+    from sentiment.tokens import UNKNOWN, encode, fit_tokenizer
+
+    rng = np.random.default_rng(seed)
+    fit_rows = np.sort(rng.choice(train, min(FIT_ROWS, most_rows, len(train)), replace=False))
+    # A file of a few rows without a split has no validation rows: then its own rows are counted.
+    scored = validation if len(validation) else train
+    score_rows = np.sort(rng.choice(scored, min(COVERAGE_ROWS, most_rows, len(scored)), replace=False))
+    fit_texts, score_texts = texts.take(fit_rows).to_pylist(), texts.take(score_rows).to_pylist()
+    longest_texts = texts.take(longest).to_pylist()
+    units = []
+    for unit in TOKEN_UNITS:
+        tokenizer = fit_tokenizer(fit_texts, unit, VOCABULARY_SIZE)
+        encoded = encode(tokenizer, score_texts)
+        lengths = np.asarray(encoded.lengths, dtype=np.int64)
+        most = max(int(lengths.max()), int(np.asarray(encode(tokenizer, longest_texts).lengths).max()))
+        median, p95 = np.percentile(lengths, [50, 95])
+        units.append(
+            TokenUnit(
+                unit=unit,
+                vocabulary_size=tokenizer.get_vocab_size(),
+                coverage=float(np.mean(encoded.ids != UNKNOWN)),
+                tokens=Lengths("tokens", float(median), float(p95), most),
+            )
+        )
+    note = (
+        f"token units: fitted on {len(fit_texts):,} of {len(train):,} training rows, at most {VOCABULARY_SIZE:,} "
+        f"entries; counted on {len(score_texts):,} of {len(scored):,} rows"
+    )
+    return tuple(units), note
+
+
+# Rendering
+
+
+def _report(found: Inspection) -> Iterable[str]:
+    yield found.path
+    stored = [found.format, found.compression if found.compression != "none" else "", found.encoding, found.delimiter]
+    yield f"  stored as  {', '.join(part for part in stored if part)}"
+    yield from _wrapped(f"  columns    {', '.join(found.columns)}", indent=13)
+    yield f"  text       {found.text}"
+    yield f"  label      {found.label or '-'}" + (f", read by rule {found.rule}" if found.label else "")
+    yield ""
+    yield f"Rows: {found.rows:,} read, {found.kept:,} kept, {found.rows - found.kept:,} left out"
+    several = len({group.path for group in found.left_out}) > 1
+    yield from _table(
+        ("left out", "rows", "first row numbers"),
+        [
+            (
+                group.reason + (f" ({Path(group.path).name})" if several else ""),
+                f"{len(group.rows):,}",
+                ", ".join(str(row) for row in group.rows[:5]) + (", ..." if len(group.rows) > 5 else ""),
+            )
+            for group in found.left_out
+        ],
+        right=(1,),
+    )
+    if found.classes:
+        yield ""
+        parts = ", ".join(f"{part} {size:,}" for part, size in found.split.items())
+        yield f"Classes: {len(found.classes)} (split: {parts})"
+        total = sum(found.class_counts)
+        yield from _table(
+            ("class", "rows", "share"),
+            [
+                (name, f"{count:,}", f"{count / total:.1%}")
+                for name, count in zip(found.classes, found.class_counts, strict=True)
+            ],
+            right=(1, 2),
+        )
+    if found.label_rules:
+        yield ""
+        yield "Label rules that fit this column (all rows with a label, duplicates included)"
+        for rule in found.label_rules:
+            left_out = f"; {rule.left_out:,} left out" if rule.left_out else ""
+            yield from _wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11)
+    yield ""
+    yield "Lengths"
+    yield from _table(
+        ("unit", "median", "95 %", "longest"),
+        [(row.unit, f"{row.median:,.0f}", f"{row.p95:,.0f}", f"{row.longest:,}") for row in found.lengths],
+        right=(1, 2, 3),
+    )
+    yield ""
+    yield "Languages, by the script of most letters"
+    yield from _table(
+        ("script", "share of reviews"),
+        [(name, f"{share:.2%}" if share >= 0.0001 else "< 0.01%") for name, share in found.scripts.items()],
+        right=(1,),
+    )
+    yield ""
+    yield "Token units (coverage: share of unseen rows' tokens that the vocabulary knows)"
+    yield from _table(
+        ("unit", "vocabulary", "coverage", "tokens, median", "95 %", "longest"),
+        [
+            (
+                unit.unit,
+                f"{unit.vocabulary_size:,}",
+                f"{unit.coverage:.2%}",
+                f"{unit.tokens.median:,.0f}",
+                f"{unit.tokens.p95:,.0f}",
+                f"{unit.tokens.longest:,}",
+            )
+            for unit in found.token_units
+        ],
+        right=(1, 2, 3, 4, 5),
+    )
+    yield ""
+    for note in found.notes:
+        yield from _wrapped(f"Note: {note}")
+    if found.refusal is not None:
+        yield from _wrapped(f"Training on this would be refused: {found.refusal}")
+
+
+def _class_sizes(rule: RulePreview) -> str:
+    shown = [f"{name} {count:,}" for name, count in zip(rule.classes, rule.counts, strict=True)]
+    return ", ".join(shown[:10]) + (f", ... ({len(shown)} classes)" if len(shown) > 10 else "")
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[int, ...]) -> Iterable[str]:
+    if not rows:
+        return
+    widths = [max(_width(line[column]) for line in (header, *rows)) for column in range(len(header))]
+    widths = [min(width, 48) if column not in right else width for column, width in enumerate(widths)]
+    widths[-1] = max(_width(line[-1]) for line in (header, *rows))
+    for line in (header, *rows):
+        cells = []
+        for column, cell in enumerate(line):
+            cell = _clip(cell, widths[column])
+            gap = " " * (widths[column] - _width(cell))
+            cells.append(gap + cell if column in right else cell + gap)
+        yield ("  " + "  ".join(cells)).rstrip()
+
+
+def _width(text: str) -> int:
+    """Terminal columns: East Asian wide characters take two, combining marks none."""
+    columns = 0
+    for character in text:
+        if not unicodedata.combining(character):
+            columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return columns
+
+
+def _clip(text: str, width: int) -> str:
+    text = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
+    if _width(text) <= width:
+        return text
+    while _width(text) > width - 3:
+        text = text[:-1]
+    return text + "..."
+
+
+def _wrapped(text: str, indent: int = 2) -> Iterable[str]:
+    # Not textwrap, which takes a wide character for one column.
+    words = text.split(" ")
+    line = words[0]
+    for word in words[1:]:
+        if _width(line) + 1 + _width(word) > WIDTH and line.strip():
+            yield line
+            line = " " * indent + word
+        else:
+            line += " " + word
+    yield line

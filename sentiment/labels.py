@@ -1,0 +1,190 @@
+"""A raw label cell becomes a class, by a stated rule.
+
+A rule is one of: `as-is` (each value is a class), a mapping {class: values}, or a ready rule for stars and ten-point
+scales. Raw values are compared as people read them: "5", " 5 ", "5.0" and 5 are one value. This room knows nothing of
+files or texts; row numbers reach it only to be named in a message.
+
+Ready rules. `stars-2` and `ten-2` leave the middle of the scale out, as SST-2 and aclImdb do (aclImdb: 4 or less is
+negative, 7 or more positive); `stars-3` and `ten-3` call that same middle neutral.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from sentiment.errors import InputError
+
+__all__ = [
+    "MAX_CLASSES",
+    "READY_RULES",
+    "LabelRule",
+    "RulePreview",
+    "canonical",
+    "label_rule",
+    "preview_rules",
+    "rule_advice",
+]
+
+MAX_CLASSES: Final = 50
+"""More distinct values than this are taken for a wrong column."""
+
+READY_RULES: Final[dict[str, dict[str, tuple[int, ...]]]] = {
+    "stars-2": {"negative": (1, 2), "positive": (4, 5)},
+    "stars-3": {"negative": (1, 2), "neutral": (3,), "positive": (4, 5)},
+    "stars-5": {"1 star": (1,), "2 stars": (2,), "3 stars": (3,), "4 stars": (4,), "5 stars": (5,)},
+    "ten-2": {"negative": (1, 2, 3, 4), "positive": (7, 8, 9, 10)},
+    "ten-3": {"negative": (1, 2, 3, 4), "neutral": (5, 6), "positive": (7, 8, 9, 10)},
+    "ten-5": {"1-2": (1, 2), "3-4": (3, 4), "5-6": (5, 6), "7-8": (7, 8), "9-10": (9, 10)},
+}
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+
+
+def canonical(value: Any) -> str:
+    """The form in which raw label values are compared: trimmed, NFC, a number without trailing zeros."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = unicodedata.normalize("NFC", str(value)).strip()
+    if _NUMBER.fullmatch(text):
+        number = Decimal(text)
+        return str(int(number)) if number == number.to_integral_value() else str(number.normalize())
+    return text
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """Which raw value belongs to which class.
+
+    `classes` are in order: negative to positive in a ready rule, as written in a mapping, by number or alphabet as-is.
+    """
+
+    name: str
+    """as-is, mapping, or the name of a ready rule."""
+    classes: tuple[str, ...]
+    index: Mapping[str, int]
+    """canonical raw value: class index"""
+    scale: tuple[int, int] | None = None
+    """Lowest and highest number that a ready rule can meet."""
+
+    def class_of(self, value: str) -> int:
+        """The class index of a raw value; -1 if the rule names no class for it."""
+        return self.index.get(canonical(value), -1)
+
+    def out_of_scale(self, value: str) -> bool:
+        """Whether a ready rule meets a number that its scale does not have."""
+        text = canonical(value)
+        if self.scale is None or not _NUMBER.fullmatch(text):
+            return False
+        return not self.scale[0] <= Decimal(text) <= self.scale[1]
+
+
+def label_rule(classes: str | Mapping[str, Sequence[Any]], values: Sequence[str], n_rows: int, where: str) -> LabelRule:
+    """The rule that `classes` asks for.
+
+    Args:
+        classes: "as-is", the name of a ready rule, or {class: raw values}.
+        values: the distinct raw values of the column; only `as-is` needs them.
+        n_rows: how many labelled rows the column has, to tell a label from an identifier.
+        where: file and column, for messages.
+
+    Raises:
+        InputError: no such rule; a mapping that contradicts itself; a column that can be no label as it is.
+    """
+    if isinstance(classes, str):
+        if classes == "as-is":
+            return _as_is(values, n_rows, where)
+        if classes not in READY_RULES:
+            raise InputError(
+                f"there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or {{class: [values]}}"
+            )
+        parts = READY_RULES[classes]
+        return _from_parts(classes, parts, scale=(1, 5) if classes.startswith("stars") else (1, 10))
+    return _mapping(classes)
+
+
+def _from_parts(name: str, parts: Mapping[str, Sequence[Any]], scale: tuple[int, int] | None = None) -> LabelRule:
+    index = {canonical(value): number for number, values in enumerate(parts.values()) for value in values}
+    return LabelRule(name, tuple(parts), index, scale)
+
+
+def _mapping(classes: Mapping[str, Sequence[Any]]) -> LabelRule:
+    owner: dict[str, str] = {}
+    for name, values in classes.items():
+        if not str(name).strip():
+            raise InputError("classes: a class has an empty name; give it one")
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise InputError(f"classes: {name!r} is {values!r}; give a list of raw values, such as [{values!r}]")
+        if not values:
+            raise InputError(f"classes: {name!r} has no raw values; list some, or remove the class")
+        for value in values:
+            key = canonical(value)
+            if owner.setdefault(key, name) != name:
+                raise InputError(f"classes: value {key!r} stands in both {owner[key]!r} and {name!r}; keep it in one")
+    if len(classes) < 2:
+        raise InputError(f"classes: {len(classes)} class given; a classifier needs two or more")
+    return _from_parts("mapping", classes)
+
+
+def _as_is(values: Sequence[str], n_rows: int, where: str) -> LabelRule:
+    names = {canonical(value) for value in values}
+    if len(names) > MAX_CLASSES or (n_rows >= 20 and len(names) > n_rows / 2):
+        raise InputError(
+            f"{where}: {len(names)} different values in {n_rows} rows; that is hardly a label: "
+            "name another column, or give classes as {class: [values]}"
+        )
+    if len(names) < 2:
+        only = f"only the value {next(iter(names))!r}" if names else "no value at all"
+        raise InputError(f"{where}: {only}; a classifier needs two or more classes")
+    numeric = all(_NUMBER.fullmatch(name) for name in names)
+    ordered = sorted(names, key=Decimal) if numeric else sorted(names)
+    return LabelRule("as-is", tuple(ordered), {name: number for number, name in enumerate(ordered)})
+
+
+@dataclass(frozen=True)
+class RulePreview:
+    """What a rule would make of a column."""
+
+    name: str
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    left_out: int
+    """Rows with a label that the rule puts in no class."""
+
+
+def preview_rules(counts: Mapping[str, int]) -> tuple[RulePreview, ...]:
+    """The rules that apply to a column with these raw values, with the class sizes that each would give.
+
+    Args:
+        counts: {raw value: number of rows}.
+    """
+    present = {value: count for value, count in counts.items() if value.strip()}
+    previews = []
+    for name in ("as-is", *READY_RULES):
+        try:
+            rule = label_rule(name, tuple(present), sum(present.values()), "")
+        except InputError:
+            continue
+        if any(rule.out_of_scale(value) for value in present):
+            continue
+        sizes = np.zeros(len(rule.classes), dtype=np.int64)
+        left_out = 0
+        for value, count in present.items():
+            number = rule.class_of(value)
+            if number >= 0:
+                sizes[number] += count
+            else:
+                left_out += count
+        if (sizes > 0).all():
+            previews.append(RulePreview(name, rule.classes, tuple(int(size) for size in sizes), left_out))
+    return tuple(previews)
+
+
+def rule_advice(counts: Mapping[str, int]) -> str:
+    """What to do about a rule that does not fit a column with these raw values: the end of an error message."""
+    fitting = [preview.name for preview in preview_rules(counts)]
+    return f"use {' or '.join(fitting)}" if fitting else "give classes as {class: [values]}"

@@ -1,0 +1,524 @@
+"""A file becomes reviews: cleaned, labelled, split once, and fingerprinted.
+
+Everything that decides which rows are trained on and which are scored happens here, before anything is learned, and
+every row left out is counted and named with a reason. This room knows nothing of tokens, models or torch.
+
+The rules, in this order. Texts are trimmed. Left out are: rows without a text; rows without a label; rows whose label
+the rule puts in no class; of rows with equal text and class all but the first; of rows with equal text and different
+classes all but the first row of the class given most often, and on a tie all. Only then a sample is drawn, if one was
+asked for, and the split. So no text stands in two parts of a split.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sentiment.errors import InputError
+from sentiment.files import Table, read_table
+from sentiment.labels import LabelRule, canonical, label_rule, rule_advice
+
+__all__ = [
+    "DataSource",
+    "Dataset",
+    "LeftOut",
+    "Reviews",
+    "Split",
+    "clean",
+    "load_dataset",
+    "read_table",
+    "redraw",
+]
+
+Indices: TypeAlias = npt.NDArray[np.int64]
+
+PARTS: Final = ("train", "validation", "test")
+
+EMPTY_TEXT: Final = "empty text"
+NO_LABEL: Final = "no label"
+NOT_IN_RULE: Final = "label not in the rule"
+DUPLICATE: Final = "duplicate of an earlier row"
+OUTVOTED: Final = "same text, label given less often"
+TIE: Final = "same text, different labels equally often"
+NOT_SAMPLED: Final = "not in the sample"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """Where the reviews are and how they are to be read; stored in the study, so that resuming reads the same.
+
+    Raises:
+        InputError: a value cannot be meant.
+    """
+
+    path: str
+    text: str
+    """Name of the column with the review."""
+    label: str
+    """Name of the column with the label or rating."""
+    classes: str | dict[str, list[str]] = "as-is"
+    """A label rule: as-is, a ready rule (see `sentiment.labels`), or {class: raw values}."""
+    encoding: str | None = None
+    """Overrides what the file looks like."""
+    validation_path: str | None = None
+    test_path: str | None = None
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    """Shares of train, validation and test; of a part that comes from its own file the share is not used."""
+    split_seed: int = 0
+    max_rows: int | None = None
+    """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`."""
+
+    def __post_init__(self) -> None:
+        for name in ("path", "text", "label"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise InputError(f"{name} is {getattr(self, name)!r}; it must be a name")
+        if self.text == self.label:
+            raise InputError(f"text and label are both column {self.text!r}; name two columns")
+        if isinstance(self.classes, Mapping):
+            as_strings = {
+                str(name): [canonical(value) for value in values] if isinstance(values, list | tuple) else values
+                for name, values in self.classes.items()
+            }
+            object.__setattr__(self, "classes", as_strings)
+        label_rule(self.classes, ("0", "1"), 2, self.label)  # refuses an unknown rule before a file is read
+        fractions = self.fractions
+        if (
+            not isinstance(fractions, list | tuple)
+            or len(fractions) != 3
+            or not all(isinstance(share, int | float) and 0 < share < 1 for share in fractions)
+            or abs(sum(fractions) - 1) > 1e-6
+        ):
+            raise InputError(f"fractions is {fractions!r}; give three shares above 0 that add up to 1")
+        object.__setattr__(self, "fractions", tuple(float(share) for share in fractions))
+        if not isinstance(self.split_seed, int) or not 0 <= self.split_seed < 2**32:
+            raise InputError(f"split_seed is {self.split_seed!r}; it must lie between 0 and {2**32 - 1}")
+        if self.max_rows is not None and (not isinstance(self.max_rows, int) or self.max_rows < 1):
+            raise InputError(f"max_rows is {self.max_rows!r}; it must be a whole number above 0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `DataSource.from_dict` makes an equal source of them."""
+        values = dataclasses.asdict(self)
+        values["fractions"] = list(self.fractions)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "DataSource":
+        """The source of a parsed JSON or TOML table.
+
+        Raises:
+            InputError: a name is unknown or missing, or a value is refused.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in names:
+                raise InputError(f"[data] has no {name!r}; known are {', '.join(names)}")
+        for name in ("path", "text", "label"):
+            if name not in values:
+                raise InputError(f"[data] has no {name!r}; it needs path, text and label")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows of one file that are not used, and why."""
+
+    reason: str
+    path: str
+    rows: Indices
+    """1-based data-row numbers in `path`, ascending."""
+
+    def __str__(self) -> str:
+        first = ", ".join(str(row) for row in self.rows[:5]) + (", ..." if len(self.rows) > 5 else "")
+        return f"{len(self.rows)} left out: {self.reason} (rows {first} of {self.path})"
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Cleaned reviews, one entry per kept row, files one after the other: train, validation, test."""
+
+    texts: list[str]
+    labels: Indices
+    """Class indices, shape (n,)."""
+    classes: tuple[str, ...]
+    ratings: list[str]
+    """The raw label cells."""
+    rows: Indices
+    """1-based data-row number of each review in its file, shape (n,)."""
+    left_out: tuple[LeftOut, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which reviews are trained on, which choose the model, and which no search ever scores.
+
+    Ascending int64 indices into `Reviews`; together they name each review exactly once.
+    """
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Reviews with their split and the fingerprint of both."""
+
+    source: DataSource
+    reviews: Reviews
+    split: Split
+    fingerprint: str
+    """See `fingerprint_of`."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the label indices."""
+        return self.reviews.classes
+
+    def indices(self, part: str) -> Indices:
+        """Indices of "train", "validation" or "test"."""
+        if part not in PARTS:
+            raise ValueError(f"a dataset has the parts {', '.join(PARTS)}, but got {part=}")
+        indices: Indices = getattr(self.split, part)
+        return indices
+
+    def texts(self, part: str) -> list[str]:
+        """Texts of one part, in the order of its indices."""
+        return [self.reviews.texts[index] for index in self.indices(part)]
+
+    def labels(self, part: str) -> Indices:
+        """Class indices of one part, shape (n,)."""
+        return self.reviews.labels[self.indices(part)]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The rows of one file that may be used. The texts are still a `pyarrow` array, to stay small and fast."""
+
+    path: str
+    texts: Any
+    """`pyarrow.LargeStringArray`, shape (n,)."""
+    labels: Indices
+    ratings: Any
+    """`pyarrow.LargeStringArray` of raw label cells, shape (n,)."""
+    rows: Indices
+    left_out: tuple[LeftOut, ...]
+
+    def keep(self, kept: npt.NDArray[np.bool_], reason: str) -> "Cleaned":
+        """Only the rows where `kept` is true; the others are left out for `reason`."""
+        if kept.all():
+            return self
+        where = np.flatnonzero(kept)
+        return dataclasses.replace(
+            self,
+            texts=self.texts.take(where),
+            labels=self.labels[where],
+            ratings=self.ratings.take(where),
+            rows=self.rows[where],
+            left_out=(*self.left_out, LeftOut(reason, self.path, self.rows[~kept])),
+        )
+
+
+def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) -> Dataset:
+    """Reads, cleans, labels and splits; the same source and files always give the same dataset.
+
+    Args:
+        source: what to read.
+        tables: tables by path that were read already, with the text and label columns.
+
+    Raises:
+        InputError: a file, a label or a class size makes training impossible.
+    """
+    paths = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
+    found = {
+        part: (tables or {}).get(path) or read_table(path, [source.text, source.label], source.encoding)
+        for part, path in paths.items()
+        if path is not None
+    }
+    rule = rule_for(source, list(found.values()))
+    files = {part: clean(table, source.text, source.label, rule) for part, table in found.items()}
+    _refuse_empty_class(files["train"], found["train"], rule, source)
+    files = _without_overlap(files)
+    if source.max_rows is not None and source.max_rows < len(files["train"].rows):
+        kept = _sample(files["train"].labels, source.max_rows, source.split_seed)
+        files["train"] = files["train"].keep(kept, f"{NOT_SAMPLED} of max_rows = {source.max_rows}")
+    for part, file in files.items():
+        _refuse_missing_class(file, part, rule)
+    reviews = _joined(list(files.values()), rule)
+    split = _split(source, {part: len(file.rows) for part, file in files.items()}, reviews)
+    return Dataset(source, reviews, split, fingerprint_of(reviews, split))
+
+
+def rule_for(source: DataSource, tables: list[Table]) -> LabelRule:
+    """The label rule of `source`, with as-is classes taken from all of the user's files together."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    labels = pa.chunked_array(
+        [chunk for table in tables for chunk in table.column(source.label).chunks], type=pa.string()
+    )
+    trimmed = pc.utf8_trim_whitespace(labels.drop_null())
+    present = trimmed.filter(pc.not_equal(trimmed, ""))
+    where = f"{tables[0].path}, column {source.label!r}"
+    if not len(present):
+        raise InputError(f"{where}: not one row has a label; name another column")
+    return label_rule(source.classes, pc.unique(present).to_pylist(), len(present), where)
+
+
+def clean(table: Table, text: str, label: str | None = None, rule: LabelRule | None = None) -> Cleaned:
+    """Leaves out, by the rules at the top of this file, what cannot be learned from.
+
+    Without a label column only empty texts and repeated texts are left out, and all labels are 0.
+
+    Raises:
+        InputError: a rating lies outside the scale of a ready rule, or no row is left.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = _trimmed(table.column(text))
+    if label is None or rule is None:
+        ratings = pa.array([""], pa.large_string()).take(np.zeros(len(texts), dtype=np.int64))
+        labels, labelled = np.zeros(len(texts), dtype=np.int64), np.ones(len(texts), dtype=bool)
+    else:
+        ratings = _trimmed(table.column(label))
+        labels, labelled = _classes(ratings, rule, f"{table.path}, column {label!r}")
+    rows = np.arange(1, len(texts) + 1, dtype=np.int64)
+    file = Cleaned(table.path, texts, labels, ratings, rows, ())
+    has_text = pc.not_equal(texts, "").to_numpy(zero_copy_only=False)
+    file = file.keep(has_text, EMPTY_TEXT)
+    file = file.keep(labelled[has_text], NO_LABEL)
+    file = file.keep(file.labels >= 0, NOT_IN_RULE)
+    file = _without_duplicates(file)
+    if not len(file.rows):
+        reasons = "; ".join(f"{len(group.rows)} {group.reason}" for group in file.left_out)
+        raise InputError(f"{table.path}: no row is left to use ({reasons}); check the text and label columns")
+    return file
+
+
+def _trimmed(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Large strings: one array may pass 2 GiB of text.
+    array = pa.chunked_array(column.chunks, type=pa.string()).cast(pa.large_string()).combine_chunks()
+    return pc.fill_null(pc.utf8_trim_whitespace(array), "")
+
+
+def _classes(ratings: Any, rule: LabelRule, where: str) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    """Class index of each raw label (-1: in no class), and whether there is a label at all."""
+    encoded = ratings.dictionary_encode()
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    values: list[str] = encoded.dictionary.to_pylist()
+    for code, value in enumerate(values):
+        if rule.scale is not None and rule.out_of_scale(value):
+            row = int(np.flatnonzero(codes == code)[0]) + 1
+            counts = dict(zip(values, np.bincount(codes).tolist(), strict=True))
+            raise InputError(
+                f"{where}, row {row}: rating {value!r} lies outside the scale of rule {rule.name!r}, which is "
+                f"{rule.scale[0]} to {rule.scale[1]}; {rule_advice(counts)}"
+            )
+    class_of_value = np.array([rule.class_of(value) for value in values], dtype=np.int64)
+    if (class_of_value < 0).all():
+        counts = dict(zip(values, np.bincount(codes).tolist(), strict=True))
+        raise InputError(f"{where}: rule {rule.name!r} knows none of the values {_some(counts)}; {rule_advice(counts)}")
+    has_label = np.array([value != "" for value in values], dtype=bool)
+    return class_of_value[codes], has_label[codes]
+
+
+def _without_duplicates(file: Cleaned) -> Cleaned:
+    if not len(file.rows):
+        return file
+    n_classes = int(file.labels.max()) + 1
+    text_codes = file.texts.dictionary_encode().indices.to_numpy().astype(np.int64)
+    # A pair is one text with one class. np.unique gives each pair's first row, which is the one to keep.
+    pairs, first, pair_of_row, votes = np.unique(
+        text_codes * n_classes + file.labels, return_index=True, return_inverse=True, return_counts=True
+    )
+    text_of_pair = pairs // n_classes
+    most = np.zeros(int(text_codes.max()) + 1, dtype=np.int64)
+    np.maximum.at(most, text_of_pair, votes)
+    leads = votes == most[text_of_pair]
+    leaders = np.bincount(text_of_pair[leads], minlength=len(most))
+    tied = leads & (leaders[text_of_pair] > 1)
+    is_first = np.zeros(len(file.rows), dtype=bool)
+    is_first[first] = True
+    row_tied = tied[pair_of_row]
+    row_leads = leads[pair_of_row]
+    kept = file.keep(~row_tied, TIE)
+    kept = kept.keep(row_leads[~row_tied], OUTVOTED)
+    return kept.keep(is_first[~row_tied & row_leads], DUPLICATE)
+
+
+def _without_overlap(files: dict[str, Cleaned]) -> dict[str, Cleaned]:
+    """Training rows whose text is also in validation or test, and validation rows that are in test, left out."""
+    import pyarrow.compute as pc
+
+    kept = dict(files)
+    for part, later in (("validation", ("test",)), ("train", ("test", "validation"))):
+        for other in later:
+            if part not in kept or other not in kept:
+                continue
+            shared = pc.is_in(kept[part].texts, value_set=files[other].texts).to_numpy(zero_copy_only=False)
+            kept[part] = kept[part].keep(~shared, f"text is also in the {other} file")
+            if not len(kept[part].rows):
+                raise InputError(
+                    f"{kept[part].path}: every text is also in the {other} file {files[other].path}; "
+                    "give files that differ"
+                )
+    return kept
+
+
+def _refuse_empty_class(file: Cleaned, table: Table, rule: LabelRule, source: DataSource) -> None:
+    sizes = np.bincount(file.labels, minlength=len(rule.classes))
+    if (sizes > 0).all():
+        return
+    name = rule.classes[int(np.argmin(sizes > 0))]
+    wanted = [value for value, number in rule.index.items() if rule.classes[number] == name]
+    entries = _trimmed(table.column(source.label)).value_counts().to_pylist()
+    counts = {entry["values"]: entry["counts"] for entry in entries if entry["values"]}
+    where = f"{file.path}, column {source.label!r}: class {name!r}"
+    if rule.name == "as-is":
+        raise InputError(f"{where} has no row to train on; leave it out by giving classes as {{class: [values]}}")
+    raise InputError(
+        f"{where} (values {', '.join(wanted)}) has no rows under rule {rule.name!r}; "
+        f"the values that occur are {_some(counts)}: {rule_advice(counts)}"
+    )
+
+
+def _some(values: Iterable[str]) -> str:
+    """At most twelve of the values, numbers in order."""
+    present = sorted({canonical(value) for value in values} - {""}, key=lambda value: (len(value), value))
+    return ", ".join(present[:12]) + (", ..." if len(present) > 12 else "")
+
+
+def _refuse_missing_class(file: Cleaned, part: str, rule: LabelRule) -> None:
+    sizes = np.bincount(file.labels, minlength=len(rule.classes))
+    if not (sizes > 0).all():
+        name = rule.classes[int(np.argmin(sizes > 0))]
+        raise InputError(
+            f"{file.path}: class {name!r} has no row left for {part}, but 1 is needed; add rows, or leave the class out"
+        )
+
+
+def _joined(files: list[Cleaned], rule: LabelRule) -> Reviews:
+    return Reviews(
+        texts=[text for file in files for text in file.texts.to_pylist()],
+        labels=np.concatenate([file.labels for file in files]),
+        classes=rule.classes,
+        ratings=[rating for file in files for rating in file.ratings.dictionary_encode().to_pylist()],
+        rows=np.concatenate([file.rows for file in files]),
+        left_out=tuple(group for file in files for group in file.left_out),
+    )
+
+
+# Splits
+
+
+def redraw(dataset: Dataset, seed: int) -> Dataset:
+    """The same reviews with train and validation drawn anew, stratified and of the same sizes.
+
+    The sealed test set stays exactly as it is. A validation set that came from the user's own file takes part.
+    """
+    pool = np.sort(np.concatenate([dataset.split.train, dataset.split.validation]))
+    train, validation = _hold_out(pool, dataset.reviews.labels, len(dataset.split.validation), seed)
+    split = Split(train, validation, dataset.split.test)
+    return dataclasses.replace(dataset, split=split, fingerprint=fingerprint_of(dataset.reviews, split))
+
+
+def _split(source: DataSource, sizes: Mapping[str, int], reviews: Reviews) -> Split:
+    given: dict[str, Indices] = {}
+    start = 0
+    for part, size in sizes.items():
+        given[part] = np.arange(start, start + size, dtype=np.int64)
+        start += size
+    shares = dict(zip(PARTS, source.fractions, strict=True))
+    drawn = {part: share for part, share in shares.items() if part == "train" or part not in given}
+    total = sum(drawn.values())
+    drawn = {part: share / total for part, share in drawn.items()}
+    _refuse_small_class(reviews, given["train"], drawn, source)
+    n_rows = len(given["train"])
+    for part in ("test", "validation"):
+        if part in drawn:
+            size = _ceil(drawn[part] * n_rows)
+            given["train"], given[part] = _hold_out(given["train"], reviews.labels, size, source.split_seed)
+    return Split(given["train"], given["validation"], given["test"])
+
+
+def _hold_out(indices: Indices, labels: Indices, size: int, seed: int) -> tuple[Indices, Indices]:
+    from sklearn.model_selection import train_test_split
+
+    rest, held = train_test_split(indices, test_size=size, stratify=labels[indices], random_state=seed)
+    return np.sort(rest), np.sort(held)
+
+
+def _sample(labels: Indices, size: int, seed: int) -> npt.NDArray[np.bool_]:
+    n_classes = len(np.unique(labels))
+    if size < n_classes or len(labels) - size < n_classes:
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(len(labels), size=size, replace=False)
+    else:
+        _, chosen = _hold_out(np.arange(len(labels)), labels, size, seed)
+    kept = np.zeros(len(labels), dtype=bool)
+    kept[chosen] = True
+    return kept
+
+
+def _ceil(value: float) -> int:
+    return math.ceil(value - 1e-9)  # 0.1 * 30 is a little above 3
+
+
+def _refuse_small_class(reviews: Reviews, drawn_from: Indices, shares: Mapping[str, float], source: DataSource) -> None:
+    """Refuses a class that would be missing from a part.
+
+    NOTE: of n rows of a class, a stratified draw of the share f takes floor(fn) or one more. The test draw takes 1 if
+    n >= 1/f. At most fn + 1 are then gone, so validation gets 1 if n >= 1/v + 1/(1 - f), and training if what both
+    may take at most leaves 1: n >= 3/t.
+    """
+    needed = 1
+    if "test" in shares:
+        needed = max(needed, _ceil(1 / shares["test"]))
+    if "validation" in shares:
+        needed = max(needed, _ceil(1 / shares["validation"] + ("test" in shares) / (1 - shares.get("test", 0.0))))
+    if len(shares) > 1:
+        needed = max(needed, _ceil(3 / shares["train"]))
+    sizes = np.bincount(reviews.labels[drawn_from], minlength=len(reviews.classes))
+    for name, size in zip(reviews.classes, sizes, strict=True):
+        if size < needed:
+            sampled = f" in the sample of max_rows = {source.max_rows}" if source.max_rows is not None else ""
+            advice = "raise max_rows," if sampled else "add rows,"
+            raise InputError(
+                f"{source.path}: class {name!r} has {size} usable rows{sampled}, but {needed} are needed to split "
+                f"them into {', '.join(shares)}; {advice} merge the class with another, or leave it out"
+            )
+
+
+def fingerprint_of(reviews: Reviews, split: Split) -> str:
+    """SHA-256, in hex, over what training and scoring can see of the data.
+
+    In this order: a format name; the class names as JSON; for every review, the UTF-8 length of its text
+    (little-endian int64) and then all texts; the class indices (little-endian int64); the part of each review (one
+    byte: 0 train, 1 validation, 2 test). File names, columns and rows left out do not enter: the same reviews from
+    another file are the same data. Nothing depends on the machine or on how Python holds the values.
+    """
+    digest = hashlib.sha256(b"sentiment-search dataset 1\n")
+    digest.update(json.dumps(list(reviews.classes), ensure_ascii=False).encode() + b"\n")
+    step = 1 << 16
+    for start in range(0, len(reviews), step):
+        encoded = [text.encode() for text in reviews.texts[start : start + step]]
+        digest.update(np.array([len(text) for text in encoded], dtype="<i8").tobytes())
+        digest.update(b"".join(encoded))
+    digest.update(reviews.labels.astype("<i8").tobytes())
+    membership = np.zeros(len(reviews), dtype=np.uint8)
+    for number, indices in enumerate((split.train, split.validation, split.test)):
+        membership[indices] = number
+    digest.update(membership.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""An opened bundle meets a file: labels for its texts, or figures for its labelled rows.
+
+Every row is answered for: a row without a text gets no label, a row without a usable label is not scored, and both
+are counted.
+"""
+
+import csv
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from sentiment import metrics
+from sentiment.bundle import CHUNK, Bundle
+from sentiment.errors import InputError
+from sentiment.files import read_table
+from sentiment.labels import canonical, label_rule
+
+__all__ = ["Evaluation", "evaluate", "predict_file", "predictions"]
+
+LABEL_RULE = "label rule"
+"""The fact of a bundle that says how raw labels became its classes."""
+
+
+def predictions(bundle: Bundle, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """For each text its label (None for an empty one) and the probability of each class."""
+    rows = []
+    for text, probabilities in zip(texts, bundle.probabilities(texts), strict=True):
+        label = bundle.classes[int(probabilities.argmax())] if text.strip() else None
+        by_class = {name: round(float(p), 6) for name, p in zip(bundle.classes, probabilities, strict=True)}
+        rows.append({"text": text, "label": label, "probabilities": by_class if text.strip() else {}})
+    return rows
+
+
+def predict_file(
+    bundle: Bundle, path: str, text: str, out: Path | None, *, encoding: str | None = None, as_json: bool = False
+) -> str:
+    """Label column `text` of a file, row by row in its order; returns one line that says what was done.
+
+    Written to `out` (complete or not at all), or to standard output: CSV with columns row, label and p(class), or
+    JSON Lines.
+
+    Raises:
+        InputError: the file cannot be read, has no such column, or `out` cannot be written.
+    """
+    texts = [cell or "" for cell in read_table(path, [text], encoding).column(text).to_pylist()]
+    empty = 0
+    with _destination(out) as file:
+        table = csv.writer(file, lineterminator="\n")
+        if not as_json:
+            table.writerow(["row", "label", *(f"p({name})" for name in bundle.classes)])
+        for start in range(0, len(texts), CHUNK):
+            for row, entry in enumerate(predictions(bundle, texts[start : start + CHUNK]), start=start + 1):
+                empty += entry["label"] is None
+                if as_json:
+                    file.write(json.dumps({"row": row} | entry, ensure_ascii=False) + "\n")
+                else:
+                    table.writerow(
+                        [row, entry["label"], *(entry["probabilities"].get(name, "") for name in bundle.classes)]
+                    )
+    unlabelled = f"; {empty:,} rows have no text and so no label" if empty else ""
+    return f"{len(texts):,} rows of {path} labelled{unlabelled}" + (f"; written to {out}" if out else "")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a bundle does on labelled rows."""
+
+    path: str
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    """int64 [K, K]: rows are labels, columns predictions."""
+    macro_f1: float
+    accuracy: float
+    calibration_error: float
+    """Expected calibration error over 15 bins."""
+    per_class: tuple[dict[str, float], ...]
+    left_out: dict[str, int]
+    """Rows that were not scored: reason to count."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return vars(self) | {"confusion": self.confusion.tolist(), "rows": int(self.confusion.sum())}
+
+    def render(self) -> str:
+        """The figures as text."""
+        width = max(10, *(len(name) for name in self.classes))
+        lines = [
+            f"{self.path}: {int(self.confusion.sum()):,} rows scored"
+            + "".join(f"; {count:,} left out: {reason}" for reason, count in self.left_out.items()),
+            "",
+            f"macro-F1 {self.macro_f1:.4f}   accuracy {self.accuracy:.4f}   "
+            f"calibration error {self.calibration_error:.4f}",
+            "",
+            f"{'class':<{width}}  precision  recall      F1    rows",
+        ]
+        for name, figures in zip(self.classes, self.per_class, strict=True):
+            lines.append(
+                f"{name:<{width}}  {figures['precision']:9.4f}  {figures['recall']:6.4f}  {figures['f1']:6.4f}  "
+                f"{int(figures['support']):6,}"
+            )
+        columns = "  ".join(f"{name:>{width}}" for name in self.classes)
+        lines += ["", "confusion (rows: label, columns: prediction)", f"{'':<{width}}  {columns}"]
+        for name, counts in zip(self.classes, self.confusion, strict=True):
+            lines.append(f"{name:<{width}}  " + "  ".join(f"{int(count):>{width},}" for count in counts))
+        return "\n".join(lines)
+
+
+def evaluate(
+    bundle: Bundle,
+    path: str,
+    text: str,
+    label: str,
+    *,
+    classes: str | Mapping[str, Sequence[Any]] | None = None,
+    encoding: str | None = None,
+) -> Evaluation:
+    """Score `bundle` on a labelled file.
+
+    A label is read as the name of a class if it is one, else by `classes`, else by the rule that the bundle was
+    trained with.
+
+    Raises:
+        InputError: the file cannot be read, or no row has a label that the bundle knows.
+    """
+    table = read_table(path, [text, label], encoding)
+    texts = table.column(text).to_pylist()
+    raw = table.column(label).to_pylist()
+    chosen = classes or bundle.facts.get(LABEL_RULE) or "as-is"
+    known = {canonical(name): index for index, name in enumerate(bundle.classes)}
+    if chosen != "as-is":
+        rule = label_rule(chosen, (), len(raw), path)
+        if set(rule.classes) != set(bundle.classes):
+            raise InputError(
+                f"the label rule gives {list(rule.classes)}, the bundle has {list(bundle.classes)}; use its classes"
+            )
+        known = {value: known[canonical(rule.classes[index])] for value, index in rule.index.items()} | known
+    left_out: Counter[str] = Counter()
+    kept_texts, kept_labels, unknown = [], [], Counter[str]()
+    for cell, value in zip(texts, raw, strict=True):
+        if not cell or not cell.strip():
+            left_out["no text"] += 1
+        elif value is None or not value.strip():
+            left_out["no label"] += 1
+        elif (index := known.get(canonical(value))) is None:
+            left_out["label not in the rule"] += 1
+            unknown[value] += 1
+        else:
+            kept_texts.append(cell)
+            kept_labels.append(index)
+    if not kept_texts:
+        seen = ", ".join(repr(value) for value, _ in unknown.most_common(3)) or "nothing"
+        raise InputError(
+            f"{path}: column {label!r} holds {seen}, no label that the bundle knows "
+            f"({', '.join(bundle.classes)}); give --classes"
+        )
+    labels = np.array(kept_labels, dtype=np.int64)
+    probabilities = bundle.probabilities(kept_texts)
+    guesses = probabilities.argmax(axis=1)
+    k = len(bundle.classes)
+    per_class = metrics.per_class(labels, guesses, k)
+    return Evaluation(
+        path=path,
+        classes=bundle.classes,
+        confusion=metrics.confusion_matrix(labels, guesses, k),
+        macro_f1=metrics.macro_f1(labels, guesses, k),
+        accuracy=metrics.accuracy(labels, guesses),
+        calibration_error=metrics.expected_calibration_error(probabilities, labels),
+        per_class=tuple(
+            {name: float(getattr(per_class, name)[index]) for name in ("precision", "recall", "f1", "support")}
+            for index in range(k)
+        ),
+        left_out=dict(left_out),
+    )
+
+
+@contextmanager
+def _destination(out: Path | None) -> Iterator[IO[str]]:
+    if out is None:
+        yield sys.stdout
+        return
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=out.parent, prefix=f".{out.name}.", delete=False
+        ) as file:
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, out)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; choose another --out") from None

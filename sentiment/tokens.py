@@ -1,0 +1,396 @@
+"""Texts become numbers: a tokenizer fitted on training rows, and the whole corpus encoded once.
+
+Every unit is a Hugging Face tokenizer, one JSON file that other programs read too:
+
+    word      lower-cased words, with inner apostrophes, and single punctuation marks or emoji
+    char      Unicode characters after NFC, in their case, spaces included
+    subword   BPE over lower-cased words and runs of punctuation; `▁` marks where a space stood
+    jamo      the same after NFD, which takes Hangul syllables apart into conjoining jamo
+
+A word or character that occurs once in the training rows is left out of the vocabulary: it would teach nothing, and
+this way `<unk>` is met, and learned, in training. `<pad>` and `<unk>` are entries of the vocabulary but not "added
+tokens", which a tokenizer looks for in the text itself: a review that says "<pad>" holds three ordinary tokens.
+
+The encoded corpus is flat: all ids behind one another, and where each text begins. It is kept in a cache directory,
+checked against its checksums when opened, and memory-mapped by every process that uses it. This room knows nothing
+of models, torch or Optuna, and cuts no text to a length.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+import unicodedata
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+import tokenizers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from sentiment.errors import InputError
+
+if TYPE_CHECKING:  # it brings pyarrow, which whoever only encodes does not need
+    from sentiment.reviews import Dataset
+
+__all__ = ["PAD", "UNITS", "UNKNOWN", "Corpus", "EncodedTexts", "encode", "fit_tokenizer", "load_corpus"]
+
+PAD: Final = 0
+"""Fills batches up; never an id of an encoded text."""
+UNKNOWN: Final = 1
+"""What is not in the vocabulary, and the only token of a text that has none."""
+UNITS: Final = ("word", "char", "subword", "jamo")
+
+FORMAT: Final = 1
+"""Of the cache. Raise it with any change to what a tokenizer or an encoded corpus is, and old caches rest."""
+
+_SPECIAL: Final = ("<pad>", "<unk>")
+_LEAST_OCCURRENCES: Final = 2
+_WORD: Final = r"\w+(?:['’]\w+)*"
+# Words never share a piece with `<` or `>`, so no learned merge can spell a special token.
+_WORD_OR_MARK: Final = rf"{_WORD}|[^\w\s]\p{{M}}*"
+_WORD_OR_MARKS: Final = rf"▁?(?:{_WORD}|[^\w▁](?:[^\w▁]|\p{{M}})*)|▁"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SEGMENT_CHARACTERS: Final = 1 << 16
+_CHUNK_CHARACTERS: Final = 1 << 18
+_TEMPORARY: Final = ".building"
+_STALE_SECONDS: Final = 86_400
+_IDS, _OFFSETS, _TOKENIZER, _MANIFEST = "ids.npy", "offsets.npy", "tokenizer.json", "manifest.json"
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Token ids of n texts, one behind the other; no text is empty and none holds `PAD`."""
+
+    ids: np.ndarray
+    """uint16 or, past 65,536 entries, int32 [all tokens]."""
+    offsets: np.ndarray
+    """int64 [n + 1]: text i is `ids[offsets[i]:offsets[i + 1]]`."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text, int64 [n]."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All reviews of a dataset as token ids, with the tokenizer that made them."""
+
+    encoded: EncodedTexts
+    """Every row of `dataset.reviews`, in order; read-only and memory-mapped if it comes from a cache."""
+    tokenizer_json: str
+    vocabulary_size: int
+    """Entries the tokenizer has, `<pad>` and `<unk>` included; at most what was asked for."""
+
+
+def fit_tokenizer(texts: Sequence[str], unit: str, vocabulary_size: int) -> Tokenizer:
+    """Learn a vocabulary from training texts.
+
+    The same texts give the same JSON, byte for byte, with any number of threads. BPE: Sennrich et al. 2016; its
+    alphabet is the most frequent characters, at most half of the vocabulary, so that merges find room beside
+    thousands of Hangul syllables or Chinese characters.
+
+    Args:
+        texts: training rows only.
+        unit: word, char, subword or jamo.
+        vocabulary_size: most entries, `<pad>` and `<unk>` included.
+
+    Raises:
+        InputError: the unit is unknown, or the vocabulary has no room for a token.
+    """
+    if unit not in UNITS:
+        raise InputError(f"token_unit is {unit!r}; choose one of {', '.join(UNITS)}")
+    if vocabulary_size < len(_SPECIAL) + 2:
+        raise InputError(f"vocabulary_size is {vocabulary_size}; it must be at least {len(_SPECIAL) + 2}")
+    trainer: trainers.WordLevelTrainer | trainers.BpeTrainer
+    if unit in ("word", "char"):
+        tokenizer = Tokenizer(models.WordLevel(unk_token=_SPECIAL[UNKNOWN]))
+        trainer = trainers.WordLevelTrainer(
+            vocab_size=vocabulary_size,
+            min_frequency=_LEAST_OCCURRENCES,
+            special_tokens=list(_SPECIAL),
+            show_progress=False,
+        )
+    else:
+        tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[UNKNOWN]))
+        alphabet = _alphabet(texts, unit, (vocabulary_size - len(_SPECIAL)) // 2)
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary_size,
+            min_frequency=_LEAST_OCCURRENCES,
+            special_tokens=list(_SPECIAL),
+            # The trainer's own choice among equally frequent characters differs from run to run.
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
+            show_progress=False,
+        )
+    tokenizer.normalizer = _normalizer(unit)
+    tokenizer.pre_tokenizer = _pre_tokenizer(unit)
+    tokenizer.train_from_iterator((segment for text in texts for segment in _segments(text)), trainer)
+    described = json.loads(tokenizer.to_str())
+    described["added_tokens"] = []
+    return Tokenizer.from_str(json.dumps(described, ensure_ascii=False))
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> EncodedTexts:
+    """Turn texts into ids, uncut; a text without any token becomes one `UNKNOWN`.
+
+    Texts are read in bounded chunks. One of more than 65,536 characters goes in segments, cut at a space where
+    there is one; elsewhere a token that would span the cut becomes two. Half a surrogate pair, which is no
+    character, is read as U+FFFD.
+    """
+    dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
+    lengths = np.zeros(len(texts), dtype=np.int64)
+    chunks: list[np.ndarray] = [np.empty(0, dtype=dtype)]
+    for rows, segments in _chunks(texts):
+        lists = [encoding.ids for encoding in tokenizer.encode_batch_fast(segments, add_special_tokens=False)]
+        counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        np.add.at(lengths, rows, counts)
+        chunks.append(np.fromiter(itertools.chain.from_iterable(lists), dtype=dtype, count=int(counts.sum())))
+    ids = np.concatenate(chunks)
+    empty = lengths == 0
+    if empty.any():
+        ids = np.insert(ids, (np.cumsum(lengths) - lengths)[empty], UNKNOWN)
+        lengths[empty] = 1
+    return EncodedTexts(ids, np.concatenate(([0], np.cumsum(lengths))))
+
+
+def load_corpus(dataset: "Dataset", unit: str, vocabulary_size: int, cache: Path) -> Corpus:
+    """The dataset in token ids, from the cache if it is there and whole, else built and put there.
+
+    What is found is checked against its checksums before it is used; damaged, it is built anew. Any number of
+    processes may ask at once: each builds in a directory of its own, and the first to finish gives it the final
+    name. If the cache cannot be written (read-only, disk full), a one-line warning says so and the corpus stays in
+    this process's memory.
+
+    Args:
+        dataset: the tokenizer is fitted on its training rows, and all its rows are encoded.
+        unit: word, char, subword or jamo.
+        vocabulary_size: most entries that the tokenizer may have.
+        cache: a directory, made if missing.
+
+    Raises:
+        InputError: see `fit_tokenizer`.
+    """
+    wanted = {
+        "format": FORMAT,
+        "tokenizers": tokenizers.__version__,
+        "fingerprint": dataset.fingerprint,
+        "unit": unit,
+        "vocabulary_size": vocabulary_size,
+    }
+    key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:32]
+    directory = cache / f"{unit}-{vocabulary_size}-{key}"
+    rows = len(dataset.reviews.texts)
+    found = _open(directory, wanted, rows)
+    if found is not None:
+        return found
+    if directory.exists():
+        warnings.warn(f"{directory} is damaged or cannot be read; it is built anew", stacklevel=2)
+    texts = dataset.reviews.texts
+    tokenizer = fit_tokenizer([texts[row] for row in dataset.split.train], unit, vocabulary_size)
+    built = Corpus(encode(tokenizer, texts), tokenizer.to_str(), tokenizer.get_vocab_size())
+    try:
+        _publish(built, directory, wanted, rows)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        warnings.warn(f"{directory} cannot be written ({reason}); the corpus stays in memory", stacklevel=2)
+    return _open(directory, wanted, rows) or built
+
+
+def _normalizer(unit: str) -> Any:
+    if unit == "char":
+        return normalizers.NFC()
+    form = normalizers.NFD() if unit == "jamo" else normalizers.NFC()
+    return normalizers.Sequence([form, normalizers.Lowercase()])
+
+
+def _pre_tokenizer(unit: str) -> Any:
+    if unit == "char":
+        return pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    if unit == "word":
+        return pre_tokenizers.Split(Regex(_WORD_OR_MARK), "removed", invert=True)
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Metaspace(prepend_scheme="always"),
+            pre_tokenizers.Split(Regex(_WORD_OR_MARKS), "isolated"),
+        ]
+    )
+
+
+def _alphabet(texts: Sequence[str], unit: str, limit: int) -> list[str]:
+    """The most frequent characters of normalized texts, by code point where equally frequent; `▁` is one of them."""
+    form: Literal["NFC", "NFD"] = "NFD" if unit == "jamo" else "NFC"
+    raw = np.zeros(0x110000, dtype=np.int64)
+    for _, segments in _chunks(texts):
+        points = np.frombuffer(unicodedata.normalize(form, "\n".join(segments)).encode("utf-32-le"), dtype=np.uint32)
+        raw += np.bincount(points, minlength=len(raw))
+    normalizer = _normalizer(unit)
+    counts: dict[str, int] = {}
+    for point in np.flatnonzero(raw):
+        for character in normalizer.normalize_str(chr(point)):
+            counts[character] = counts.get(character, 0) + int(raw[point])
+    kept = [c for c, count in counts.items() if count >= _LEAST_OCCURRENCES and not c.isspace() and c != "▁"]
+    kept.sort(key=lambda character: (-counts[character], character))
+    return sorted(["▁", *kept[: limit - 1]])
+
+
+def _segments(text: str) -> Iterator[str]:
+    """A text in pieces of bounded length that UTF-8 can hold, cut before a space where there is one."""
+    if not text.isascii():
+        text = _SURROGATE.sub("\ufffd", text)
+    start = 0
+    while len(text) - start > _SEGMENT_CHARACTERS:
+        end = start + _SEGMENT_CHARACTERS
+        space = text.rfind(" ", start + 1, end)
+        end = space if space > 0 else end
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
+    """Segments of all texts, with the row that each comes from, a bounded number of characters at a time."""
+    rows: list[int] = []
+    segments: list[str] = []
+    characters = 0
+    for row, text in enumerate(texts):
+        for segment in _segments(text):
+            rows.append(row)
+            segments.append(segment)
+            characters += len(segment)
+            if characters >= _CHUNK_CHARACTERS:
+                yield rows, segments
+                rows, segments, characters = [], [], 0
+    if rows:
+        yield rows, segments
+
+
+def _open(directory: Path, wanted: dict[str, Any], rows: int) -> Corpus | None:
+    """The corpus in a cache directory; None unless every byte is what was written."""
+    try:
+        manifest = json.loads((directory / _MANIFEST).read_bytes())
+        files = manifest.pop("files")
+        if manifest != wanted:
+            return None
+        for name in (_IDS, _OFFSETS, _TOKENIZER):
+            if _checksum(directory / name) != files[name]:
+                return None
+        # As plain arrays: they keep the mapping, without the cost of np.memmap's own __getitem__.
+        ids, offsets = (
+            np.asarray(np.load(directory / name, mmap_mode="r", allow_pickle=False)) for name in (_IDS, _OFFSETS)
+        )
+        tokenizer_json = (directory / _TOKENIZER).read_text(encoding="utf-8")
+        vocabulary_size = len(json.loads(tokenizer_json)["model"]["vocab"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if len(offsets) != rows + 1:
+        return None
+    return Corpus(EncodedTexts(ids, offsets), tokenizer_json, vocabulary_size)
+
+
+def _checksum(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"sha256": digest, "bytes": file.tell()}
+
+
+def _publish(corpus: Corpus, directory: Path, wanted: dict[str, Any], rows: int) -> None:
+    """Write a corpus beside its final name and rename it there, whole."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    _clean_leftovers(directory.parent)
+    temporary = _temporary_path(directory.parent)
+    try:
+        temporary.mkdir()
+        _write(corpus, temporary, wanted)
+        for _ in range(3):
+            try:
+                temporary.rename(directory)  # fails if another process was first
+                break
+            except OSError:
+                if _open(directory, wanted, rows) is not None:
+                    break
+                discarded = _temporary_path(directory.parent)
+                with contextlib.suppress(FileNotFoundError):
+                    directory.rename(discarded)
+                shutil.rmtree(discarded, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(corpus: Corpus, directory: Path, wanted: dict[str, Any]) -> None:
+    for name, array in ((_IDS, corpus.encoded.ids), (_OFFSETS, corpus.encoded.offsets)):
+        with (directory / name).open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+    _write_bytes(directory / _TOKENIZER, corpus.tokenizer_json.encode())
+    files = {name: _checksum(directory / name) for name in (_IDS, _OFFSETS, _TOKENIZER)}
+    _write_bytes(directory / _MANIFEST, json.dumps(wanted | {"files": files}, indent=1).encode())
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _temporary_path(cache: Path) -> Path:
+    return cache / f"{_TEMPORARY}~{socket.gethostname()}~{os.getpid()}~{secrets.token_hex(4)}"
+
+
+def _clean_leftovers(cache: Path) -> None:
+    """Remove what processes that died while building have left behind."""
+    for path in cache.glob(f"{_TEMPORARY}~*"):
+        with contextlib.suppress(OSError):
+            if not _is_being_built(path):
+                shutil.rmtree(path)
+
+
+def _is_being_built(path: Path) -> bool:
+    if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+        return False
+    _, host, process, _ = path.name.split("~")
+    # A process of another machine cannot be asked, and on Windows to ask is to kill.
+    if host != socket.gethostname() or os.name != "posix":
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _before_fork() -> None:
+    if "TOKENIZERS_PARALLELISM" not in os.environ:
+        _set_for_fork.append(True)
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _after_fork_in_parent() -> None:
+    if _set_for_fork:
+        _set_for_fork.clear()
+        os.environ.pop("TOKENIZERS_PARALLELISM", None)
+
+
+# A forked child (say of a DataLoader) has none of the tokenizers' threads and must not wait for them. The library
+# sees to that itself, but prints a warning into every child unless the environment has the say.
+_set_for_fork: list[bool] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

