@@ -12,6 +12,7 @@ training examples for every trial, whatever its `epochs`, so a pruner compares t
 Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
 """
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 
 from search.artifacts import TrialArtifacts
 from search.space import Space
-from search.storage import experimental_features
+from search.storage import WORKER, experimental_features
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.reviews import Dataset
@@ -107,6 +108,7 @@ class Objective:
         config = self.space.sample(trial, seed=self._seed(trial))
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
+        trial.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
         corpus = self._corpus(config)
         curve: list[dict[str, Any]] = []
 

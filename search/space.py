@@ -224,23 +224,25 @@ class Space:
                 settings["architecture"] not in architectures.choices
             ):
                 continue
-            inside = {name: value for name, value in settings.items() if self._contains(name, value)}
+            inside = {
+                name: nearest for name, value in settings.items() if (nearest := self._nearest(name, value)) is not None
+            }
             if inside and inside not in trials:
                 trials.append(inside)
         return trials
 
-    def _contains(self, name: str, value: Any) -> bool:
+    def _nearest(self, name: str, value: Any) -> Any:
+        """The value that this space has for `name` nearest to `value`; None if it has none."""
         distribution = self.distributions.get(name)
-        if distribution is None:
-            return False
         if isinstance(distribution, CategoricalDistribution):
-            return value in distribution.choices
-        assert isinstance(distribution, IntDistribution | FloatDistribution)
-        steps = distribution.step or 0
-        on_step = (
-            not steps or abs((value - distribution.low) / steps - round((value - distribution.low) / steps)) < 1e-9
-        )
-        return bool(distribution.low <= value <= distribution.high and on_step)
+            return value if value in distribution.choices else None
+        if isinstance(distribution, IntDistribution | FloatDistribution):
+            clipped = min(max(value, distribution.low), distribution.high)
+            if distribution.step is None:
+                return clipped
+            steps = round((clipped - distribution.low) / distribution.step)
+            return distribution.low + steps * distribution.step
+        return None
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -4,7 +4,9 @@ Optuna sets no SQLite PRAGMA: without a busy timeout two workers meet "database 
 logging a reader (the dashboard) stops a writer. Heartbeats tell a killed worker's trial from a running one.
 """
 
+import copy
 import os
+import platform
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -15,11 +17,21 @@ from typing import Final
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 
 from sentiment.errors import InputError
 
-__all__ = ["DEFAULT_STORAGE", "experimental_features", "load_study", "open_storage", "storage_url"]
+__all__ = [
+    "DEFAULT_STORAGE",
+    "WORKER",
+    "begin_again",
+    "begin_lost_trials_again",
+    "experimental_features",
+    "load_study",
+    "open_storage",
+    "storage_url",
+]
 
 DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
 
@@ -27,6 +39,9 @@ HEARTBEAT_SECONDS: Final = 10
 GRACE_SECONDS: Final = 40
 LOCK_SECONDS: Final = 60
 """How long a worker waits for another one's write before it gives up."""
+
+WORKER: Final = "worker"
+"""The user attribute of a trial that says which process works on it."""
 
 RETRIES: Final = 2
 """How often a trial whose worker died is begun again."""
@@ -67,7 +82,7 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
                 engine_kwargs=engine_kwargs,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+                heartbeat_stale_trial_callback=begin_again,
             )
         if sqlite_file:
             with storage.engine.connect() as connection:
@@ -78,6 +93,39 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise InputError(f"the storage {_shown(parsed)} cannot be opened: {cause}") from None
     return storage
+
+
+def begin_lost_trials_again(study: optuna.Study) -> int:
+    """Fail and queue again the trials whose process, on this machine, is no more; returns how many.
+
+    A heartbeat says so too, on any machine, but only after a grace period.
+    """
+    lost = 0
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        worker = trial.user_attrs.get(WORKER)
+        if worker and worker["host"] == platform.node() and not _alive(worker["pid"]):
+            study.tell(trial.number, state=TrialState.FAIL)
+            begin_again(study, trial)
+            lost += 1
+    return lost
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def begin_again(study: optuna.Study, trial: FrozenTrial, *, retries: int | None = RETRIES) -> None:
+    """Queue a trial that lost its worker, with the same parameters; it will draw the same seed."""
+    blank = copy.deepcopy(trial)
+    blank.user_attrs = {}  # what the lost one had recorded is not the new one's
+    with experimental_features():
+        RetryHeartbeatStaleTrialCallback(max_retry=retries)(study, blank)
 
 
 def load_study(name: str, storage: RDBStorage) -> optuna.Study:

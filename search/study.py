@@ -15,15 +15,14 @@ import numpy as np
 import optuna
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.study import MaxTrialsCallback
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from search.artifacts import TrialArtifacts
 from search.definition import StudyDefinition
 from search.objective import ENDED, Objective
 from search.space import DEFAULTS, Space, defaults_for
-from search.storage import experimental_features, load_study
+from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -88,6 +87,9 @@ def create_or_resume(
         for settings in space.known_good():
             study.enqueue_trial(settings)
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
+    if lost := begin_lost_trials_again(study):
+        say(f"{lost} trials lost their process and are begun again.")
+    remove_leftovers(opened.artifacts)
     if BASELINES not in study.user_attrs:
         say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
         study.set_user_attr(BASELINES, _measure_baselines(dataset))
@@ -149,6 +151,9 @@ def optimize(
         else:
             failures.clear()
         on_trial(trial)
+        running_elsewhere = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if opened.finished + len(running_elsewhere) >= trials:
+            study.stop()
         if len(failures) >= FAILURES_IN_A_ROW:
             raise RuntimeError(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
 
@@ -159,7 +164,7 @@ def optimize(
             run,
             timeout=timeout,
             catch=(RuntimeError, MemoryError),
-            callbacks=[after, MaxTrialsCallback(trials, states=FINISHED)],
+            callbacks=[after],
         )
     except BaseException:
         _queue_again(study, running)
@@ -285,10 +290,9 @@ def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
 def _queue_again(study: optuna.Study, running: list[optuna.Trial]) -> None:
     if not running:
         return
-    with experimental_features():
-        frozen = study.get_trials(deepcopy=False)[running[0].number]
-        if frozen.state == TrialState.FAIL:
-            RetryHeartbeatStaleTrialCallback()(study, frozen)
+    frozen = study.get_trials(deepcopy=False)[running[0].number]
+    if frozen.state == TrialState.FAIL:
+        begin_again(study, frozen, retries=None)  # it was not the trial's fault
 
 
 def _reason(error: BaseException) -> str:

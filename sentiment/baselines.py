@@ -5,8 +5,8 @@ all of them are scored and compared like a network. They need seconds, no vocabu
 texts give the same numbers. They know nothing of tokenizers, torch or Optuna.
 
 Where there is nothing to learn from (no text with a visible character, or one class only), each of them answers as
-`majority` does, with the class frequencies of the training rows. So does no text on its own: one without any known
-n-gram gets what the model says of an empty text.
+`majority` does, with the class frequencies of the training rows. A text without any known n-gram gets what the
+fitted model says of an empty one.
 """
 
 import warnings
@@ -68,8 +68,9 @@ def linear(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> Baseline:
     )
     if not matrix.shape[1] or len(np.unique(true)) < 2:
         return majority(texts, labels, n_classes)
-    # A looser tolerance than the default moves macro-F1 by less than 0.1 points and halves the time.
-    model = LogisticRegression(class_weight="balanced", max_iter=200, tol=1e-3)
+    # Do not loosen the tolerance (1e-4): at 1e-3 it stops so early that 150k Korean reviews lose 1.4 points of
+    # macro-F1.
+    model = LogisticRegression(class_weight="balanced", max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(matrix, true)

@@ -96,9 +96,11 @@ class TestAStudyFile:
             "gru",
             "textcnn",
         }
-        assert all(
-            "learning_rate" not in s for s in Space.of({"learning_rate": {"low": 0.1, "high": 1.0}}).known_good()
+        shifted = Space.of(
+            {"learning_rate": {"low": 0.1, "high": 1.0}, "hidden_size": {"low": 50, "high": 300, "step": 50}}
         )
+        assert {s["learning_rate"] for s in shifted.known_good()} == {0.1}
+        assert {s["hidden_size"] for s in shifted.known_good()} == {150}
 
     @pytest.mark.parametrize(
         ("changes", "message"),

@@ -4,10 +4,12 @@ import importlib.resources
 import numpy as np
 import pytest
 from scipy.special import expit
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_union
 from sklearn.svm import LinearSVC
 
-from sentiment.baselines import BASELINES, majority, nb_svm
+from sentiment.baselines import BASELINES, linear, majority, nb_svm
 from sentiment.metrics import accuracy, macro_f1
 
 LEARNED = ["linear", "nb_svm"]
@@ -116,6 +118,20 @@ def test_labels_that_do_not_fit_the_texts_are_refused(name):
         BASELINES[name]([], [], 2)
     with pytest.raises(ValueError, match=r"labels must lie in 0\.\.1"):
         BASELINES[name](["good", "bad"], [0, 2], 2)
+
+
+def test_the_logistic_regression_is_solved_and_not_stopped_early(snippets):
+    texts, labels = snippets
+    options = {"min_df": 2, "sublinear_tf": True}
+    features = make_union(
+        TfidfVectorizer(token_pattern=r"\w+|[^\w\s]", ngram_range=(1, 2), **options),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), **options),
+    )
+    exact = LogisticRegression(class_weight="balanced", solver="newton-cg", tol=1e-8, max_iter=1000)
+    exact.fit(features.fit_transform(texts[:1500]), labels[:1500])
+    expected = exact.predict_proba(features.transform(texts[1500:2000]))
+    ours = linear(texts[:1500], labels[:1500], 2).probabilities(texts[1500:2000])
+    np.testing.assert_allclose(ours, expected, atol=0.01)
 
 
 def test_nb_svm_equals_the_formula_of_the_paper_written_out_in_dense_arrays():
