@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from sentiment.errors import InputError
 
@@ -30,11 +30,13 @@ OPTUNA_STORAGE, or --storage, names the database; the default is sqlite:///studi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parse(arguments)
     # A polite kill (a batch system's, a shutdown's) keeps as much as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return int(parsed.command(parsed))
+        status = int(parsed.command(parsed))
+        sys.stdout.flush()  # here, where a full disk or a reader that has left can still be answered for
+        return status
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
@@ -45,13 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SENTIMENT_SEARCH_TRACEBACK"):
             raise
-        reason = _one_line(getattr(error, "orig", None) or error)
-        return _fail(f"{type(error).__name__}: {reason} (SENTIMENT_SEARCH_TRACEBACK=1 shows where)", 1)
+        return _fail(f"{type(error).__name__}: {_cause(error)} (SENTIMENT_SEARCH_TRACEBACK=1 shows where)", 1)
 
 
 def _fail(reason: object, status: int) -> int:
     print(f"sentiment-search: {reason}", file=sys.stderr)
     return status
+
+
+def _cause(error: BaseException) -> str:
+    """What the database said, where Optuna and SQLAlchemy only wrap it; else what the error says."""
+    wrapped = error if hasattr(error, "orig") else error.__cause__
+    return _one_line(getattr(wrapped, "orig", None) or error)
 
 
 def _one_line(text: object) -> str:
@@ -315,8 +322,26 @@ def _same_command() -> str:
     return shlex.join(["sentiment-search", *sys.argv[1:]])
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, as everything here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sentiment-search: {message}; see `{self.prog} --help`\n")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    # argparse does not know the texts of `predict DIR --json TEXT` again behind an option.
+    if rest and (any(text.startswith("-") for text in rest) or not hasattr(parsed, "texts")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.texts += rest
+    return parsed
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="sentiment-search",
         description="Search text classifiers over labelled reviews, and measure what made the model better.",
         epilog=EPILOG,

@@ -14,18 +14,20 @@ from sentiment.reviews import DataSource
 __all__ = ["StudyDefinition", "parse_duration", "read_definition"]
 
 _TABLES: Final = {"data", "space", "search", "baseline", "idea", "budget"}
-_DATA: Final = {
-    "path": "path",
-    "text": "text",
-    "label": "label",
-    "classes": "classes",
-    "encoding": "encoding",
-    "validation": "validation_path",
-    "test": "test_path",
-    "fractions": "fractions",
-    "split_seed": "split_seed",
-    "max_rows": "max_rows",
+# name in [data]: (field of DataSource, types, how it is written)
+_DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
+    "path": ("path", str, '"reviews.csv"'),
+    "text": ("text", str, '"review"'),
+    "label": ("label", str, '"stars"'),
+    "classes": ("classes", (str, dict), '"stars-3", or { negative = [1, 2], positive = [4, 5] }'),
+    "encoding": ("encoding", str, '"cp949"'),
+    "validation": ("validation_path", str, '"validation.csv"'),
+    "test": ("test_path", str, '"test.csv"'),
+    "fractions": ("fractions", list, "[0.8, 0.1, 0.1]"),
+    "split_seed": ("split_seed", int, "0"),
+    "max_rows": ("max_rows", int, "10000"),
 }
+LONGEST_NAME: Final = 200
 _SEARCH: Final = {"trials", "timeout", "workers", "threads", "seed", "keep_best"}
 
 
@@ -50,8 +52,11 @@ class StudyDefinition:
     """Trials whose weights are kept."""
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.isprintable() or "/" in self.name or self.name.startswith("."):
-            raise InputError(f"the study's name is {self.name!r}; give one without '/' that does not begin with '.'")
+        if not _names_a_folder(self.name):
+            raise InputError(
+                f"the study's name is {self.name!r}; give one without '/' that does not begin with '.' and is not "
+                f"longer than {LONGEST_NAME} bytes"
+            )
         for name, low in (("trials", 1), ("workers", 1), ("keep_best", 1), ("seed", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
@@ -78,24 +83,23 @@ def read_definition(path: str | Path) -> StudyDefinition:
     if unknown:
         raise InputError(f"{path}: there is no {sorted(unknown)[0]!r}; known are name, {', '.join(sorted(_TABLES))}")
     data = dict(_table(table, "data", path))
+    space = dict(_table(table, "space", path))
     _known(data, set(_DATA), "[data]", path)
-    for required in ("path", "text", "label"):
-        if not isinstance(data.get(required), str):
-            raise InputError(f'{path}: [data] needs {required} = "..."')
+    for name, (_, types, example) in _DATA.items():
+        if name in data and not isinstance(data[name], types):
+            raise InputError(f"{path}: [data] {name} is {data[name]!r}; write {name} = {example}")
+        if name in ("path", "text", "label") and name not in data:
+            raise InputError(f"{path}: [data] needs {name} = {example}")
     for name in ("path", "validation", "test"):
         if name in data:
             data[name] = _beside(data[name], path)
     search = dict(_table(table, "search", path))
     _known(search, _SEARCH, "[search]", path)
-    if "timeout" in search:
-        search["timeout"] = parse_duration(search["timeout"])
     try:
-        if "fractions" in data:
-            data["fractions"] = tuple(data["fractions"])
-        source = DataSource.from_dict({_DATA[name]: value for name, value in data.items()})
-        return StudyDefinition(
-            name=table.get("name", path.stem), data=source, space=dict(_table(table, "space", path)), **search
-        )
+        if "timeout" in search:
+            search["timeout"] = parse_duration(search["timeout"])
+        source = DataSource.from_dict({_DATA[name][0]: value for name, value in data.items()})
+        return StudyDefinition(name=table.get("name", path.stem), data=source, space=space, **search)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -128,7 +132,7 @@ def parse_duration(text: str | int | float) -> float:
     try:
         number, unit = (text[:-1], units[text[-1]]) if isinstance(text, str) and text[-1:] in units else (text, 1)
         seconds = float(number) * unit
-    except ValueError:
+    except (ValueError, TypeError):
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise InputError(f"a duration is {text!r}; write it like 90s, 30m or 2h")
@@ -148,6 +152,18 @@ def _known(table: dict[str, Any], known: set[str], where: str, path: Path) -> No
             raise InputError(f"{path}: {where} has no {name!r}; known are {', '.join(sorted(known))}")
 
 
-def _beside(data: Any, definition: Path) -> Any:
-    beside = definition.parent / str(data)
+def _names_a_folder(name: Any) -> bool:
+    """Whether the weights of a study called `name` can lie in a folder called so."""
+    return (
+        isinstance(name, str)
+        and bool(name)
+        and name.isprintable()
+        and "/" not in name
+        and not name.startswith(".")
+        and len(name.encode()) <= LONGEST_NAME
+    )
+
+
+def _beside(data: str, definition: Path) -> str:
+    beside = definition.parent / data
     return str(beside) if beside.exists() else data

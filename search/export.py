@@ -39,7 +39,7 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
         there = ", ".join(str(kept_trial) for kept_trial in kept if _kept(artifacts, study, kept_trial)) or "none"
         raise InputError(
             f"the weights of trial {number} are not in {folder.parent} (kept there: {there}); "
-            f"give --artifacts, or train it again with `sentiment-search replay`"
+            f"give the --artifacts folder of the search, or a --trial whose weights are there"
         )
     scores = {
         f"validation macro-F1 of {name}": round(measured["macro_f1"], 6)

@@ -105,10 +105,11 @@ class Objective:
         Raises:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
         """
+        # First of all: from here on, a trial whose process is killed is known to be lost.
+        trial.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
         config = self.space.sample(trial, seed=self._seed(trial))
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
-        trial.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
         corpus = self._corpus(config)
         curve: list[dict[str, Any]] = []
 

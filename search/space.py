@@ -80,6 +80,7 @@ _CONDITIONS: Final[dict[str, Callable[[Settings], bool]]] = {
     "epochs": lambda settings: True,
     "batch_size": lambda settings: True,
     "evaluations_per_epoch": lambda settings: True,
+    "precision": lambda settings: True,
 }
 
 DEFAULTS: Final[dict[str, Any]] = {
@@ -108,6 +109,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "epochs": {"low": 2, "high": 8},
     "batch_size": [32, 64, 128],
     "evaluations_per_epoch": 2,
+    "precision": "float32",
 }
 """What is searched when nothing is said. FACTS that chose the ranges: log-uniform learning rates around 1e-3 with
 clipping, smoothing of .01-.2 for three classes, pooling over the last state, the token unit before the architecture."""
@@ -154,14 +156,25 @@ _UNSPACED: Final = (
 
 
 def defaults_for(texts: Sequence[str]) -> dict[str, Any]:
-    """The default space with the token units that mean something in the language of `texts`."""
+    """The default space, with the token units that mean something in the language of `texts`, and with bfloat16 where
+    this machine multiplies it natively: it halves the time of a recurrent layer and, over seeds, costs no macro-F1
+    (tests/benchmarks/training_loop.py --precision bfloat16)."""
+    fitting = DEFAULTS | {"precision": "bfloat16" if _native_bfloat16() else "float32"}
     letters = [character for text in texts[:2000] for character in text if character.isalpha()]
     few = 0.3 * len(letters)
     if sum("가" <= letter <= "힣" for letter in letters) > few:
-        return DEFAULTS | {"token_unit": ["subword", "jamo", "char"]}
+        return fitting | {"token_unit": ["subword", "jamo", "char"]}
     if sum(any(low <= letter <= high for low, high in _UNSPACED) for letter in letters) > few:
-        return DEFAULTS | {"token_unit": ["subword", "char"]}
-    return dict(DEFAULTS)
+        return fitting | {"token_unit": ["subword", "char"]}
+    return fitting
+
+
+def _native_bfloat16() -> bool:
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
         parsed = sqlalchemy.make_url(url)
     except ArgumentError:
         raise InputError(f"the storage is {url!r}; give a URL such as {DEFAULT_STORAGE}") from None
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InputError(f"the storage {url!r} is gone when the command ends; give a file such as {DEFAULT_STORAGE}")
     sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
     engine_kwargs = {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite_file else {"pool_pre_ping": True}
     if sqlite_file:
@@ -145,8 +147,6 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
 
 
 def _check_sqlite_file(path: Path, create: bool) -> None:
-    if str(path) == ":memory:":
-        return
     if not path.exists():
         if not create:
             raise InputError(f"{path} does not exist; give --storage, or `sentiment-search run` a study first")

@@ -33,6 +33,7 @@ __all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded", "opt
 DATA: Final = "data"
 FINGERPRINT: Final = "data fingerprint"
 SPACE: Final = "space"
+SPACE_DEFAULTS: Final = "default space"
 SEED: Final = "seed"
 KEEP_BEST: Final = "trials whose weights are kept"
 BASELINES: Final = "baselines"
@@ -76,16 +77,17 @@ def create_or_resume(
         InputError: the data cannot be used; or the study exists with other data, labels, split or space.
     """
     dataset = load_dataset(definition.data)
-    space = Space.of(definition.space, defaults=defaults_for(dataset.texts("train")))
-    existing = definition.name in optuna.get_all_study_names(storage)
+    defaults = defaults_for(dataset.texts("train"))
+    Space.of(definition.space, defaults=defaults)  # refused before anything is written
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
-    if existing:
+    if _is_new(study):
+        _record_identity(study, definition, dataset, defaults)
+        for settings in Space.of(definition.space, defaults=defaults).known_good():
+            study.enqueue_trial(settings)
+    else:
         _refuse_other_identity(study, definition, dataset)
         study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
-    else:
-        _record_identity(study, definition, dataset)
-        for settings in space.known_good():
-            study.enqueue_trial(settings)
+    space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_trials_again(study):
         say(f"{lost} trials lost their process and are begun again.")
@@ -109,7 +111,7 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
     dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
     if dataset.fingerprint != attributes[FINGERPRINT]:
         raise _other_data(name, attributes[FINGERPRINT], dataset)
-    space = Space.of(attributes[SPACE], defaults=defaults_for(dataset.texts("train")))
+    space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
     return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
 
 
@@ -238,13 +240,25 @@ def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _record_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:
+def _is_new(study: optuna.Study) -> bool:
+    """Just made, or left without a trial by a process that was killed while it made it."""
+    return FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False)
+
+
+def _record_identity(
+    study: optuna.Study, definition: StudyDefinition, dataset: Dataset, defaults: dict[str, Any]
+) -> None:
     split = dataset.split
-    attributes = _identity(definition, dataset) | {
+    attributes = {
         DATA: definition.data.to_dict(),
+        # Recorded, so that another machine or version goes on with the same space.
+        SPACE_DEFAULTS: defaults,
         KEEP_BEST: definition.keep_best,
         ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
         "classes": list(dataset.reviews.classes),
+        SPACE: definition.space,
+        SEED: definition.seed,
+        FINGERPRINT: dataset.fingerprint,  # last: with it the study counts as made
     }
     for name, value in attributes.items():
         study.set_user_attr(name, value)

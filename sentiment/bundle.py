@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import safetensors
 import safetensors.torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -71,11 +70,12 @@ class Bundle:
             network = build_model(config, described["vocabulary_size"], len(classes))
             network.load_state_dict(safetensors.torch.load_file(directory / "weights.safetensors"))
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-            reason = str(error).splitlines()[0]
+            facts = described["facts"]
+        except Exception as error:  # each of the libraries has its own, that of `tokenizers` is no narrower
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
         network.eval()
-        return cls(directory, config, classes, described["facts"], tokenizer, network)
+        return cls(directory, config, classes, facts, tokenizer, network)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities, float32 [n, K], in the order of `classes`."""
@@ -147,8 +147,8 @@ def verify(directory: Path) -> None:
         manifest = json.loads((directory / "manifest.json").read_bytes())
         recorded = dict(manifest["files"])
         bundle_format = manifest["format"]
-    except FileNotFoundError:
-        what = "is not a bundle: it has no manifest.json" if directory.is_dir() else "does not exist"
+    except (FileNotFoundError, NotADirectoryError):
+        what = "is not a bundle: it has no manifest.json" if directory.exists() else "does not exist"
         raise InputError(f"{directory} {what}; give the folder that `sentiment-search export` wrote") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{directory}/manifest.json is damaged; export the bundle again") from None

@@ -50,6 +50,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "optimizer": ("sgd", "adam", "adamw"),
     "schedule": ("constant", "linear", "cosine"),
     "class_weights": ("none", "balanced"),
+    "precision": ("float32", "bfloat16"),
 }
 
 # field: (lowest allowed, highest allowed)
@@ -138,6 +139,8 @@ class Config:
     batch_size: int = 64
     evaluations_per_epoch: int = 2
     """How often an epoch stops to score the validation rows."""
+    precision: str = "float32"
+    """What matrix products are computed in. Weights, losses and updates are float32 in any case."""
     seed: int = 0
     """Decides initial weights, order and dropout."""
 

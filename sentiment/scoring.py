@@ -8,10 +8,9 @@ import csv
 import json
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -51,6 +50,8 @@ def predict_file(
     Raises:
         InputError: the file cannot be read, has no such column, or `out` cannot be written.
     """
+    if out is not None and out.exists() and Path(path).exists() and out.samefile(path):
+        raise InputError(f"--out is {out}, the file with the reviews; give another name")
     texts = [cell or "" for cell in read_table(path, [text], encoding).column(text).to_pylist()]
     empty = 0
     with _destination(out) as file:
@@ -131,6 +132,8 @@ def evaluate(
     Raises:
         InputError: the file cannot be read, or no row has a label that the bundle knows.
     """
+    if text == label:
+        raise InputError(f"text and label are both column {text!r}; name two columns")
     table = read_table(path, [text, label], encoding)
     texts = table.column(text).to_pylist()
     raw = table.column(label).to_pylist()
@@ -187,17 +190,20 @@ def _destination(out: Path | None) -> Iterator[IO[str]]:
     if out is None:
         yield sys.stdout
         return
+    # What is there and no plain file (/dev/null, a pipe) is written to, not replaced.
+    special = out.exists() and not out.is_file()
+    written = out if special else out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=out.parent, prefix=f".{out.name}.", delete=False
-        ) as file:
-            try:
-                yield file
+        with written.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            if not special:
                 file.flush()
                 os.fsync(file.fileno())
-                os.replace(file.name, out)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        if not special:
+            written.replace(out)
     except OSError as error:
         raise InputError(f"cannot write {out}: {error.strerror}; choose another --out") from None
+    finally:
+        if not special:
+            with suppress(OSError):
+                written.unlink()

@@ -141,8 +141,10 @@ def _train(
         network.train()
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(config, done - 1, total)
-        logits = network(batch.ids.to(device), batch.lengths.to(device))
-        loss = F.cross_entropy(logits, batch.labels.to(device), weight=weights, label_smoothing=config.label_smoothing)
+        with _precision(config, device):
+            logits = network(batch.ids.to(device), batch.lengths.to(device)).float()
+        labels = batch.labels.to(device)
+        loss = F.cross_entropy(logits, labels, weight=weights, label_smoothing=config.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if config.clip_norm:
@@ -229,12 +231,12 @@ def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
     device = network.head.weight.device
     probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
     network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), _precision(config, device.type):
         for batch in ordered_batches(
             examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config)
         ):
             logits = network(batch.ids.to(device), batch.lengths.to(device))
-            probabilities[batch.examples] = logits.softmax(dim=1).cpu().numpy()
+            probabilities[batch.examples] = logits.float().softmax(dim=1).cpu().numpy()
     return probabilities
 
 
@@ -249,6 +251,10 @@ def _batches(config: Config, train: Examples, rng: np.random.Generator) -> Itera
         yield from shuffled_batches(
             train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=_pad_to(config)
         )
+
+
+def _precision(config: Config, device: str) -> torch.autocast:
+    return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 def _pad_to(config: Config) -> int | None:

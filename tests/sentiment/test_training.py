@@ -3,12 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from sentiment.tokens import PAD, EncodedTexts
 
 from sentiment.batches import Examples, ordered_batches, shuffled_batches
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
+from sentiment.tokens import PAD, EncodedTexts
 from sentiment.training import Report, TrainingData, predict_probabilities, train
 
 CLASSES = ("negative", "neutral", "positive")

@@ -1,0 +1,17 @@
+"""Fixtures that both packages' tests share. What is heavy is imported where it is used."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Networks of a few hundred weights: a second thread only costs, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 reviews; not to be changed."""
+    from tests.tiny import write_reviews
+
+    return write_reviews(tmp_path_factory.mktemp("reviews") / "reviews.csv")

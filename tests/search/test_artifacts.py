@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from search.artifacts import WEIGHTS, TrialArtifacts
+from search.export import export
+from search.objective import CONFIG, training_data
+from search.storage import open_storage
+from search.study import create_or_resume, optimize, remove_leftovers
+from sentiment.bundle import Bundle, verify
+from sentiment.config import Config
+from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
+from sentiment.tokens import load_corpus
+from sentiment.training import train
+from tests.search.conftest import Searched
+from tests.tiny import definition
+
+
+def folders(artifacts: TrialArtifacts) -> list[str]:
+    return sorted(path.name for path in artifacts.directory.iterdir())
+
+
+class TestTheFoldersOfAStudy:
+    def test_are_those_of_its_best_completed_trials_and_each_verifies(self, searched: Searched) -> None:
+        completed = searched.opened.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        assert len(completed) == 5
+        best = sorted(completed, key=lambda trial: (-(trial.value or 0), trial.number))
+        there = folders(searched.opened.artifacts)
+        # An equal of the last is kept as well: which came first is not what makes a network better.
+        assert {f"trial-{trial.number:05d}" for trial in best[:2]} <= set(there)
+        assert all(trial.value == best[1].value for trial in best[2:] if f"trial-{trial.number:05d}" in there)
+        for name in there:
+            verify(searched.opened.artifacts.directory / name)
+
+    def test_are_recorded_with_a_checksum(self, searched: Searched) -> None:
+        import hashlib
+
+        best = searched.opened.study.best_trial
+        folder = searched.opened.artifacts.folder(best.number)
+        sha256 = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        assert best.user_attrs[WEIGHTS] == {"folder": folder.name, "manifest sha256": sha256}
+
+    def test_hold_the_network_that_earned_the_score(self, searched: Searched) -> None:
+        best, dataset = searched.opened.study.best_trial, searched.opened.dataset
+        bundle = Bundle.open(searched.opened.artifacts.folder(best.number))
+        guesses = bundle.probabilities(dataset.texts("validation")).argmax(axis=1)
+        assert macro_f1(dataset.labels("validation"), guesses, 2) == best.value
+        assert bundle.facts["trial"] == best.number
+        assert bundle.facts["data fingerprint"] == dataset.fingerprint
+
+    def test_of_a_process_that_died_while_it_wrote_are_removed(self, tmp_path: Path) -> None:
+        half, whole = tmp_path / ".trial-00003.abc.tmp", tmp_path / "trial-00002"
+        half.mkdir()
+        (half / "weights.safetensors").write_bytes(b"half")
+        whole.mkdir()
+        remove_leftovers(TrialArtifacts(tmp_path))
+        assert folders(TrialArtifacts(tmp_path)) == ["trial-00002"]
+
+
+def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_csv: Path, tmp_path: Path) -> None:
+    opened = create_or_resume(definition(reviews_csv), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path)
+    stale = opened.artifacts.folder(0)
+    stale.mkdir(parents=True)
+    (stale / "weights.safetensors").write_bytes(b"half")
+    optimize(opened, trials=1)
+    verify(stale)
+    assert WEIGHTS in opened.study.trials[0].user_attrs
+
+
+class TestExport:
+    def test_gives_exactly_the_probabilities_of_the_trial(self, searched: Searched, tmp_path: Path) -> None:
+        study, dataset = searched.opened.study, searched.opened.dataset
+        exported = export(study, searched.artifacts, "best", tmp_path / "model")
+        assert exported == {
+            "trial": study.best_trial.number,
+            "macro_f1": study.best_value,
+            "folder": str(tmp_path / "model"),
+        }
+        config = Config.from_dict(study.best_trial.user_attrs[CONFIG])
+        corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, searched.opened.cache)
+        trained = train(config, training_data(dataset, corpus))
+        bundle = Bundle.open(tmp_path / "model")
+        np.testing.assert_array_equal(bundle.probabilities(dataset.texts("validation")), trained.probabilities)
+
+    def test_writes_the_studys_facts_on_the_card(self, searched: Searched, tmp_path: Path) -> None:
+        export(searched.opened.study, searched.artifacts, "best", tmp_path / "model")
+        facts = json.loads((tmp_path / "model" / "config.json").read_text("utf-8"))["facts"]
+        assert facts["trials of the search"] == 6
+        assert (
+            0 < facts["validation macro-F1 of majority"] < facts["validation macro-F1 of TF-IDF + logistic regression"]
+        )
+        assert "| study | tiny |" in (tmp_path / "model" / "README.md").read_text("utf-8")
+
+    def test_takes_any_trial_whose_weights_are_there(self, searched: Searched, tmp_path: Path) -> None:
+        number = int(folders(searched.opened.artifacts)[0].removeprefix("trial-"))
+        assert export(searched.opened.study, searched.artifacts, str(number), tmp_path / "m")["trial"] == number
+        assert Bundle.open(tmp_path / "m").facts["trial"] == number
+
+    @pytest.mark.parametrize(
+        ("trial", "message"),
+        [
+            ("99", "has no completed trial 99"),
+            ("-1", "has no completed trial -1"),
+            ("x", "give best or a trial's number"),
+        ],
+    )
+    def test_of_a_trial_that_is_none_is_refused(
+        self, searched: Searched, tmp_path: Path, trial: str, message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            export(searched.opened.study, searched.artifacts, trial, tmp_path / "m")
+
+    def test_of_a_pruned_trial_or_one_whose_weights_are_gone_is_refused(
+        self, searched: Searched, tmp_path: Path
+    ) -> None:
+        study = searched.opened.study
+        with pytest.raises(InputError, match=f"no completed trial {searched.pruned}"):
+            export(study, searched.artifacts, str(searched.pruned), tmp_path / "m")
+        with pytest.raises(InputError, match=r"are not in .*elsewhere.* \(kept there: none\); give the --artifacts"):
+            export(study, tmp_path / "elsewhere", "best", tmp_path / "m")
+
+    def test_of_a_study_without_a_completed_trial_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="no completed trial yet"):
+            export(optuna.create_study(study_name="new"), tmp_path, "best", tmp_path / "m")

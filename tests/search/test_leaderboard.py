@@ -1,0 +1,96 @@
+import json
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from search.leaderboard import leaderboard
+from search.objective import COLLAPSED, CONFIG, ENDED
+from search.study import BASELINES, ROWS
+from tests.search.conftest import Searched
+
+
+def study(*values: float, linear: float = 0.8, rows: int = 400) -> optuna.Study:
+    made = optuna.create_study(direction="maximize", study_name="made")
+    made.set_user_attr(BASELINES, {"majority": {"macro_f1": 0.3}, "TF-IDF + logistic regression": {"macro_f1": linear}})
+    made.set_user_attr(ROWS, {"train": 3200, "validation": rows, "sealed test": 400})
+    for value in values:
+        made.add_trial(create_trial(value=value, user_attrs={CONFIG: {"architecture": "gru", "learning_rate": 2e-3}}))
+    return made
+
+
+class TestTheTable:
+    def test_has_the_baselines_among_the_trials_best_first(self) -> None:
+        board = leaderboard(study(0.7, 0.9, 0.1))
+        assert [entry.name for entry in board.entries] == [
+            "trial 1",
+            "TF-IDF + logistic regression",
+            "trial 0",
+            "majority",
+            "trial 2",
+        ]
+        assert board.best is not None
+        assert board.best.trial == 1
+
+    def test_shows_the_first_trials_and_every_baseline_and_says_how_many_more_there_are(self) -> None:
+        lines = leaderboard(study(*(0.81 + n / 1000 for n in range(20)))).render(top=3).splitlines()
+        assert [line.split()[1] for line in lines if line.startswith("trial ")] == ["19", "18", "17"]
+        assert any(line.startswith("majority") for line in lines)
+        assert "... and 17 more; `sentiment-search report made --json` has them all" in lines
+
+    def test_counts_every_trial_and_says_why_some_ended_early(self) -> None:
+        made = study(0.9)
+        made.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={ENDED: "diverged by epoch 1"}))
+        made.add_trial(create_trial(state=TrialState.FAIL, user_attrs={ENDED: "MemoryError: full"}))
+        made.add_trial(create_trial(state=TrialState.RUNNING))
+        made.enqueue_trial({"epochs": 3})
+        text = leaderboard(made).render()
+        assert "1 completed, 1 pruned, 1 failed, 1 running, 1 waiting." in text
+        assert "trial 1 ended early: diverged by epoch 1" in text
+        assert "trial 2 ended early: MemoryError: full" in text
+
+    def test_marks_a_trial_whose_best_checkpoint_has_collapsed(self) -> None:
+        made = study()
+        made.add_trial(create_trial(value=0.3, user_attrs={COLLAPSED: "predicts only 'negative'"}))
+        assert "trial 0 (collapsed)" in leaderboard(made).render()
+
+    def test_of_an_empty_study_says_so(self) -> None:
+        board = leaderboard(optuna.create_study())
+        assert "No trials." in board.render()
+        assert board.standing == "No trial has been completed yet."
+        assert board.best is None
+
+    def test_is_plain_json_with_the_whole_study(self, searched: Searched) -> None:
+        told = json.loads(json.dumps(leaderboard(searched.opened.study).to_dict(), allow_nan=False))
+        assert told["study"] == "tiny"
+        assert (told["counts"]["complete"], told["counts"]["pruned"]) == (5, 1)
+        assert len(told["entries"]) == 7
+        assert told["best_params"] == searched.opened.study.best_params
+        assert sum(entry["kept"] for entry in told["entries"]) >= 2
+
+
+class TestTheStandingAgainstTheLinearBaseline:
+    @pytest.mark.parametrize(
+        ("best", "sentence"),
+        [
+            (0.75, "The best network stands 5.0 points BELOW the linear baseline's 0.8000: deploy the linear model"),
+            (0.80, "The best network stands 0.0 points BELOW"),
+            (0.81, "1.0 points above the linear baseline's 0.8000, which is within the noise"),
+            (0.90, "10.0 points above the linear baseline's 0.8000; one standard error"),
+        ],
+    )
+    def test_is_said_plainly(self, best: float, sentence: str) -> None:
+        # sqrt(.8 * .2 / 400) = .02
+        standing = leaderboard(study(best)).standing
+        assert sentence in standing
+        assert "on 400 validation rows is about 2.0 points" in standing
+
+    def test_is_not_made_up_where_it_was_not_measured(self) -> None:
+        made = optuna.create_study(direction="maximize")
+        made.add_trial(create_trial(value=0.9))
+        assert leaderboard(made).standing == "The linear baseline has not been measured."
+
+
+def test_the_note_for_the_dashboard_is_a_markdown_table() -> None:
+    lines = leaderboard(study(0.9)).markdown().splitlines()
+    assert lines[:3] == ["| | macro-F1 | architecture | tokens |", "|---|---|---|---|", "| trial 0 | 0.9000 | gru |  |"]

@@ -1,0 +1,128 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.storage import WORKER, begin_again, begin_lost_trials_again, load_study, open_storage, storage_url
+from sentiment.errors import InputError
+
+
+def test_the_flag_goes_before_the_environment_before_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    assert storage_url(None) == "sqlite:///studies/sentiment.db"
+    monkeypatch.setenv("OPTUNA_STORAGE", "sqlite:///other.db")
+    assert storage_url(None) == "sqlite:///other.db"
+    assert storage_url("sqlite:///flag.db") == "sqlite:///flag.db"
+
+
+class TestASQLiteFile:
+    def test_is_made_with_its_folder_and_lets_readers_and_a_writer_go_on_together(self, tmp_path: Path) -> None:
+        path = tmp_path / "deep" / "er" / "study.db"
+        storage = open_storage(f"sqlite:///{path}")
+        assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        with storage.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+        study = optuna.create_study(storage=storage, study_name="a")
+        reader = sqlite3.connect(path)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM trials").fetchall()
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)  # would wait, then fail, without WAL
+        assert len(study.trials) == 2
+
+    @pytest.mark.parametrize(
+        ("url", "message"),
+        [
+            ("nonsense", "the storage is 'nonsense'; give a URL"),
+            ("sqlite://", "is gone when the command ends"),
+            ("sqlite:///:memory:", "is gone when the command ends"),
+            ("x://y", "needs a driver that is not installed"),
+            ("postgresql://me:secret@localhost/db", "postgresql://me:***@localhost/db needs a driver"),
+            ("sqlite:///{folder}", "is a folder, not a database"),
+            ("sqlite:///{folder}/text.db", "is not a SQLite database"),
+            ("sqlite:///{folder}/text.db/study.db", "cannot make the folder"),
+            ("sqlite:///{folder}/damaged.db", "damaged.db cannot be"),
+            ("sqlite:///{folder}/old.db", "cannot be opened"),
+        ],
+    )
+    def test_that_is_no_storage_is_refused_in_one_line(self, tmp_path: Path, url: str, message: str) -> None:
+        (tmp_path / "text.db").write_text("text,stars\n" * 10)
+        (tmp_path / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
+        with sqlite3.connect(tmp_path / "old.db") as connection:
+            connection.execute("CREATE TABLE version_info (version_info_id INTEGER, schema_version INTEGER)")
+            connection.execute("INSERT INTO version_info VALUES (1, 3)")
+        with pytest.raises(InputError) as refused:
+            open_storage(url.format(folder=tmp_path))
+        assert message in str(refused.value)
+        assert "\n" not in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+    def test_is_not_made_where_only_an_existing_one_will_do(self, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match="does not exist"):
+            open_storage(f"sqlite:///{tmp_path}/none.db", create=False)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_study_is_refused_with_the_names_of_those_there_are(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    with pytest.raises(InputError, match="it has none yet; `sentiment-search run` makes one"):
+        load_study("netflix", storage)
+    optuna.create_study(storage=storage, study_name="넷플릭스")
+    with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has 넷플릭스"):
+        load_study("netflix", storage)
+    assert load_study("넷플릭스", storage).study_name == "넷플릭스"
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+class TestALostTrial:
+    @pytest.fixture
+    def study(self, tmp_path: Path) -> optuna.Study:
+        return optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path}/study.db"), direction="maximize")
+
+    def lose(self, study: optuna.Study, host: str | None = None) -> optuna.Trial:
+        """A trial whose process has really ended."""
+        import platform
+
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        trial = study.ask()
+        trial.suggest_float("learning_rate", 0, 1)
+        trial.set_user_attr(WORKER, {"host": host or platform.node(), "pid": process.pid})
+        return trial
+
+    def test_is_failed_and_begun_again_with_its_parameters_and_nothing_it_had_recorded(
+        self, study: optuna.Study
+    ) -> None:
+        lost = self.lose(study)
+        assert begin_lost_trials_again(study) == 1
+        assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+        again = study.ask()
+        assert again.suggest_float("learning_rate", 0, 1) == lost.params["learning_rate"]
+        assert again.user_attrs == {}
+        assert begin_lost_trials_again(study) == 0
+
+    def test_of_another_machine_or_a_living_process_is_left_to_its_heartbeat(self, study: optuna.Study) -> None:
+        import os
+        import platform
+
+        self.lose(study, host="elsewhere")
+        alive = study.ask()
+        alive.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
+        study.ask()  # has not said yet who works on it
+        assert begin_lost_trials_again(study) == 0
+        assert {trial.state for trial in study.trials} == {TrialState.RUNNING}
+
+    def test_that_takes_its_process_down_every_time_is_given_up(self, study: optuna.Study) -> None:
+        self.lose(study)
+        begin_lost_trials_again(study)
+        for _ in range(5):
+            waiting = study.get_trials(states=(TrialState.WAITING,))
+            if not waiting:
+                break
+            study.tell(study.ask().number, state=TrialState.FAIL)
+            begin_again(study, study.trials[-1])
+        states = [trial.state for trial in study.trials]
+        assert states == [TrialState.FAIL] * 3

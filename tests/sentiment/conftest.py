@@ -1,0 +1,56 @@
+"""A trained network as a bundle, made without any search."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sentiment.config import Config
+from sentiment.reviews import Dataset, load_dataset
+from sentiment.tokens import Corpus
+from sentiment.training import Trained
+from tests.tiny import source
+
+
+@dataclass(frozen=True)
+class Exported:
+    folder: Path
+    sha256: str
+    dataset: Dataset
+    corpus: Corpus
+    trained: Trained
+
+
+@pytest.fixture(scope="session")
+def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Not to be changed; copy its folder first."""
+    from search.objective import training_data
+    from sentiment.bundle import write_bundle
+    from sentiment.tokens import load_corpus
+    from sentiment.training import train
+
+    scratch = tmp_path_factory.mktemp("bundle")
+    dataset = load_dataset(source(reviews_csv))
+    corpus = load_corpus(dataset, "word", 200, scratch / "cache")
+    config = Config(
+        architecture="textcnn",
+        token_unit="word",
+        vocabulary_size=200,
+        max_tokens=16,
+        embedding_size=16,
+        filters=16,
+        learning_rate=0.02,
+        batch_size=16,
+        epochs=2,
+    )
+    trained = train(config, training_data(dataset, corpus))
+    sha256 = write_bundle(
+        scratch / "model",
+        config=config,
+        classes=dataset.classes,
+        vocabulary_size=corpus.vocabulary_size,
+        tokenizer_json=corpus.tokenizer_json,
+        weights=trained.weights,
+        facts={"validation macro-F1": trained.macro_f1, "label rule": dataset.source.classes},
+    )
+    return Exported(scratch / "model", sha256, dataset, corpus, trained)

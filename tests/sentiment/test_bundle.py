@@ -1,0 +1,202 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sentiment import bundle as bundles
+from sentiment.bundle import FILES, Bundle, copy_bundle, write_bundle
+from sentiment.errors import InputError
+from tests.sentiment.conftest import Exported
+
+EVERY_FILE = (*FILES, "manifest.json")
+
+
+@pytest.fixture
+def folder(exported: Exported, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(exported.folder, tmp_path / "model"))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(InputError) as refused:
+        Bundle.open(folder)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert str(folder) in message
+    return message
+
+
+class TestAnOpenedBundle:
+    def test_gives_exactly_the_probabilities_of_the_training_run(self, exported: Exported) -> None:
+        opened = Bundle.open(exported.folder)
+        texts = exported.dataset.texts("validation")
+        np.testing.assert_array_equal(opened.probabilities(texts), exported.trained.probabilities)
+        expected = [opened.classes[index] for index in exported.trained.probabilities.argmax(1)]
+        assert opened.predict(texts) == expected
+        assert np.mean(exported.dataset.labels("validation") == opened.probabilities(texts).argmax(1)) > 0.7
+
+    def test_knows_its_classes_its_config_and_the_facts_of_its_card(self, exported: Exported) -> None:
+        opened = Bundle.open(str(exported.folder))
+        assert opened.classes == ("negative", "positive")
+        assert opened.config == exported.trained.config
+        assert opened.facts["validation macro-F1"] == exported.trained.macro_f1
+        card = (exported.folder / "README.md").read_text("utf-8")
+        assert "negative / positive" in card
+        assert str(exported.trained.macro_f1) in card
+
+    def test_answers_for_texts_that_no_review_looks_like(self, exported: Exported) -> None:
+        opened = Bundle.open(exported.folder)
+        texts = ["", "   ", "\x00", "🎉🎉", "word " * 50_000, "한국어", "\ud83d broken"]
+        probabilities = opened.probabilities(texts)
+        assert probabilities.shape == (len(texts), 2)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        assert opened.probabilities([]).shape == (0, 2)
+        assert opened.predict([]) == []
+
+    def test_trims_a_text_as_the_training_texts_were(self, exported: Exported) -> None:
+        opened = Bundle.open(exported.folder)
+        np.testing.assert_array_equal(opened.probabilities([" a fine film\n"]), opened.probabilities(["a fine film"]))
+
+    def test_scores_more_texts_than_fit_in_one_chunk_the_same(
+        self, exported: Exported, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = Bundle.open(exported.folder)
+        texts = exported.dataset.texts("train")[:50]
+        at_once = opened.probabilities(texts)
+        monkeypatch.setattr(bundles, "CHUNK", 7)
+        np.testing.assert_allclose(opened.probabilities(texts), at_once, rtol=1e-5)
+
+    def test_is_safetensors_and_text_and_nothing_that_is_unpickled(self, exported: Exported) -> None:
+        assert sorted(path.name for path in exported.folder.iterdir()) == sorted(EVERY_FILE)
+        for name in set(EVERY_FILE) - {"weights.safetensors"}:
+            (exported.folder / name).read_text("utf-8")
+        assert (exported.folder / "weights.safetensors").read_bytes()[8:9] == b"{"
+
+
+class TestADamagedBundleIsRefused:
+    @pytest.mark.parametrize("name", EVERY_FILE)
+    def test_when_a_byte_of_it_has_changed(self, folder: Path, name: str) -> None:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+        refusal(folder)
+
+    @pytest.mark.parametrize("name", EVERY_FILE)
+    def test_when_a_file_is_missing(self, folder: Path, name: str) -> None:
+        (folder / name).unlink()
+        assert "manifest" in refusal(folder) if name == "manifest.json" else name in refusal(folder)
+
+    @pytest.mark.parametrize("name", EVERY_FILE)
+    def test_when_a_file_is_cut_short(self, folder: Path, name: str) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+        assert f"{name} is damaged" in refusal(folder)
+        (folder / name).write_bytes(b"")
+        assert f"{name} is damaged" in refusal(folder)
+
+    @pytest.mark.parametrize(
+        "manifest", [b"\x80garbage", b"[]", b"3", b"null", b'{"format": 1}', b'{"format": 1, "files": 3}', b"[" * 10**5]
+    )
+    def test_when_its_manifest_is_none(self, folder: Path, manifest: bytes) -> None:
+        (folder / "manifest.json").write_bytes(manifest)
+        assert "manifest.json is damaged" in refusal(folder)
+
+    def test_when_it_is_of_another_format(self, folder: Path) -> None:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
+        assert "format 99; this version reads format 1" in refusal(folder)
+
+    def test_when_it_is_an_empty_folder_a_file_or_nothing(self, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        assert "it has no manifest.json" in refusal(tmp_path / "empty")
+        assert "it has no manifest.json" in refusal(folder / "README.md")
+        assert "does not exist" in refusal(tmp_path / "nowhere")
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"config": {"architecture": "bert"}},
+            {"config": {"hidden_size": "many"}},
+            {"config": {"embedding_size": 64}},
+            {"config": 3},
+            {"classes": ["only one"]},
+            {"vocabulary_size": 10},
+            {"classes": None},
+        ],
+    )
+    def test_when_its_parts_do_not_belong_together_though_every_checksum_holds(
+        self, folder: Path, changed: dict[str, object]
+    ) -> None:
+        described = json.loads((folder / "config.json").read_text("utf-8")) | changed
+        vouch_for(folder, "config.json", json.dumps(described).encode())
+        assert "cannot be read as a bundle" in refusal(folder)
+
+    @pytest.mark.parametrize("name", ["weights.safetensors", "tokenizer.json", "config.json"])
+    def test_when_a_file_is_something_else_though_every_checksum_holds(self, folder: Path, name: str) -> None:
+        vouch_for(folder, name, b"{}")
+        assert "cannot be read as a bundle" in refusal(folder)
+
+
+def vouch_for(folder: Path, name: str, content: bytes) -> None:
+    """Write a file and its checksum, as somebody who means it would."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+class TestWriting:
+    def test_gives_the_checksum_of_the_manifest(self, exported: Exported) -> None:
+        assert hashlib.sha256((exported.folder / "manifest.json").read_bytes()).hexdigest() == exported.sha256
+
+    def test_never_overwrites_and_fills_an_empty_folder(self, exported: Exported, tmp_path: Path) -> None:
+        target = tmp_path / "model"
+        target.mkdir()
+        copy_bundle(exported.folder, target, {})
+        before = (target / "manifest.json").read_bytes()
+        with pytest.raises(InputError, match="exists already"):
+            copy_bundle(exported.folder, target, {"other": 1})
+        assert (target / "manifest.json").read_bytes() == before
+        assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+    def test_that_fails_leaves_nothing_behind(
+        self, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(bundles.os, "fsync", full)
+        with pytest.raises(InputError, match="No space left on device; free space"):
+            copy_bundle(exported.folder, tmp_path / "model", {})
+        assert list(tmp_path.iterdir()) == []
+
+    def test_adds_facts_to_a_copy_that_predicts_the_same(self, exported: Exported, tmp_path: Path) -> None:
+        copy_bundle(exported.folder, tmp_path / "deep" / "copy", {"trials of the search": 17})
+        original, copied = Bundle.open(exported.folder), Bundle.open(tmp_path / "deep" / "copy")
+        assert copied.facts == original.facts | {"trials of the search": 17}
+        assert "| trials of the search | 17 |" in (tmp_path / "deep" / "copy" / "README.md").read_text("utf-8")
+        texts = exported.dataset.texts("test")
+        np.testing.assert_array_equal(original.probabilities(texts), copied.probabilities(texts))
+
+    def test_copies_no_damaged_bundle(self, folder: Path, tmp_path: Path) -> None:
+        (folder / "tokenizer.json").write_text("{}")
+        with pytest.raises(InputError, match="tokenizer[.]json is damaged"):
+            copy_bundle(folder, tmp_path / "copy", {})
+        assert not (tmp_path / "copy").exists()
+
+    def test_keeps_class_names_in_any_script(self, exported: Exported, tmp_path: Path) -> None:
+        trained = exported.trained
+        write_bundle(
+            tmp_path / "model",
+            config=trained.config,
+            classes=["부정 | bad", '"긍정"'],
+            vocabulary_size=exported.corpus.vocabulary_size,
+            tokenizer_json=exported.corpus.tokenizer_json,
+            weights={name: torch.zeros_like(value) for name, value in trained.weights.items()},
+            facts={},
+        )
+        assert Bundle.open(tmp_path / "model").predict(["x"]) == ["부정 | bad"]
