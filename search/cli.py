@@ -9,8 +9,10 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -31,18 +33,22 @@ OPTUNA_STORAGE, or --storage, names the database; the default is sqlite:///studi
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parsed = _parse(arguments)
+    warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no 좋 shall not end the work
     # A polite kill (a batch system's, a shutdown's) keeps as much as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = int(parsed.command(parsed))
-        sys.stdout.flush()  # here, where a full disk or a reader that has left can still be answered for
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk or a reader that has left can still be answered for
         return status
     except InputError as error:
         return _fail(error, 2)
     except KeyboardInterrupt:
         return _fail("interrupted; everything that was finished is kept", 130)
     except BrokenPipeError:  # `... | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_unwritable_output()
         return 1
     except Exception as error:
         if os.environ.get("SENTIMENT_SEARCH_TRACEBACK"):
@@ -52,7 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(reason: object, status: int) -> int:
     print(f"sentiment-search: {reason}", file=sys.stderr)
+    _discard_unwritable_output()
     return status
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """In one line, without the code that it came from."""
+    _say(f"sentiment-search: {_one_line(message)}")
+
+
+def _discard_unwritable_output() -> None:
+    """What cannot be written now, the interpreter would try to write again as it ends, and complain in its own way."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _cause(error: BaseException) -> str:
@@ -101,7 +122,7 @@ def _run(args: argparse.Namespace) -> int:
                 )
             elif opened.finished < definition.trials:
                 status = run_workers(
-                    definition.workers,
+                    min(definition.workers, definition.trials - opened.finished),
                     storage=url,
                     study=definition.name,
                     artifacts=args.artifacts,
@@ -123,6 +144,45 @@ def _run(args: argparse.Namespace) -> int:
         print(f"\nNext: sentiment-search export {_quoted(definition.name)} --to {_quoted(definition.name + '-model')}")
         print(f"      optuna-dashboard {url} --artifact-dir {args.artifacts}")
     return status
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if args.workers < 1 or args.threads < 1:
+        raise InputError("--workers and --threads must be whole numbers, 1 or more")
+    from search.ideas import read_comparison
+
+    comparisons = [read_comparison(path) for path in args.study_files]
+
+    from search.compare import Setting, compare, openings, plan
+    from search.progress import training_bar
+    from search.results import results
+    from search.storage import storage_url
+    from sentiment.baselines import linear
+
+    for comparison in comparisons:
+        setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, args.device)
+        _say(f"{comparison.name}: {plan(setting).render(args.workers)}.")
+        if args.dry_run:
+            continue
+        with training_bar() as on_training:
+            arms = compare(setting, workers=args.workers, on_training=on_training)
+        dataset = setting.dataset
+        fitted = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
+        found = results(
+            comparison.name,
+            arms,
+            dataset.texts("test"),
+            dataset.labels("test"),
+            dataset.classes,
+            trials=comparison.trials,
+            openings=len(openings(setting)),
+            linear=fitted.probabilities(dataset.texts("test")).argmax(axis=1),
+        )
+        if args.json:
+            print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+        else:
+            print(found.markdown() if args.markdown else found.render())
+    return 0
 
 
 def _worker(args: argparse.Namespace) -> int:
@@ -230,6 +290,7 @@ def _dashboard(args: argparse.Namespace) -> int:
     url = storage_url(args.storage)
     open_storage(url, create=False)
     args.artifacts.mkdir(parents=True, exist_ok=True)
+    _check_port(args.port)
     _say(f"http://127.0.0.1:{args.port}/  (Ctrl-C ends it)")
     # Loopback only: the dashboard knows no passwords and can delete studies.
     options = ["--host", "127.0.0.1", "--port", str(args.port), "--artifact-dir", str(args.artifacts)]
@@ -292,6 +353,8 @@ def _study(args: argparse.Namespace) -> Any:
 
 
 def _set_threads(threads: int) -> None:
+    if threads < 1:
+        raise InputError(f"threads is {threads}; it must be a whole number, 1 or more")
     import torch
 
     torch.set_num_threads(threads)
@@ -304,6 +367,17 @@ def _check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+
+
+def _check_port(port: int) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise InputError(f"port {port} cannot be used: {error}; give another --port") from None
 
 
 def _say(line: str) -> None:
@@ -396,6 +470,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
     run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
     run.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")
+
+    compare = add("compare", _compare, "measure every idea of a study file against its baseline", storage, as_json)
+    compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
+    compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
+    compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
+    compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
+    compare.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")
 
     worker = add("worker", _worker, "join a running study from another process or machine", storage)
     worker.add_argument("--study", required=True, metavar="NAME")

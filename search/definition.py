@@ -4,6 +4,8 @@ This room reads and checks; it opens no database and trains nothing.
 """
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +13,9 @@ from typing import Any, Final
 from sentiment.errors import InputError
 from sentiment.reviews import DataSource
 
-__all__ = ["StudyDefinition", "parse_duration", "read_definition"]
+__all__ = ["StudyDefinition", "known_table", "naming", "parse_duration", "read_data", "read_definition", "read_toml"]
 
-_TABLES: Final = {"data", "space", "search", "baseline", "idea", "budget"}
+_TABLES: Final = {"data", "space", "search", "baseline", "idea", "tune", "budget"}
 # name in [data]: (field of DataSource, types, how it is written)
 _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "path": ("path", str, '"reviews.csv"'),
@@ -79,27 +81,54 @@ def read_definition(path: str | Path) -> StudyDefinition:
     """
     path = Path(path)
     table = read_toml(path)
-    unknown = set(table) - _TABLES - {"name"}
-    if unknown:
-        raise InputError(f"{path}: there is no {sorted(unknown)[0]!r}; known are name, {', '.join(sorted(_TABLES))}")
-    data = dict(_table(table, "data", path))
-    space = dict(_table(table, "space", path))
-    _known(data, set(_DATA), "[data]", path)
+    with naming(path):
+        unknown = set(table) - _TABLES - {"name"}
+        if unknown:
+            raise InputError(f"there is no {sorted(unknown)[0]!r}; known are name, {', '.join(sorted(_TABLES))}")
+        search = known_table(table.get("search", {}), _SEARCH, "[search]")
+        if "timeout" in search:
+            search["timeout"] = parse_duration(search["timeout"])
+        space = known_table(table.get("space", {}), None, "[space]")
+        return StudyDefinition(name=table.get("name", path.stem), data=read_data(table, path), space=space, **search)
+
+
+def read_data(table: dict[str, Any], path: Path) -> DataSource:
+    """The `[data]` table of the study file at `path`.
+
+    Raises:
+        InputError: something in it is missing, unknown or of the wrong kind.
+    """
+    data = known_table(table.get("data", {}), set(_DATA), "[data]")
     for name, (_, types, example) in _DATA.items():
         if name in data and not isinstance(data[name], types):
-            raise InputError(f"{path}: [data] {name} is {data[name]!r}; write {name} = {example}")
+            raise InputError(f"[data] {name} is {data[name]!r}; write {name} = {example}")
         if name in ("path", "text", "label") and name not in data:
-            raise InputError(f"{path}: [data] needs {name} = {example}")
+            raise InputError(f"[data] needs {name} = {example}")
     for name in ("path", "validation", "test"):
         if name in data:
             data[name] = _beside(data[name], path)
-    search = dict(_table(table, "search", path))
-    _known(search, _SEARCH, "[search]", path)
+    return DataSource.from_dict({_DATA[name][0]: value for name, value in data.items()})
+
+
+def known_table(table: Any, known: set[str] | None, where: str) -> dict[str, Any]:
+    """A copy of `table`, if it is one and has only `known` names.
+
+    Raises:
+        InputError: it is not, or it has others.
+    """
+    if not isinstance(table, dict):
+        raise InputError(f"{where} must be a table")
+    for name in table:
+        if known is not None and name not in known:
+            raise InputError(f"{where} has no {name!r}; known are {', '.join(sorted(known))}")
+    return dict(table)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Begin the message of an `InputError` with the file that it is about."""
     try:
-        if "timeout" in search:
-            search["timeout"] = parse_duration(search["timeout"])
-        source = DataSource.from_dict({_DATA[name][0]: value for name, value in data.items()})
-        return StudyDefinition(name=table.get("name", path.stem), data=source, space=space, **search)
+        yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -137,19 +166,6 @@ def parse_duration(text: str | int | float) -> float:
     if not 0 < seconds < float("inf"):
         raise InputError(f"a duration is {text!r}; write it like 90s, 30m or 2h")
     return seconds
-
-
-def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    table = tables.get(name, {})
-    if not isinstance(table, dict):
-        raise InputError(f"{path}: {name} must be a table, [{name}]")
-    return table
-
-
-def _known(table: dict[str, Any], known: set[str], where: str, path: Path) -> None:
-    for name in table:
-        if name not in known:
-            raise InputError(f"{path}: {where} has no {name!r}; known are {', '.join(sorted(known))}")
 
 
 def _names_a_folder(name: Any) -> bool:

@@ -64,7 +64,7 @@ class Leaderboard:
         against = f"the linear baseline's {linear.macro_f1:.4f}"
         about = f"one standard error of such a score on {n:,} validation rows is about {noise:.1f} points"
         if gain <= 0:
-            below = f"The best network stands {-gain:.1f} points BELOW {against}"
+            below = f"The best network stands {abs(gain):.1f} points BELOW {against}"
             return f"{below}: deploy the linear model, or search on ({about})."
         if gain < 2 * noise:
             return f"The best network stands {gain:.1f} points above {against}, which is within the noise: {about}."

@@ -83,6 +83,7 @@ class Objective:
         artifacts: where the weights of the best trials are kept; None keeps none.
         seed: with the trial's number it decides the trial's initial weights, order and dropout.
         device: a torch device.
+        end_early: end a trial that has collapsed by half of its epochs.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -93,6 +94,7 @@ class Objective:
     artifacts: TrialArtifacts | None = None
     seed: int = 0
     device: str = "cpu"
+    end_early: bool = True
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -127,6 +129,7 @@ class Objective:
             on_report=on_report,
             on_batch=lambda done, total: self.on_batch(trial, done, total),
             device=self.device,
+            end_early=self.end_early,
         )
         self._record(trial, curve)
         if trained.collapsed:

@@ -1,6 +1,8 @@
 """tqdm bars for a running search; nothing at all where nobody looks (not a terminal)."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +13,19 @@ from tqdm import tqdm
 from sentiment.config import Config
 from sentiment.training import Report
 
-__all__ = ["SearchProgress"]
+__all__ = ["SearchProgress", "training_bar"]
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar over the trainings of a comparison; what it yields is called with the number done and in all."""
+    with tqdm(unit="training", disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
+
+        def on_training(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield on_training
 
 
 class SearchProgress:

@@ -204,6 +204,8 @@ class Space:
                 raise _not_searchable(name)
             parsed = _parse(name, entry)
             if isinstance(parsed, BaseDistribution):
+                if name == "evaluations_per_epoch":
+                    raise InputError(f"[space] {name} must be one number: trials are pruned at equal steps of it")
                 distributions[name] = parsed
             else:
                 fixed[name] = parsed
@@ -237,12 +239,15 @@ class Space:
                 settings["architecture"] not in architectures.choices
             ):
                 continue
-            inside = {
-                name: nearest for name, value in settings.items() if (nearest := self._nearest(name, value)) is not None
-            }
+            inside = self.nearest(settings)
             if inside and inside not in trials:
                 trials.append(inside)
         return trials
+
+    def nearest(self, settings: Settings) -> dict[str, Any]:
+        """Of `settings`, what this space searches, each moved to the nearest value that it has."""
+        moved = {name: self._nearest(name, value) for name, value in settings.items()}
+        return {name: value for name, value in moved.items() if value is not None}
 
     def _nearest(self, name: str, value: Any) -> Any:
         """The value that this space has for `name` nearest to `value`; None if it has none."""

@@ -8,17 +8,18 @@ import copy
 import os
 import platform
 import sqlite3
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 
 from sentiment.errors import InputError
 
@@ -78,23 +79,52 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     if sqlite_file:
         _check_sqlite_file(Path(sqlite_file), create)
     try:
-        with experimental_features():
-            storage = RDBStorage(
-                url,
-                engine_kwargs=engine_kwargs,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                heartbeat_stale_trial_callback=begin_again,
-            )
+        storage = _connected(url, engine_kwargs)
         if sqlite_file:
             with storage.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            _take_turns(storage.engine)
     except (NoSuchModuleError, ImportError) as error:
         raise InputError(f"the storage {_shown(parsed)} needs a driver that is not installed: {error}") from None
     except (DatabaseError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise InputError(f"the storage {_shown(parsed)} cannot be opened: {cause}") from None
     return storage
+
+
+def _take_turns(engine: sqlalchemy.Engine) -> None:
+    """Let every transaction on a SQLite file take the write lock as it begins.
+
+    Optuna relies on SELECT ... FOR UPDATE to give a queued trial to one worker only and each trial a number of its own;
+    SQLite has no such thing, and two workers would make the same trial.
+    """
+
+    def leave_transactions_to_us(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+
+    sqlalchemy.event.listen(engine, "connect", leave_transactions_to_us)
+    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    engine.dispose()  # the connections that were there before
+
+
+def _connected(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with experimental_features():
+                return RDBStorage(
+                    url,
+                    engine_kwargs=engine_kwargs,
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=GRACE_SECONDS,
+                    heartbeat_stale_trial_callback=begin_again,
+                )
+        except (OperationalError, IntegrityError) as error:
+            # Of two processes that open a new database at once, one finds a table or row that the other is just making.
+            just_made = isinstance(error, IntegrityError) or "already exists" in str(error)
+            if not just_made or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def begin_lost_trials_again(study: optuna.Study) -> int:
@@ -106,7 +136,10 @@ def begin_lost_trials_again(study: optuna.Study) -> int:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = trial.user_attrs.get(WORKER)
         if worker and worker["host"] == platform.node() and not _alive(worker["pid"]):
-            study.tell(trial.number, state=TrialState.FAIL)
+            try:
+                study.tell(trial.number, state=TrialState.FAIL)
+            except ValueError:  # it ended well between the two looks, and then its process did
+                continue
             begin_again(study, trial)
             lost += 1
     return lost
@@ -157,13 +190,16 @@ def _check_sqlite_file(path: Path, create: bool) -> None:
         return
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a database; give a file such as {DEFAULT_STORAGE}")
-    if path.stat().st_size and path.open("rb").read(16) != b"SQLite format 3\0":
-        raise InputError(f"{path} is not a SQLite database; give another --storage")
     if not os.access(path, os.W_OK):
         raise InputError(f"{path} is read-only; make it writable or give another --storage")
+    # Only SQLite may look into the file: closing it as a plain file would drop the locks that this process has on it,
+    # and a database without its locks can be damaged (sqlite.org/howtocorrupt.html, 2.2).
     try:
-        sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("PRAGMA schema_version").close()
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LOCK_SECONDS)) as connection:
+            connection.execute("PRAGMA schema_version")
     except sqlite3.DatabaseError as error:
+        if "not a database" in str(error):
+            raise InputError(f"{path} is not a SQLite database; give another --storage") from None
         raise InputError(f"{path} cannot be read: {error}") from None
 
 

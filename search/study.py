@@ -5,6 +5,7 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search.artifacts import TrialArtifacts
 from search.definition import StudyDefinition
 from search.objective import ENDED, Objective
-from search.space import DEFAULTS, Space, defaults_for
+from search.space import Space, defaults_for
 from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
@@ -53,7 +55,8 @@ class SearchStudy:
     dataset: Dataset
     space: Space
     seed: int
-    artifacts: TrialArtifacts
+    artifacts: TrialArtifacts | None
+    """Where weights are kept; None keeps none."""
     cache: Path
 
     @property
@@ -79,11 +82,12 @@ def create_or_resume(
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"))
     Space.of(definition.space, defaults=defaults)  # refused before anything is written
+    _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):
-        _record_identity(study, definition, dataset, defaults)
         for settings in Space.of(definition.space, defaults=defaults).known_good():
-            study.enqueue_trial(settings)
+            study.enqueue_trial(settings, skip_if_exists=True)
+        _record_identity(study, definition, dataset, defaults)
     else:
         _refuse_other_identity(study, definition, dataset)
         study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
@@ -91,7 +95,7 @@ def create_or_resume(
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_trials_again(study):
         say(f"{lost} trials lost their process and are begun again.")
-    remove_leftovers(opened.artifacts)
+    remove_leftovers(TrialArtifacts(artifacts / study.study_name))
     if BASELINES not in study.user_attrs:
         say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
         study.set_user_attr(BASELINES, _measure_baselines(dataset))
@@ -122,6 +126,7 @@ def optimize(
     timeout: float | None = None,
     worker: int = 0,
     objective: Objective | None = None,
+    pruner: BasePruner | None = None,
     on_trial: Callable[[optuna.trial.FrozenTrial], None] = lambda trial: None,
 ) -> None:
     """Run trials in this process until the study has `trials` of them, pruned ones included, or `timeout` seconds
@@ -132,7 +137,7 @@ def optimize(
     """
     study = opened.study
     study.sampler = sampler(opened.seed, len(study.get_trials(deepcopy=False)), worker)
-    study.pruner = pruner()
+    study.pruner = pruner or median_pruner(opened.space.fixed["evaluations_per_epoch"])
     objective = objective or make_objective(opened)
     running: list[optuna.Trial] = []
     failures: list[str] = []
@@ -197,13 +202,12 @@ def sampler(seed: int, trials: int, worker: int) -> BaseSampler:
         return TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=derived)
 
 
-def pruner() -> BasePruner:
+def median_pruner(evaluations_per_epoch: int) -> BasePruner:
     """Stops a trial whose best score lies below the median of the others at the same number of training examples.
 
     Not before one whole epoch, nor before eight trials have got as far: one finished trial cannot condemn the next.
     """
-    evaluations = DEFAULTS["evaluations_per_epoch"]
-    return MedianPruner(n_startup_trials=8, n_warmup_steps=evaluations, n_min_trials=8)
+    return MedianPruner(n_startup_trials=8, n_warmup_steps=evaluations_per_epoch, n_min_trials=8)
 
 
 def describe(opened: SearchStudy, trials: int) -> str:
@@ -231,6 +235,17 @@ def _opened(
     return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache")
 
 
+def _check_writable(folder: Path) -> None:
+    """Before the first trial is trained, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --artifacts") from None
+    if not writable:
+        raise InputError(f"the folder {folder} cannot be written to; give another --artifacts")
+
+
 def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
     return {
         FINGERPRINT: dataset.fingerprint,
@@ -241,8 +256,10 @@ def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
 
 
 def _is_new(study: optuna.Study) -> bool:
-    """Just made, or left without a trial by a process that was killed while it made it."""
-    return FINGERPRINT not in study.user_attrs and not study.get_trials(deepcopy=False)
+    """Just made, or left by a process that was killed while it made it."""
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    mine = study.directions == [StudyDirection.MAXIMIZE]
+    return FINGERPRINT not in study.user_attrs and not begun and mine
 
 
 def _record_identity(

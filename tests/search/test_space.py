@@ -120,6 +120,7 @@ class TestAStudyFile:
             ({"kernel_sizes": "3,4"}, "give a list"),
             ({"kernel_sizes": [[3], [0]]}, "between 1 and 64"),
             ({"pooling": "sum"}, "choose one of"),
+            ({"evaluations_per_epoch": [1, 2]}, "must be one number"),
         ],
     )
     def test_that_asks_for_nonsense_is_refused_in_one_line(self, changes: dict[str, Any], message: str) -> None:

@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import optuna
@@ -44,7 +45,7 @@ class TestASQLiteFile:
             ("sqlite:///{folder}", "is a folder, not a database"),
             ("sqlite:///{folder}/text.db", "is not a SQLite database"),
             ("sqlite:///{folder}/text.db/study.db", "cannot make the folder"),
-            ("sqlite:///{folder}/damaged.db", "damaged.db cannot be"),
+            ("sqlite:///{folder}/damaged.db", "damaged.db is not a SQLite database"),
             ("sqlite:///{folder}/old.db", "cannot be opened"),
         ],
     )
@@ -59,6 +60,54 @@ class TestASQLiteFile:
         assert message in str(refused.value)
         assert "\n" not in str(refused.value)
         assert "secret" not in str(refused.value)
+
+    def test_may_be_opened_for_the_first_time_by_many_processes_at_once(self, tmp_path: Path) -> None:
+        script = f"from search.storage import open_storage; open_storage('sqlite:///{tmp_path}/study.db')"
+        processes = [
+            subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        assert [process.communicate(timeout=60)[1] for process in processes] == ["", "", ""]
+
+    def test_gives_each_queued_trial_to_one_process_only(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/study.db"
+        study = optuna.create_study(storage=open_storage(url), study_name="queue")
+        for number in range(60):
+            study.enqueue_trial({"x": number})
+        script = (
+            "import optuna; from search.storage import open_storage\n"
+            f"study = optuna.load_study(study_name='queue', storage=open_storage('{url}'))\n"
+            "(_ := input()), print(*(study.ask().number for _ in range(45)))"
+        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", script],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        time.sleep(2)  # both are waiting for their line by then, or nearly
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        taken = [number for process in processes for number in process.communicate(timeout=60)[0].split()]
+        assert sorted(map(int, taken)) == list(range(90))
+
+    def test_may_be_opened_again_in_the_same_process_while_another_one_writes(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/study.db"
+        study = optuna.create_study(storage=open_storage(url), study_name="shared")
+        script = (
+            "import optuna; from search.storage import open_storage\n"
+            f"study = optuna.load_study(study_name='shared', storage=open_storage('{url}'))\n"
+            "study.optimize(lambda trial: trial.suggest_float('x', 0, 1), n_trials=5)"
+        )
+        assert len(study.get_trials()) == 0
+        open_storage(url)  # must leave the locks of the first connection alone
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        assert len(load_study("shared", open_storage(url)).get_trials()) == 5
+        assert sqlite3.connect(tmp_path / "study.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
     def test_is_not_made_where_only_an_existing_one_will_do(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="does not exist"):

@@ -184,7 +184,7 @@ class TestWriting:
 
     def test_copies_no_damaged_bundle(self, folder: Path, tmp_path: Path) -> None:
         (folder / "tokenizer.json").write_text("{}")
-        with pytest.raises(InputError, match="tokenizer[.]json is damaged"):
+        with pytest.raises(InputError, match=r"tokenizer[.]json is damaged"):
             copy_bundle(folder, tmp_path / "copy", {})
         assert not (tmp_path / "copy").exists()
 

@@ -1,0 +1,369 @@
+"""Arms, pairs, and one look at the sealed test.
+
+1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, by the same sampler seeds, unpruned.
+2. Each arm's winner is trained again in pairs: within a pair all arms share the seed of initial weights, order and
+   dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`.
+3. Only pairs are scored on the sealed test rows. What they said of each row is kept, so that every later table is
+   made without another look; each session that scores them is counted in that study.
+
+Killed anywhere, it goes on: a finished trial or pair is never trained twice.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+import torch
+from optuna.pruners import NopPruner
+from optuna.trial import TrialState
+
+from search.ideas import Arm, Comparison
+from search.objective import CONFIG, EPOCHS, SECONDS, Objective, environment, training_data
+from search.storage import begin_lost_trials_again, open_storage
+from search.study import FINGERPRINT, SearchStudy, optimize
+from sentiment.batches import Examples
+from sentiment.config import Config
+from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
+from sentiment.model import build_model
+from sentiment.relabel import relabel
+from sentiment.reviews import Dataset, load_dataset, redraw
+from sentiment.tokens import load_corpus
+from sentiment.training import predict_probabilities, train
+
+__all__ = ["ComparedArm", "Plan", "Setting", "compare", "plan"]
+
+OPENINGS: Final = "openings of the sealed test"
+RECORD: Final = "comparison"
+ARM: Final = "arm"
+PAIR: Final = "pair"
+PREDICTIONS: Final = "predictions"
+COLLAPSED: Final = "collapsed"
+MEASURED_BATCHES: Final = 12
+"""Batches from which the price of an arm is estimated; the first half warms up."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a comparison runs; everything a worker process needs, and picklable."""
+
+    comparison: Comparison
+    storage: str
+    artifacts: Path
+    threads: int = 1
+    device: str = "cpu"
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The reviews, read once in each process."""
+        return load_dataset(self.comparison.data)
+
+    @property
+    def cache(self) -> Path:
+        """Where encoded corpora lie."""
+        return self.artifacts / "cache"
+
+    def study(self, part: str) -> optuna.Study:
+        """The study of an arm, or of the pairs."""
+        name = f"{self.comparison.name}: {part}"
+        return optuna.create_study(
+            study_name=name, storage=open_storage(self.storage), direction="maximize", load_if_exists=True
+        )
+
+
+@dataclass(frozen=True)
+class ComparedArm:
+    """What one arm came to."""
+
+    arm: Arm
+    config: Config
+    """Its winner."""
+    tuned_macro_f1: float
+    """The validation score that chose the winner."""
+    tuned_scores: tuple[float, ...]
+    """Of all its tuning trials, in their order."""
+    probabilities: np.ndarray
+    """float32 [pairs, sealed rows, K]."""
+    validation_macro_f1: np.ndarray
+    """float64 [pairs]: fresh validation scores of the winner, to tell how optimistic its search was."""
+    epochs: float
+    """Trained in all pairs together."""
+    seconds: float
+    collapsed: int
+    """Tuning trials and pairs that ended in (almost) one class."""
+    runs: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a comparison is going to train."""
+
+    trainings: int
+    epochs: int
+    seconds: float
+    """Estimated from a few batches of each arm, for one worker."""
+
+    def render(self, workers: int) -> str:
+        """One sentence."""
+        minutes = self.seconds / workers / 60
+        return (
+            f"{self.trainings:,} trainings, {self.epochs:,} epochs: about {minutes:,.0f} minutes with {workers} "
+            f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm"
+        )
+
+
+def plan(setting: Setting) -> Plan:
+    """Count what is left to train, and measure a few batches of each arm."""
+    comparison, dataset = setting.comparison, setting.dataset
+    torch.set_num_threads(setting.threads)
+    done = _finished_pairs(setting)
+    trainings, epochs, seconds = 0, 0, 0.0
+    for arm in comparison.arms:
+        tuned = len(setting.study(arm.name).get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+        left = max(0, comparison.trials - tuned) + sum((arm.name, pair) not in done for pair in range(comparison.pairs))
+        trainings += left
+        epochs += left * arm.config.epochs
+        seconds += left * arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting)
+    return Plan(trainings, epochs, seconds)
+
+
+def compare(
+    setting: Setting,
+    *,
+    workers: int = 1,
+    on_training: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[ComparedArm, ...]:
+    """Tune every arm, train every pair, and gather what the sealed test said; the baseline comes first.
+
+    Args:
+        setting: what to compare, and where.
+        workers: processes; each trains one thing at a time.
+        on_training: called after each tuned arm and each pair with the number done and in all.
+
+    Raises:
+        InputError: the comparison was begun with other data or other arms.
+    """
+    comparison = setting.comparison
+    _begin(setting)
+    jobs: list[tuple[Any, ...]] = [(_tune, index) for index in range(len(comparison.arms))]
+    total = len(jobs) + comparison.pairs * len(comparison.arms)
+    done = 0
+    for done in _run(setting, jobs, workers):
+        on_training(done, total)
+    finished = _finished_pairs(setting)
+    jobs = [
+        (_train_pair, index, pair)
+        for pair in range(comparison.pairs)
+        for index, arm in enumerate(comparison.arms)
+        if (arm.name, pair) not in finished
+    ]
+    if jobs:
+        _count_opening(setting, len(jobs))
+    for count in _run(setting, jobs, workers):
+        on_training(total - len(jobs) + count, total)
+    return tuple(_gathered(setting, arm) for arm in comparison.arms)
+
+
+def openings(setting: Setting) -> list[dict[str, Any]]:
+    """Each session that scored sealed test rows: when, and how many trainings it scored."""
+    return list(setting.study("pairs").user_attrs.get(OPENINGS, []))
+
+
+def _begin(setting: Setting) -> None:
+    study = setting.study("pairs")
+    record = json.loads(json.dumps(setting.comparison.record | {"seed": setting.comparison.seed}))
+    recorded = study.user_attrs
+    if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
+        raise InputError(
+            f"comparison {setting.comparison.name!r} was begun with other data, labels or split; restore the file, or "
+            "give the comparison another name"
+        )
+    if recorded.get(RECORD, record) != record:
+        raise InputError(
+            f"comparison {setting.comparison.name!r} was begun with another baseline, other ideas or another seed; "
+            "give it another name"
+        )
+    study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
+    study.set_user_attr(RECORD, record)
+    for arm in setting.comparison.arms:
+        begin_lost_trials_again(setting.study(arm.name))
+
+
+def _run(setting: Setting, jobs: list[tuple[Any, ...]], workers: int) -> Iterator[int]:
+    """Do the jobs, here or in processes, and count them as they end."""
+    if workers == 1:
+        _enter(setting)
+        for count, (job, *arguments) in enumerate(jobs, start=1):
+            job(setting, *arguments)
+            yield count
+        return
+    context = get_context("spawn")  # forking a process that has used torch's threads can hang
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_enter, initargs=(setting,)) as pool:
+        futures: list[Future[None]] = [pool.submit(_in_worker, *job) for job in jobs]
+        try:
+            for count, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                yield count
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+_setting: Setting | None = None
+"""A worker process's own: set once, so that the reviews are read once and not for every job."""
+
+
+def _enter(setting: Setting) -> None:
+    global _setting
+    _setting = setting
+    torch.set_num_threads(setting.threads)
+
+
+def _in_worker(job: Callable[..., None], *arguments: int) -> None:
+    assert _setting is not None
+    job(_setting, *arguments)
+
+
+def _tune(setting: Setting, index: int) -> None:
+    comparison, arm = setting.comparison, setting.comparison.arms[index]
+    study = setting.study(arm.name)
+    if not study.get_trials(deepcopy=False):
+        # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
+        study.enqueue_trial(arm.space.nearest(arm.config.to_dict()))
+    dataset = _as_trained(setting.dataset, arm)
+    opened = SearchStudy(study, dataset, arm.space, comparison.seed, None, setting.cache)
+    objective = Objective(
+        dataset, arm.space, cache=setting.cache, seed=comparison.seed, device=setting.device, end_early=False
+    )
+    optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner())
+
+
+def _train_pair(setting: Setting, index: int, pair: int) -> None:
+    arm = setting.comparison.arms[index]
+    seed = int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
+    winner, _ = _winner(setting, arm)
+    config = winner.replace(seed=seed)
+    drawn = _as_trained(redraw(setting.dataset, seed), arm)
+    corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
+    trained = train(config, training_data(drawn, corpus), device=setting.device, end_early=False)
+
+    network = build_model(config, corpus.vocabulary_size, len(drawn.classes))
+    network.load_state_dict(trained.weights)
+    rows = drawn.split.test
+    labels = drawn.reviews.labels[rows]
+    probabilities = predict_probabilities(network.to(setting.device), Examples(corpus.encoded, rows, labels))
+    score = macro_f1(labels, probabilities.argmax(axis=1), len(drawn.classes))
+    attributes = {
+        ARM: arm.name,
+        PAIR: pair,
+        CONFIG: config.to_dict(),
+        "validation macro-F1": trained.macro_f1,
+        EPOCHS: trained.reports[-1].epoch,
+        SECONDS: trained.seconds,
+        COLLAPSED: trained.collapsed,
+        PREDICTIONS: _keep_predictions(setting, index, pair, probabilities),
+        "environment": environment(setting.device),
+    }
+    setting.study("pairs").add_trial(optuna.create_trial(value=score, user_attrs=attributes))
+
+
+def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
+    """`dataset` with the labels that the arm trains on; those of validation and test rows stay the user's."""
+    if arm.relabel is None:
+        return dataset
+    rows = dataset.split.train
+    found = relabel(dataset.texts("train"), dataset.labels("train"), dataset.classes, arm.relabel, arm.threshold)
+    labels = dataset.reviews.labels.copy()
+    labels[rows] = found.labels
+    return replace(dataset, reviews=replace(dataset.reviews, labels=labels))
+
+
+def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
+    best = setting.study(arm.name).best_trial
+    assert best.value is not None
+    return Config.from_dict(best.user_attrs[CONFIG]), best.value
+
+
+def _finished_pairs(setting: Setting) -> dict[tuple[str, int], optuna.trial.FrozenTrial]:
+    trials = setting.study("pairs").get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in trials}
+
+
+def _count_opening(setting: Setting, trainings: int) -> None:
+    study = setting.study("pairs")
+    opening = {"when": time.strftime("%Y-%m-%d %H:%M:%S"), "trainings": trainings}
+    study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
+
+
+def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
+    finished = _finished_pairs(setting)
+    pairs = [finished[arm.name, pair] for pair in range(setting.comparison.pairs)]
+    tuned = setting.study(arm.name).get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    config, best = _winner(setting, arm)
+    return ComparedArm(
+        arm=arm,
+        config=config,
+        tuned_macro_f1=best,
+        tuned_scores=tuple(trial.value for trial in tuned if trial.value is not None),
+        probabilities=np.stack([_kept_predictions(setting, trial) for trial in pairs]),
+        validation_macro_f1=np.array([trial.user_attrs["validation macro-F1"] for trial in pairs]),
+        epochs=sum(trial.user_attrs[EPOCHS] for trial in pairs),
+        seconds=sum(trial.user_attrs[SECONDS] for trial in pairs),
+        collapsed=sum(bool(trial.user_attrs.get(COLLAPSED)) for trial in [*tuned, *pairs]),
+        runs=len(tuned) + len(pairs),
+    )
+
+
+def _keep_predictions(setting: Setting, index: int, pair: int, probabilities: np.ndarray) -> dict[str, str]:
+    folder = setting.artifacts / setting.comparison.name / "pairs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"arm-{index:02d}-pair-{pair:03d}.npy"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        np.save(file, probabilities, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    temporary.replace(path)
+    return {"file": path.name, "sha256": digest}
+
+
+def _kept_predictions(setting: Setting, trial: optuna.trial.FrozenTrial) -> np.ndarray:
+    kept = trial.user_attrs[PREDICTIONS]
+    path = setting.artifacts / setting.comparison.name / "pairs" / kept["file"]
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != kept["sha256"]:
+        raise InputError(f"{path} is missing or damaged; give --artifacts, or compare again under another name")
+    predictions: np.ndarray = np.load(path, allow_pickle=False)
+    return predictions
+
+
+class _Enough(Exception):
+    """The price of a batch is known."""
+
+
+def _seconds_per_epoch(config: Config, dataset: Dataset, setting: Setting) -> float:
+    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
+    data = training_data(dataset, corpus)
+    moments = [time.perf_counter()]
+
+    def on_batch(done: int, total: int) -> None:
+        moments.append(time.perf_counter())
+        if done >= MEASURED_BATCHES:
+            raise _Enough
+
+    longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
+    with suppress(_Enough):
+        train(longer, data, on_batch=on_batch, device=setting.device)
+    each = float(np.median(np.diff(moments)[MEASURED_BATCHES // 2 :]))
+    return each * -(-len(data.train) // config.batch_size)

@@ -1,0 +1,152 @@
+"""A study file's baseline and ideas become arms: each a fixed recipe with a few parameters left to tune.
+
+An idea is one change to the baseline. What an idea does not fix and `[tune]` names (by default the learning rate) is
+tuned in every arm alike, so that no idea wins because its learning rate happened to fit. This room reads and checks;
+it trains nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from search.definition import known_table, naming, read_data, read_toml
+from search.space import Space
+from sentiment.config import Config
+from sentiment.errors import InputError
+from sentiment.relabel import SOURCES
+from sentiment.reviews import DataSource
+
+__all__ = ["BASELINE", "Arm", "Comparison", "read_comparison"]
+
+BASELINE: Final = "baseline"
+
+_TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget"}
+_IDEA: Final = {"name", "change", "guess", "source", "relabel", "threshold"}
+_BUDGET: Final = {"trials", "pairs", "seed"}
+
+TUNED: Final[dict[str, Any]] = {
+    "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
+    "sgd_learning_rate": {"low": 1e-2, "high": 1.0, "log": True},
+}
+"""Tuned in every arm that does not fix it, when `[tune]` says nothing."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The baseline, or the baseline with one idea."""
+
+    name: str
+    config: Config
+    """What is fixed; the values of tuned parameters in it are not used."""
+    space: Space
+    guess: float | None = None
+    """The difference in macro-F1 that somebody expected, as a fraction (0.01 is one point)."""
+    source: str = ""
+    """Who guessed it."""
+    relabel: str | None = None
+    """Training rows get their labels from this source (see `sentiment.relabel`) instead of the user's."""
+    threshold: float = 0.1
+    """Polarities within this distance of zero are neutral."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What `sentiment-search compare` is asked to measure."""
+
+    name: str
+    data: DataSource
+    baseline: Arm
+    ideas: tuple[Arm, ...]
+    trials: int = 10
+    """Tuning trials of each arm."""
+    pairs: int = 10
+    """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline."""
+    seed: int = 0
+    record: dict[str, Any] = field(default_factory=dict)
+    """The tables as they were read, to tell whether a comparison is resumed as it was begun."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The baseline first."""
+        return (self.baseline, *self.ideas)
+
+
+def read_comparison(path: str | Path) -> Comparison:
+    """The comparison that a TOML file defines.
+
+    Raises:
+        InputError: the file is not TOML or holds something unknown; there is no idea; an idea changes nothing or
+            something that does not exist; two ideas share a name; there are fewer than two pairs.
+    """
+    path = Path(path)
+    table = read_toml(path)
+    with naming(path):
+        unknown = set(table) - _TABLES - {"space", "search"}  # one file may serve `run` too
+        if unknown:
+            raise InputError(f"there is no {sorted(unknown)[0]!r}; known are {', '.join(sorted(_TABLES))}")
+        tuned = known_table(table.get("tune", TUNED), None, "[tune]")
+        budget = known_table(table.get("budget", {}), _BUDGET, "[budget]")
+        settings = known_table(table.get("baseline", {}), None, "[baseline]")
+        baseline = _arm(BASELINE, settings, {}, tuned)
+        ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(table.get("idea", []), 1))
+        _refuse_what_cannot_be_compared(baseline, ideas, budget)
+        return Comparison(
+            name=table.get("name", path.stem),
+            data=read_data(table, path),
+            baseline=baseline,
+            ideas=ideas,
+            record={"baseline": settings, "tune": tuned, "idea": table.get("idea", [])},
+            **budget,
+        )
+
+
+def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
+    if not isinstance(entry, dict):
+        raise InputError(f"idea {number} is {entry!r}; write [[idea]] with name and change")
+    name = known_table(entry, _IDEA, f"idea {number}").get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f'idea {number} has no name; give it name = "..."')
+    change, source = entry.get("change", {}), entry.get("relabel")
+    if not isinstance(change, dict) or not (change or source):
+        raise InputError(f"idea {name!r} changes nothing; give change = {{ parameter = value }}")
+    if source is not None and source not in SOURCES:
+        raise InputError(f"idea {name!r}: there is no label source {source!r}; there is {', '.join(SOURCES)}")
+    threshold = entry.get("threshold", 0.1)
+    if not isinstance(threshold, int | float) or not 0 <= threshold < 1:
+        raise InputError(f"idea {name!r}: threshold is {threshold!r}; it must lie between 0 and 1")
+    guess = entry.get("guess")
+    if guess is not None and (not isinstance(guess, int | float) or not -1 <= guess <= 1):
+        raise InputError(f"idea {name!r}: guess is {guess!r}; give a difference in macro-F1 between -1 and 1")
+    try:
+        arm = _arm(name, settings, change, tuned)
+    except InputError as error:
+        raise InputError(f"idea {name!r}: {error}") from None
+    return replace(arm, guess=guess, source=str(entry.get("source", "")), relabel=source, threshold=float(threshold))
+
+
+def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
+    free = {parameter: entry for parameter, entry in tuned.items() if parameter not in change}
+    if "learning_rate" in change:
+        free.pop("sgd_learning_rate", None)
+    config = Config.from_dict(dict(settings)).replace(**change)
+    fixed = {parameter: value for parameter, value in config.to_dict().items() if parameter not in ("seed", *free)}
+    if "learning_rate" in free and "sgd_learning_rate" not in free:
+        free["sgd_learning_rate"] = free["learning_rate"]
+    return Arm(name, config, Space.of(fixed | free, defaults={}))
+
+
+def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budget: Mapping[str, Any]) -> None:
+    if not ideas:
+        raise InputError("there is no [[idea]] to compare with the baseline; write at least one")
+    names = [BASELINE]
+    for idea in ideas:
+        if idea.name.casefold() in names:
+            raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
+        names.append(idea.name.casefold())
+        if replace(idea, name=BASELINE, guess=None, source="") == baseline:
+            raise InputError(f"idea {idea.name!r} equals the baseline; change something, or take it out")
+    for name, low in (("trials", 1), ("pairs", 2), ("seed", 0)):
+        value = budget.get(name, low)
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise InputError(f"[budget] {name} is {value!r}; it must be a whole number, {low} or more")

@@ -1,0 +1,133 @@
+"""A comparison from end to end, with real training on reviews of which the truth is known."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.compare import Setting, compare, openings, plan
+from search.ideas import read_comparison
+from search.results import Results, results
+
+RECIPE = """
+[data]
+path = "reviews.csv"
+text = "text"
+label = "label"
+[baseline]
+architecture = "textcnn"
+kernel_sizes = [2]
+optimizer = "adam"
+token_unit = "word"
+embedding_size = 8
+filters = 8
+batch_size = 32
+epochs = 2
+[tune]
+learning_rate = { low = 0.01, high = 0.05, log = true }
+[budget]
+trials = 2
+pairs = 3
+"""
+SAME = '[[idea]]\nname = "another limit"\nchange = { max_tokens = 200 }\n'  # no review is longer than either limit
+HARM = '[[idea]]\nname = "no learning"\nchange = { learning_rate = 1e-7 }\nguess = 0.1\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    words = np.array([f"word{number}" for number in range(30)])
+    lines = ["text,label"]
+    for number in range(500):
+        label = number % 2
+        text = [*rng.choice(words, 6), ("fine", "poor")[label if rng.random() < 0.9 else 1 - label], f"id{number}"]
+        lines.append(f"{' '.join(rng.permutation(text))},{('positive', 'negative')[label]}")
+    (tmp_path / "reviews.csv").write_text("\n".join(lines))
+    (tmp_path / "ideas.toml").write_text(RECIPE + SAME + HARM)
+    return tmp_path
+
+
+def setting_in(folder: Path) -> Setting:
+    return Setting(read_comparison(folder / "ideas.toml"), f"sqlite:///{folder}/studies.db", folder / "artifacts")
+
+
+def compared(folder: Path) -> Results:
+    setting = setting_in(folder)
+    arms = compare(setting)
+    dataset = setting.dataset
+    labels = dataset.labels("test")
+    return results(
+        "ideas",
+        arms,
+        dataset.texts("test"),
+        labels,
+        dataset.classes,
+        trials=setting.comparison.trials,
+        openings=len(openings(setting)),
+        linear=labels,
+    )
+
+
+def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) -> None:
+    same, harm = (found := compared(folder)).ideas
+    # The same training under another name: equal in every pair, and said to be.
+    assert same.difference.pairs.tolist() == [0, 0, 0]
+    assert same.verdict == "no difference"
+    assert (harm.verdict, harm.guess_held) == ("worse", "too high")
+    assert harm.difference.mean == pytest.approx(harm.macro_f1 - found.baseline_macro_f1)
+    assert json.loads(json.dumps(found.to_dict()))["ideas"][1]["verdict"] == "worse"
+    assert "Leave out: no learning" in found.render()
+    assert "| no learning | +10.0 |" in found.markdown()
+
+
+def test_asked_again_it_trains_nothing_and_does_not_open_the_sealed_test(folder: Path) -> None:
+    first = compared(folder)
+    assert plan(setting_in(folder)).trainings == 0
+    second = compared(folder)
+    assert first.to_dict() == second.to_dict()
+    assert second.openings == 1
+
+
+def test_two_workers_find_what_one_finds(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    one = compared(folder)
+    command = [sys.executable, "-m", "search", "compare", "ideas.toml", "--workers", "2", "--json"]
+    options = ["--storage", "sqlite:///two.db", "--artifacts", "two"]
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    for mine, theirs in zip(one.ideas, found["ideas"], strict=True):
+        assert mine.difference.pairs.tolist() == theirs["difference"]["pairs"]
+
+
+def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
+    command = [sys.executable, "-m", "search", "compare", "ideas.toml", "--storage", "sqlite:///killed.db"]
+    process = subprocess.Popen([*command, "--artifacts", "killed"], cwd=folder, stderr=subprocess.DEVNULL)
+    pairs = folder / "killed" / "ideas" / "pairs"
+    deadline = time.time() + 60
+    while not (pairs.is_dir() and len(list(pairs.glob("*.npy"))) >= 3) and time.time() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = subprocess.run(
+        [*command, "--artifacts", "killed", "--json"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert [idea["verdict"] for idea in found["ideas"]] == ["no difference", "worse"]
+    assert 1 <= found["openings"] <= 2
+
+
+def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:
+    compare(setting_in(folder))
+    (folder / "ideas.toml").write_text(RECIPE + SAME)
+    with pytest.raises(ValueError, match="other ideas"):
+        compare(setting_in(folder))
+    (folder / "ideas.toml").write_text(RECIPE + SAME + HARM)
+    with open(folder / "reviews.csv", "a") as file:
+        file.write("\none more,positive")
+    with pytest.raises(ValueError, match="other data"):
+        compare(setting_in(folder))

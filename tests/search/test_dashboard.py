@@ -1,0 +1,87 @@
+"""The real optuna-dashboard on a study of ours, over its HTTP API and, where there is one, in a browser."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.search.conftest import Searched, start
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def server(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = start(tmp_path_factory.mktemp("dashboard"), "dashboard", "--port", port, *searched.flags)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            if process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        assert process.poll() is None, process.communicate()
+        yield address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def fetched(address: str) -> Any:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_shows_the_study_its_parameters_by_name_and_the_leaderboard_as_its_note(
+    server: str, searched: Searched
+) -> None:
+    (summary,) = fetched(f"{server}/api/studies")["study_summaries"]
+    assert summary["study_name"] == "tiny"
+    detail = fetched(f"{server}/api/studies/{summary['study_id']}")
+    assert detail["best_trials"][0]["number"] == searched.opened.study.best_trial.number
+    shown = {parameter["name"]: parameter for parameter in detail["best_trials"][0]["params"]}
+    assert shown.keys() == searched.opened.study.best_params.keys()
+    assert shown["architecture"]["param_external_value"] in ("lstm", "textcnn")
+    assert len(detail["trials"]) == 6
+    assert detail.get("objective_names") == ["validation macro-F1"], detail.keys()
+    assert "| TF-IDF + logistic regression |" in detail["note"]["body"]
+
+
+def test_answers_only_this_machine(server: str) -> None:
+    port = int(server.rsplit(":", 1)[1])
+    own = socket.gethostbyname(socket.gethostname())
+    if own.startswith("127."):
+        pytest.skip("this machine has no other address than loopback")
+    with socket.socket() as other:
+        other.settimeout(5)
+        assert other.connect_ex((own, port)) != 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; `make browser` installs it")
+def test_a_browser_shows_the_study(server: str, tmp_path: Path) -> None:
+    page = subprocess.run(
+        [
+            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *(f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=15000", "--dump-dom"),
+            f"{server}/dashboard/",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=90,
+    ).stdout
+    assert "tiny" in page

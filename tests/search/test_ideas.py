@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+from optuna.distributions import FloatDistribution
+
+from search.ideas import read_comparison
+from sentiment.errors import InputError
+
+HEAD = """
+name = "small"
+[data]
+path = "reviews.csv"
+text = "text"
+label = "stars"
+[baseline]
+architecture = "lstm"
+padding = "as_written"
+optimizer = "sgd"
+epochs = 5
+[budget]
+trials = 3
+pairs = 2
+"""
+IDEA = '[[idea]]\nname = "Adam"\nchange = { optimizer = "adam" }\nguess = 0.05\nsource = "the post"\n'
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "ideas.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_idea_is_the_baseline_with_one_change(tmp_path: Path) -> None:
+    comparison = read_comparison(write(tmp_path, HEAD + IDEA))
+    baseline, adam = comparison.arms
+    assert (baseline.config.optimizer, adam.config.optimizer) == ("sgd", "adam")
+    assert adam.config.replace(optimizer="sgd") == baseline.config
+    assert (adam.guess, adam.source, comparison.trials, comparison.pairs) == (0.05, "the post", 3, 2)
+
+
+def test_every_arm_tunes_the_same_parameters_unless_its_idea_fixes_them(tmp_path: Path) -> None:
+    fixed = '[[idea]]\nname = "fast"\nchange = { learning_rate = 0.5 }\n'
+    comparison = read_comparison(write(tmp_path, HEAD + IDEA + fixed))
+    baseline, adam, fast = comparison.arms
+    assert baseline.space.distributions == adam.space.distributions
+    assert baseline.space.distributions["sgd_learning_rate"] == FloatDistribution(1e-2, 1.0, log=True)
+    assert fast.space.distributions == {}
+    assert fast.space.fixed["learning_rate"] == fast.space.fixed["sgd_learning_rate"] == 0.5
+
+
+def test_a_file_says_what_is_tuned(tmp_path: Path) -> None:
+    text = HEAD + IDEA + "[tune]\ndropout = { low = 0.1, high = 0.5 }\n"
+    arm = read_comparison(write(tmp_path, text)).baseline
+    assert set(arm.space.distributions) == {"dropout"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD, "there is no [[idea]]"),
+        (HEAD + IDEA + IDEA, "two arms are named 'Adam'"),
+        (HEAD + IDEA.replace("Adam", "Baseline"), "two arms are named 'Baseline'"),
+        (HEAD + IDEA.replace('"adam"', '"sgd"'), "idea 'Adam' equals the baseline"),
+        (HEAD + IDEA.replace("optimizer =", "optimiser ="), "idea 'Adam': there is no parameter 'optimiser'; did you"),
+        (HEAD + IDEA.replace('"adam"', '"adamax"'), "idea 'Adam': optimizer is 'adamax'"),
+        (HEAD + IDEA.replace('change = { optimizer = "adam" }', ""), "idea 'Adam' changes nothing"),
+        (HEAD + IDEA.replace('name = "Adam"', ""), "idea 1 has no name"),
+        (HEAD + IDEA.replace("0.05", "5"), "guess is 5"),
+        (HEAD + IDEA + "effort = 3\n", "idea 1 has no 'effort'"),
+        (HEAD.replace("pairs = 2", "pairs = 1") + IDEA, "[budget] pairs is 1; it must be a whole number, 2 or more"),
+        (HEAD.replace("trials = 3", "trials = 0") + IDEA, "[budget] trials is 0"),
+        (HEAD.replace('"lstm"', '"lsmt"') + IDEA, "architecture is 'lsmt'"),
+        (HEAD + IDEA + "[tune]\nlearning_rat = { low = 1, high = 2 }\n", "did you mean 'learning_rate'"),
+        (HEAD + IDEA + "[ideas]\nx = 1\n", "there is no 'ideas'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError) as refused:
+        read_comparison(path)
+    assert message in str(refused.value)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)

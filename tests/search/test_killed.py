@@ -1,0 +1,146 @@
+"""Real processes, really interrupted and really killed."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.artifacts import WEIGHTS
+from search.definition import read_definition
+from search.objective import CURVE
+from search.storage import WORKER, open_storage
+from search.study import create_or_resume, optimize
+from sentiment.bundle import verify
+from tests.search.conftest import run, start
+from tests.tiny import write_study_file
+
+TRIALS = 3
+MANY = 60
+"""More than one worker can finish before the second one has begun."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, reviews_csv: Path) -> Path:
+    """With study.toml in it, whose trials take about a second."""
+    write_study_file(tmp_path / "study.toml", reviews_csv, epochs=10, trials=TRIALS)
+    return tmp_path
+
+
+def study(folder: Path) -> optuna.Study:
+    return optuna.load_study(study_name="tiny", storage=open_storage(f"sqlite:///{folder}/study.db", create=False))
+
+
+def wait_for_training(folder: Path, process: "subprocess.Popen[str]", workers: int = 1) -> list[int]:
+    """The processes that are in the middle of a trial, once there are so many."""
+    assert process.stderr is not None
+    while process.stderr.readline()[:10] not in ("", "Study tiny"):
+        pass
+    watched = study(folder) if process.poll() is None else None
+    deadline = time.monotonic() + 90
+    while watched and time.monotonic() < deadline and process.poll() is None:
+        running = watched.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        training = {trial.user_attrs[WORKER]["pid"] for trial in running if trial.intermediate_values}
+        if len(training) >= workers:
+            return sorted(training)
+        time.sleep(0.02)
+    pytest.fail(f"no trial was begun: {process.communicate(timeout=5)}")
+
+
+def finish_here(folder: Path, *, more: int | None = None) -> optuna.Study:
+    """Go on with the study to its end, or for some trials more; as the command does, without starting a process."""
+    definition = read_definition(folder / "study.toml")
+    opened = create_or_resume(definition, open_storage(f"sqlite:///{folder}/study.db"), folder / "studies/artifacts")
+    optimize(opened, trials=definition.trials if more is None else opened.finished + more)
+    return opened.study
+
+
+def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None = TRIALS) -> None:
+    """All trials asked for, none stuck, none lost, and every folder of weights is whole."""
+    trials = finished.get_trials()
+    done = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    assert trials_asked in (None, len(done))
+    assert all(trial.state.is_finished() for trial in trials)
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            assert any(other.system_attrs.get("failed_trial") == trial.number for other in done)
+    artifacts = folder / "studies" / "artifacts" / "tiny"
+    assert not list(artifacts.glob(".*"))
+    for kept in artifacts.iterdir():
+        verify(kept)
+    best = max((trial for trial in done if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0)
+    assert (artifacts / best.user_attrs[WEIGHTS]["folder"]).is_dir()
+
+
+class TestCtrlC:
+    def test_before_the_first_trial_ends_with_130_and_one_line_and_the_study_goes_on(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml")
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Measuring the baselines")
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
+        assert_whole(folder, finish_here(folder))
+
+    def test_while_training_keeps_every_trial_shows_the_leaderboard_and_says_how_to_go_on(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml")
+        wait_for_training(folder, process)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert out.startswith("Leaderboard of tiny")
+        assert "interrupted; queued to be begun again" in out
+        assert err.splitlines()[-1].endswith("Go on with the same command: sentiment-search run study.toml")
+        assert "Traceback" not in err
+        assert_whole(folder, finish_here(folder))
+
+    def test_with_two_workers_ends_them_both_and_keeps_everything(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        workers = wait_for_training(folder, process, workers=2)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        assert_whole(folder, finish_here(folder, more=3), None)
+
+
+class TestKill9:
+    def test_of_the_only_process_loses_no_trial_and_leaves_none_stuck(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml")
+        assert wait_for_training(folder, process) == [process.pid]
+        process.kill()
+        process.communicate(timeout=60)
+        lost = next(trial for trial in study(folder).get_trials() if trial.state == TrialState.RUNNING)
+        status, _, err = run(folder, "run", "study.toml", "--json")
+        assert status == 0, err
+        assert "1 trials lost their process and are begun again." in err
+        finished = study(folder)
+        assert_whole(folder, finished)
+        # The trial that takes its place computes what the lost one would have computed.
+        again = next(t for t in finished.get_trials() if t.system_attrs.get("failed_trial") == lost.number)
+        seen = list(lost.intermediate_values.values())
+        assert list(again.intermediate_values.values())[: len(seen)] == seen
+        assert len(again.user_attrs[CURVE]) > len(seen)
+
+    @pytest.mark.slow
+    def test_of_one_of_two_workers_lets_the_other_go_on_and_is_said(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        os.kill(wait_for_training(folder, process, workers=2)[0], signal.SIGKILL)
+        _, err = process.communicate(timeout=90)
+        assert process.returncode != 0, err
+        assert_whole(folder, finish_here(folder, more=1), None)
+
+
+def test_two_workers_make_exactly_the_trials_asked_for(folder: Path) -> None:
+    status, out, err = run(folder, "run", "study.toml", "--workers", "2")
+    assert status == 0, err
+    assert out.startswith("Leaderboard of tiny")
+    finished = study(folder)
+    assert {trial.user_attrs[WORKER]["pid"] for trial in finished.get_trials()}.isdisjoint({os.getpid()})
+    assert_whole(folder, finished)

@@ -1,0 +1,188 @@
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
+
+from sentiment import scoring
+from sentiment.bundle import Bundle
+from sentiment.errors import InputError
+from sentiment.scoring import evaluate, predict_file, predictions
+from tests.sentiment.conftest import Exported
+
+
+@pytest.fixture(scope="module")
+def bundle(exported: Exported) -> Bundle:
+    return Bundle.open(exported.folder)
+
+
+def table(path: Path, *rows: tuple[str, ...]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "stars"), *rows])
+    return str(path)
+
+
+class TestPredictions:
+    def test_name_the_most_probable_class_and_the_probability_of_each(self, bundle: Bundle) -> None:
+        (row,) = predictions(bundle, ["a wonderful film"])
+        assert row["text"] == "a wonderful film"
+        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+        assert list(row["probabilities"]) == ["negative", "positive"]
+        assert row["probabilities"]["positive"] == round(float(bundle.probabilities(["a wonderful film"])[0, 1]), 6)
+
+    def test_of_an_empty_text_are_none(self, bundle: Bundle) -> None:
+        assert predictions(bundle, [" \n"]) == [{"text": " \n", "label": None, "probabilities": {}}]
+        assert predictions(bundle, []) == []
+
+
+class TestAFileOfTexts:
+    def test_is_labelled_row_by_row_in_its_order(
+        self, bundle: Bundle, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scoring, "CHUNK", 37)  # several pieces
+        said = predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv")
+        assert said == f"400 rows of {reviews_csv} labelled; written to {tmp_path / 'out.csv'}"
+        rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf-8")))
+        texts = [row["text"] for row in csv.DictReader(reviews_csv.open(encoding="utf-8"))]
+        assert [int(row["row"]) for row in rows] == list(range(1, 401))
+        assert [row["label"] for row in rows] == bundle.predict(texts)
+        written = np.array([[row["p(negative)"], row["p(positive)"]] for row in rows], dtype=float)
+        np.testing.assert_allclose(written, bundle.probabilities(texts), atol=1e-5)
+
+    def test_answers_for_every_row_also_those_without_a_text(self, bundle: Bundle, tmp_path: Path) -> None:
+        data = table(tmp_path / "in.csv", ("fine", "1"), ("", "5"), ("two\nlines, 🎬", ""), ("   ", ""))
+        said = predict_file(bundle, data, "text", tmp_path / "out.jsonl", as_json=True)
+        assert "4 rows" in said
+        assert "2 rows have no text and so no label" in said
+        rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+        assert [row["row"] for row in rows] == [1, 2, 3, 4]
+        assert [row["label"] is None for row in rows] == [False, True, False, True]
+        assert rows[2]["text"] == "two\nlines, 🎬"
+
+    def test_goes_to_standard_output_where_no_file_is_named(
+        self, bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        predict_file(bundle, table(tmp_path / "in.csv", ("fine", "")), "text", None)
+        assert capsys.readouterr().out.startswith("row,label,p(negative),p(positive)\n1,")
+
+    def test_is_never_overwritten_with_its_own_labels(self, bundle: Bundle, tmp_path: Path) -> None:
+        data = Path(table(tmp_path / "in.csv", ("fine", "1")))
+        before = data.read_bytes()
+        with pytest.raises(InputError, match=r"--out is .*in[.]csv, the file with the reviews"):
+            predict_file(bundle, str(data), "text", tmp_path / "." / "in.csv")
+        assert data.read_bytes() == before
+
+    def test_leaves_what_was_there_when_it_cannot_be_finished(
+        self, bundle: Bundle, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "out.csv").write_text("yesterday's")
+
+        def interrupted(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(scoring, "predictions", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv")
+        assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+        assert (tmp_path / "out.csv").read_text() == "yesterday's"
+
+    def test_may_be_read_by_those_who_may_read_other_new_files(
+        self, bundle: Bundle, reviews_csv: Path, tmp_path: Path
+    ) -> None:
+        predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv")
+        (tmp_path / "other").touch()
+        assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+    def test_may_go_into_a_pipe_which_stays_one(self, bundle: Bundle, tmp_path: Path) -> None:
+        import threading
+
+        pipe, read = tmp_path / "pipe", []
+        os.mkfifo(pipe)
+        reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")))
+        reader.start()
+        predict_file(bundle, table(tmp_path / "in.csv", ("fine", "1")), "text", pipe)
+        reader.join(timeout=10)
+        assert read[0].startswith("row,label")
+        assert pipe.is_fifo()
+
+    @pytest.mark.parametrize(
+        ("out", "message"),
+        [("none/out.csv", "No such file or directory"), ("", "Is a directory"), ("in.csv/x", "Not a directory")],
+    )
+    def test_that_cannot_be_written_is_refused(self, bundle: Bundle, tmp_path: Path, out: str, message: str) -> None:
+        data = table(tmp_path / "in.csv", ("fine", "1"))
+        with pytest.raises(InputError, match=f"cannot write .*: {message}; choose another --out"):
+            predict_file(bundle, data, "text", tmp_path / out)
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+class TestAnEvaluation:
+    def test_has_the_figures_of_scikit_learn(self, bundle: Bundle, exported: Exported, reviews_csv: Path) -> None:
+        figures = evaluate(bundle, str(reviews_csv), "text", "stars")
+        rows = list(csv.DictReader(reviews_csv.open(encoding="utf-8")))
+        labels = [int(row["stars"] == "5") for row in rows]
+        guesses = bundle.probabilities([row["text"] for row in rows]).argmax(axis=1)
+        assert figures.macro_f1 == pytest.approx(f1_score(labels, guesses, average="macro"))
+        assert figures.accuracy == pytest.approx(accuracy_score(labels, guesses))
+        np.testing.assert_array_equal(figures.confusion, confusion_matrix(labels, guesses))
+        expected = precision_recall_fscore_support(labels, guesses)
+        for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
+            np.testing.assert_allclose([entry[name] for entry in figures.per_class], values)
+        assert figures.macro_f1 > 0.7
+        assert figures.left_out == {}
+
+    def test_reads_labels_by_name_by_the_rule_of_the_training_or_by_another(
+        self, bundle: Bundle, tmp_path: Path
+    ) -> None:
+        text = ("wonderful", "awful")
+        raw = table(tmp_path / "raw.csv", (text[0], "5.0"), (text[1], " 1 "))
+        named = table(tmp_path / "named.csv", (text[0], "positive"), (text[1], "negative"))
+        words = table(tmp_path / "words.csv", (text[0], "yes"), (text[1], "no"))
+        by_rule = evaluate(bundle, raw, "text", "stars").confusion
+        np.testing.assert_array_equal(evaluate(bundle, named, "text", "stars").confusion, by_rule)
+        mapping = {"positive": ["yes"], "negative": ["no"]}
+        np.testing.assert_array_equal(evaluate(bundle, words, "text", "stars", classes=mapping).confusion, by_rule)
+        assert by_rule.sum() == 2
+
+    def test_counts_the_rows_that_it_leaves_out_by_reason(self, bundle: Bundle, tmp_path: Path) -> None:
+        rows = [("fine", "5"), ("", "5"), ("dull", ""), ("so so", "3"), ("so", "3")]
+        figures = evaluate(bundle, table(tmp_path / "in.csv", *rows), "text", "stars")
+        assert figures.left_out == {"no text": 1, "no label": 1, "label not in the rule": 2}
+        assert figures.confusion.sum() == 1
+        assert "1 rows scored; 1 left out: no text; 1 left out: no label" in figures.render()
+
+    def test_is_plain_json_and_a_table(self, bundle: Bundle, reviews_csv: Path) -> None:
+        figures = evaluate(bundle, str(reviews_csv), "text", "stars")
+        told = json.loads(json.dumps(figures.to_dict(), allow_nan=False))
+        assert told["rows"] == 400
+        assert np.array(told["confusion"]).shape == (2, 2)
+        text = figures.render()
+        assert f"macro-F1 {figures.macro_f1:.4f}" in text
+        assert [line.split()[0] for line in text.splitlines()[-2:]] == ["negative", "positive"]
+
+    @pytest.mark.parametrize(
+        ("label", "classes", "message"),
+        [
+            (
+                "stars",
+                {"bad": ["1"], "good": ["5"]},
+                r"gives \['bad', 'good'\], the bundle has \['negative', 'positive'\]",
+            ),
+            ("stars", "stars-3", r"gives \['negative', 'neutral', 'positive'\]"),
+            ("stars", "stars-9", "there is no label rule 'stars-9'"),
+            ("kind", None, r"column 'kind' holds 'film', no label that the bundle knows \(negative, positive\)"),
+            ("none", None, "there is no column 'none'"),
+            ("text", None, "text and label are both column 'text'"),
+        ],
+    )
+    def test_of_labels_that_the_bundle_does_not_know_is_refused(
+        self, bundle: Bundle, tmp_path: Path, label: str, classes: Any, message: str
+    ) -> None:
+        (tmp_path / "in.csv").write_text("text,stars,kind\nfine,5,film\ndull,1,film\n")
+        with pytest.raises(InputError, match=message) as refused:
+            evaluate(bundle, str(tmp_path / "in.csv"), "text", label, classes=classes)
+        assert "\n" not in str(refused.value)
