@@ -31,16 +31,19 @@ test: $(VENV)/installed  ## every check: ruff, mypy, pytest
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+browser:  ## install Debian's chromium, for the test that looks at the dashboard (needs root)
+	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+
 test-slow: $(VENV)/installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow
 
 test-gpu: $(VENV)/installed  ## the checks that need CUDA
 	$(BIN)/python -m pytest -m gpu
 
-bench: $(VENV)/installed  ## tables of ratios; BENCH_DATA=path/to/reviews.csv for other data than the packaged ones
-	$(BIN)/python -m tests.benchmarks.training_loop $(if $(BENCH_DATA),--data $(BENCH_DATA))
+bench: $(VENV)/installed  ## seconds per epoch against the loops people write; BENCH="--data FILE --text COL ..." for yours
+	$(BIN)/python -m tests.benchmarks.training_loop $(BENCH)
 
 clean:  ## remove what the targets made, but no study
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
-.PHONY: help install demo test test-slow test-gpu bench clean
+.PHONY: help install demo test browser test-slow test-gpu bench clean

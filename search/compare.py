@@ -26,12 +26,12 @@ import numpy as np
 import optuna
 import torch
 from optuna.pruners import NopPruner
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from search.ideas import Arm, Comparison
 from search.objective import CONFIG, EPOCHS, SECONDS, Objective, environment, training_data
 from search.storage import begin_lost_trials_again, open_storage
-from search.study import FINGERPRINT, SearchStudy, optimize
+from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -74,12 +74,23 @@ class Setting:
         """Where encoded corpora lie."""
         return self.artifacts / "cache"
 
+    def name(self, part: str) -> str:
+        """What the study of an arm, or of the pairs, is called."""
+        return f"{self.comparison.name}: {part}"
+
     def study(self, part: str) -> optuna.Study:
-        """The study of an arm, or of the pairs."""
-        name = f"{self.comparison.name}: {part}"
+        """The study of an arm, or of the pairs, made if there is none."""
+        storage = open_storage(self.storage)
         return optuna.create_study(
-            study_name=name, storage=open_storage(self.storage), direction="maximize", load_if_exists=True
+            study_name=self.name(part), storage=storage, direction="maximize", load_if_exists=True
         )
+
+    def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
+        """The trials of that study in these states; none if there is no such study yet."""
+        storage = open_storage(self.storage)
+        if self.name(part) not in optuna.get_all_study_names(storage):
+            return []
+        return optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False, states=states)
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,7 @@ def plan(setting: Setting) -> Plan:
     done = _finished_pairs(setting)
     trainings, epochs, seconds = 0, 0, 0.0
     for arm in comparison.arms:
-        tuned = len(setting.study(arm.name).get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+        tuned = len(setting.trials(arm.name, *FINISHED))
         left = max(0, comparison.trials - tuned) + sum((arm.name, pair) not in done for pair in range(comparison.pairs))
         trainings += left
         epochs += left * arm.config.epochs
@@ -295,8 +306,8 @@ def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
     return Config.from_dict(best.user_attrs[CONFIG]), best.value
 
 
-def _finished_pairs(setting: Setting) -> dict[tuple[str, int], optuna.trial.FrozenTrial]:
-    trials = setting.study("pairs").get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:
+    trials = setting.trials("pairs", TrialState.COMPLETE)
     return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in trials}
 
 
@@ -309,7 +320,7 @@ def _count_opening(setting: Setting, trainings: int) -> None:
 def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
     finished = _finished_pairs(setting)
     pairs = [finished[arm.name, pair] for pair in range(setting.comparison.pairs)]
-    tuned = setting.study(arm.name).get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    tuned = setting.trials(arm.name, *FINISHED)
     config, best = _winner(setting, arm)
     return ComparedArm(
         arm=arm,
@@ -339,7 +350,7 @@ def _keep_predictions(setting: Setting, index: int, pair: int, probabilities: np
     return {"file": path.name, "sha256": digest}
 
 
-def _kept_predictions(setting: Setting, trial: optuna.trial.FrozenTrial) -> np.ndarray:
+def _kept_predictions(setting: Setting, trial: FrozenTrial) -> np.ndarray:
     kept = trial.user_attrs[PREDICTIONS]
     path = setting.artifacts / setting.comparison.name / "pairs" / kept["file"]
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != kept["sha256"]:

@@ -26,6 +26,7 @@ from optuna.trial import BaseTrial
 
 from sentiment.config import ARCHITECTURES, Config, unknown_parameter
 from sentiment.errors import InputError
+from sentiment.scripts import UNSPACED, letter_shares
 
 __all__ = ["DEFAULTS", "Space", "defaults_for"]
 
@@ -145,26 +146,15 @@ KNOWN_GOOD: Final[tuple[dict[str, Any], ...]] = tuple(
 )
 
 
-# Scripts written without spaces between words: Thai and Lao, Burmese, Khmer, kana, Han.
-_UNSPACED: Final = (
-    ("\u0e00", "\u0eff"),
-    ("\u1000", "\u109f"),
-    ("\u1780", "\u17ff"),
-    ("\u3040", "\u30ff"),
-    ("\u4e00", "\u9fff"),
-)
-
-
 def defaults_for(texts: Sequence[str]) -> dict[str, Any]:
     """The default space, with the token units that mean something in the language of `texts`, and with bfloat16 where
     this machine multiplies it natively: it halves the time of a recurrent layer and, over seeds, costs no macro-F1
-    (tests/benchmarks/training_loop.py --precision bfloat16)."""
+    (tests/benchmarks/training_loop.py)."""
     fitting = DEFAULTS | {"precision": "bfloat16" if _native_bfloat16() else "float32"}
-    letters = [character for text in texts[:2000] for character in text if character.isalpha()]
-    few = 0.3 * len(letters)
-    if sum("가" <= letter <= "힣" for letter in letters) > few:
+    shares = letter_shares(texts[:2000])
+    if shares.get("Hangul", 0) > 0.3:
         return fitting | {"token_unit": ["subword", "jamo", "char"]}
-    if sum(any(low <= letter <= high for low, high in _UNSPACED) for letter in letters) > few:
+    if sum(shares.get(script, 0) for script in UNSPACED) > 0.3:
         return fitting | {"token_unit": ["subword", "char"]}
     return fitting
 

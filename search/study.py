@@ -7,6 +7,7 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,14 +212,22 @@ def median_pruner(evaluations_per_epoch: int) -> BasePruner:
 
 
 def describe(opened: SearchStudy, trials: int) -> str:
-    """What is about to run, in a few lines."""
+    """What is about to run, in a few lines, and what the reading of the data guessed or left out."""
     split, name = opened.dataset.split, opened.study.study_name
     counts = np.bincount(opened.dataset.reviews.labels, minlength=len(opened.dataset.reviews.classes))
     shares = ", ".join(f"{c} {n:,}" for c, n in zip(opened.dataset.reviews.classes, counts, strict=True))
-    return (
+    lines = [
         f"Study {name}: {len(split.train):,} training, {len(split.validation):,} validation and {len(split.test):,} "
-        f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already."
-    )
+        f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already.",
+        *opened.dataset.notes,
+    ]
+    left_out: Counter[str] = Counter()
+    for group in opened.dataset.reviews.left_out:
+        left_out[group.reason] += len(group.rows)
+    if left_out:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
+        lines.append(f"Left out before the split: {reasons} (`sentiment-search inspect` names the rows).")
+    return "\n".join(lines)
 
 
 def publish(study: optuna.Study, board: Any) -> None:

@@ -4,8 +4,8 @@ It reads the file by the very rules that training will use, guesses what was not
 nothing and decides nothing. It knows nothing of models and must not import torch: the answer should come in seconds.
 """
 
-import functools
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -14,12 +14,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from sentiment.columns import match_column
 from sentiment.errors import InputError
-from sentiment.files import Table, match_column, read_table
+from sentiment.files import Table, read_table
 from sentiment.labels import RulePreview, canonical, preview_rules
-from sentiment.reviews import Dataset, DataSource, Indices, LeftOut, clean, load_dataset
+from sentiment.reviews import Dataset, DataSource, LeftOut, clean, load_dataset
+from sentiment.scripts import main_scripts
+from sentiment.splits import PARTS, Indices
+from sentiment.terminal import WIDTH, aligned, clip, wrapped
 
-__all__ = ["Inspection", "Lengths", "TokenUnit", "inspect", "main_scripts"]
+__all__ = ["Inspection", "Lengths", "TokenUnit", "inspect"]
 
 TOKEN_UNITS: Final = ("word", "char", "subword", "jamo")
 FIT_ROWS: Final = 20_000
@@ -31,47 +35,12 @@ SAMPLE_CHARACTERS: Final = 2_000_000
 LONGEST_ROWS: Final = 20
 """Reviews with the most characters, and as many with the most words, among which the most tokens are looked for."""
 VOCABULARY_SIZE: Final = 8000
-WIDTH: Final = 100
 
 _TEXT_NAMES: Final = ("text", "review", "content", "document", "comment", "sentence", "body", "리뷰", "내용", "댓글")
 _LABEL_NAMES: Final = (
     *("label", "sentiment", "class", "rating", "score", "stars", "star", "polarity"),
     *("라벨", "감성", "감정", "평점", "별점", "점수"),
 )
-
-# First and last code point. Unicode's own Scripts.txt is not in the standard library; these are the blocks in which
-# reviews are written, and letters outside them count as "other".
-_SCRIPTS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
-    "Latin": (
-        (0x41, 0x5A),
-        (0x61, 0x7A),
-        (0xC0, 0xD6),
-        (0xD8, 0xF6),
-        (0xF8, 0x24F),
-        (0x1E00, 0x1EFF),
-        (0xFF21, 0xFF5A),
-    ),
-    "Hangul": ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF)),
-    "Han": ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)),
-    "Kana": ((0x3041, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)),
-    "Thai": ((0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),
-    "Cyrillic": ((0x0400, 0x052F), (0x1C80, 0x1C8F)),
-    "Arabic": (
-        (0x0620, 0x065F),
-        (0x066E, 0x06D3),
-        (0x06D5, 0x06EF),
-        (0x06FA, 0x06FF),
-        (0x0750, 0x077F),
-        (0xFB50, 0xFEFC),
-    ),
-    "Devanagari": ((0x0900, 0x0963), (0x0970, 0x097F)),
-    "Greek": ((0x0370, 0x03FF), (0x1F00, 0x1FFF)),
-    "Hebrew": ((0x0591, 0x05F4),),
-    "Bengali": ((0x0980, 0x09E3),),
-    "Tamil": ((0x0B80, 0x0BE5),),
-}
-_NO_LETTERS: Final = "no letters"
-_SCRIPT_NAMES: Final = (_NO_LETTERS, *_SCRIPTS, "other")
 
 
 @dataclass(frozen=True)
@@ -141,7 +110,7 @@ class Inspection:
 
     def render(self) -> str:
         """The report as text, at most 100 columns of a terminal wide."""
-        return "\n".join(_clip(line, WIDTH) for line in _report(self)) + "\n"
+        return "\n".join(clip(line, WIDTH) for line in _report(self)) + "\n"
 
 
 def inspect(
@@ -245,7 +214,7 @@ def _described(
         left_out=left_out,
         classes=dataset.classes if dataset else (),
         class_counts=counts,
-        split={part: len(dataset.indices(part)) for part in ("train", "validation", "test")} if dataset else {},
+        split={part: len(dataset.indices(part)) for part in PARTS} if dataset else {},
         fingerprint=dataset.fingerprint if dataset else None,
         lengths=(_summary("characters", characters), _summary("words", words)),
         scripts=_script_shares(texts, characters),
@@ -307,46 +276,14 @@ def _summary(unit: str, lengths: Indices) -> Lengths:
     return Lengths(unit, float(median), float(p95), int(lengths.max()))
 
 
-def main_scripts(texts: Sequence[str]) -> list[str]:
-    """The script that most letters of each text are of; "no letters" for texts of digits, signs or emoji only."""
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    return [_SCRIPT_NAMES[number] for number in _main_script_numbers("".join(texts), lengths)]
-
-
-def _main_script_numbers(joined: str, lengths: Indices) -> Indices:
-    n_scripts = len(_SCRIPT_NAMES)
-    points = np.frombuffer(joined.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    letters = np.bincount(row * n_scripts + _script_table()[points], minlength=len(lengths) * n_scripts)
-    letters = letters.reshape(len(lengths), n_scripts)
-    letters[:, 0] = 0  # signs and digits say nothing, unless there is nothing else: argmax of zeros is 0
-    numbers: Indices = letters.argmax(axis=1)
-    return numbers
-
-
-@functools.cache
-def _script_table() -> Indices:
-    """Index into `_SCRIPT_NAMES` for each code point."""
-    table = np.zeros(0x110000, dtype=np.int64)
-    for number, ranges in enumerate(_SCRIPTS.values(), start=1):
-        for first, last in ranges:
-            table[first : last + 1] = number
-    for point in range(0x250, 0x1F000):
-        if table[point] == 0 and unicodedata.category(chr(point)) in ("Ll", "Lu", "Lo"):
-            table[point] = len(_SCRIPT_NAMES) - 1
-    return table
-
-
 def _script_shares(texts: Any, lengths: Indices) -> dict[str, float]:
-    counts = np.zeros(len(_SCRIPT_NAMES), dtype=np.int64)
+    counts: Counter[str] = Counter()
     # A block of about a million characters takes some 30 MB; one of all reviews would take gigabytes.
     blocks = np.cumsum(lengths) // 1_000_000
     ends = [*(np.flatnonzero(np.diff(blocks)) + 1), len(texts)]
     for start, end in pairwise([0, *ends]):
-        joined = "".join(texts.slice(start, end - start).to_pylist())
-        counts += np.bincount(_main_script_numbers(joined, lengths[start:end]), minlength=len(_SCRIPT_NAMES))
-    order = np.argsort(-counts, kind="stable")
-    return {_SCRIPT_NAMES[number]: float(counts[number] / len(texts)) for number in order if counts[number]}
+        counts.update(main_scripts(texts.slice(start, end - start).to_pylist()))
+    return {name: count / len(texts) for name, count in counts.most_common()}
 
 
 def _token_units(
@@ -390,13 +327,13 @@ def _report(found: Inspection) -> Iterable[str]:
     yield found.path
     stored = [found.format, found.compression if found.compression != "none" else "", found.encoding, found.delimiter]
     yield f"  stored as  {', '.join(part for part in stored if part)}"
-    yield from _wrapped(f"  columns    {', '.join(found.columns)}", indent=13)
+    yield from wrapped(f"  columns    {', '.join(found.columns)}", indent=13)
     yield f"  text       {found.text}"
     yield f"  label      {found.label or '-'}" + (f", read by rule {found.rule}" if found.label else "")
     yield ""
     yield f"Rows: {found.rows:,} read, {found.kept:,} kept, {found.rows - found.kept:,} left out"
     several = len({group.path for group in found.left_out}) > 1
-    yield from _table(
+    yield from aligned(
         ("left out", "rows", "first row numbers"),
         [
             (
@@ -413,7 +350,7 @@ def _report(found: Inspection) -> Iterable[str]:
         parts = ", ".join(f"{part} {size:,}" for part, size in found.split.items())
         yield f"Classes: {len(found.classes)} (split: {parts})"
         total = sum(found.class_counts)
-        yield from _table(
+        yield from aligned(
             ("class", "rows", "share"),
             [
                 (name, f"{count:,}", f"{count / total:.1%}")
@@ -426,24 +363,24 @@ def _report(found: Inspection) -> Iterable[str]:
         yield "Label rules that fit this column (all rows with a label, duplicates included)"
         for rule in found.label_rules:
             left_out = f"; {rule.left_out:,} left out" if rule.left_out else ""
-            yield from _wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11)
+            yield from wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11)
     yield ""
     yield "Lengths"
-    yield from _table(
+    yield from aligned(
         ("unit", "median", "95 %", "longest"),
         [(row.unit, f"{row.median:,.0f}", f"{row.p95:,.0f}", f"{row.longest:,}") for row in found.lengths],
         right=(1, 2, 3),
     )
     yield ""
     yield "Languages, by the script of most letters"
-    yield from _table(
+    yield from aligned(
         ("script", "share of reviews"),
         [(name, f"{share:.2%}" if share >= 0.0001 else "< 0.01%") for name, share in found.scripts.items()],
         right=(1,),
     )
     yield ""
     yield "Token units (coverage: share of unseen rows' tokens that the vocabulary knows)"
-    yield from _table(
+    yield from aligned(
         ("unit", "vocabulary", "coverage", "tokens, median", "95 %", "longest"),
         [
             (
@@ -460,57 +397,11 @@ def _report(found: Inspection) -> Iterable[str]:
     )
     yield ""
     for note in found.notes:
-        yield from _wrapped(f"Note: {note}")
+        yield from wrapped(f"Note: {note}")
     if found.refusal is not None:
-        yield from _wrapped(f"Training on this would be refused: {found.refusal}")
+        yield from wrapped(f"Training on this would be refused: {found.refusal}")
 
 
 def _class_sizes(rule: RulePreview) -> str:
     shown = [f"{name} {count:,}" for name, count in zip(rule.classes, rule.counts, strict=True)]
     return ", ".join(shown[:10]) + (f", ... ({len(shown)} classes)" if len(shown) > 10 else "")
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[int, ...]) -> Iterable[str]:
-    if not rows:
-        return
-    widths = [max(_width(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    widths = [min(width, 48) if column not in right else width for column, width in enumerate(widths)]
-    widths[-1] = max(_width(line[-1]) for line in (header, *rows))
-    for line in (header, *rows):
-        cells = []
-        for column, cell in enumerate(line):
-            cell = _clip(cell, widths[column])
-            gap = " " * (widths[column] - _width(cell))
-            cells.append(gap + cell if column in right else cell + gap)
-        yield ("  " + "  ".join(cells)).rstrip()
-
-
-def _width(text: str) -> int:
-    """Terminal columns: East Asian wide characters take two, combining marks none."""
-    columns = 0
-    for character in text:
-        if not unicodedata.combining(character):
-            columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
-    return columns
-
-
-def _clip(text: str, width: int) -> str:
-    text = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
-    if _width(text) <= width:
-        return text
-    while _width(text) > width - 3:
-        text = text[:-1]
-    return text + "..."
-
-
-def _wrapped(text: str, indent: int = 2) -> Iterable[str]:
-    # Not textwrap, which takes a wide character for one column.
-    words = text.split(" ")
-    line = words[0]
-    for word in words[1:]:
-        if _width(line) + 1 + _width(word) > WIDTH and line.strip():
-            yield line
-            line = " " * indent + word
-        else:
-            line += " " + word
-    yield line

@@ -12,10 +12,9 @@ asked for, and the split. So no text stands in two parts of a split.
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,22 +22,18 @@ import numpy.typing as npt
 from sentiment.errors import InputError
 from sentiment.files import Table, read_table
 from sentiment.labels import LabelRule, canonical, label_rule, rule_advice
+from sentiment.splits import PARTS, Indices, Split, draw, draw_again, draw_sample, refuse_small_class, shares_to_draw
 
 __all__ = [
     "DataSource",
     "Dataset",
     "LeftOut",
     "Reviews",
-    "Split",
     "clean",
+    "fingerprint_of",
     "load_dataset",
-    "read_table",
     "redraw",
 ]
-
-Indices: TypeAlias = npt.NDArray[np.int64]
-
-PARTS: Final = ("train", "validation", "test")
 
 EMPTY_TEXT: Final = "empty text"
 NO_LABEL: Final = "no label"
@@ -157,18 +152,6 @@ class Reviews:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Which reviews are trained on, which choose the model, and which no search ever scores.
-
-    Ascending int64 indices into `Reviews`; together they name each review exactly once.
-    """
-
-    train: Indices
-    validation: Indices
-    test: Indices
-
-
-@dataclass(frozen=True)
 class Dataset:
     """Reviews with their split and the fingerprint of both."""
 
@@ -177,6 +160,8 @@ class Dataset:
     split: Split
     fingerprint: str
     """See `fingerprint_of`."""
+    notes: tuple[str, ...] = ()
+    """What was guessed while reading, one sentence for each file; no part of the fingerprint."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -248,13 +233,24 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     _refuse_empty_class(files["train"], found["train"], rule, source)
     files = _without_overlap(files)
     if source.max_rows is not None and source.max_rows < len(files["train"].rows):
-        kept = _sample(files["train"].labels, source.max_rows, source.split_seed)
+        kept = draw_sample(files["train"].labels, source.max_rows, source.split_seed)
         files["train"] = files["train"].keep(kept, f"{NOT_SAMPLED} of max_rows = {source.max_rows}")
     for part, file in files.items():
         _refuse_missing_class(file, part, rule)
     reviews = _joined(list(files.values()), rule)
-    split = _split(source, {part: len(file.rows) for part, file in files.items()}, reviews)
-    return Dataset(source, reviews, split, fingerprint_of(reviews, split))
+    sizes = {part: len(file.rows) for part, file in files.items()}
+    shares = shares_to_draw(source.fractions, sizes)
+    refuse_small_class(files["train"].labels, rule.classes, shares, source.path, source.max_rows)
+    split = draw(reviews.labels, sizes, shares, source.split_seed)
+    notes = tuple(_guessed(table) for table in found.values() if table.recognised)
+    return Dataset(source, reviews, split, fingerprint_of(reviews, split), notes)
+
+
+def _guessed(table: Table) -> str:
+    return (
+        f"{table.path} was read as {table.encoding}, which was guessed from its bytes; "
+        "if texts look wrong, pass --encoding"
+    )
 
 
 def rule_for(source: DataSource, tables: list[Table]) -> LabelRule:
@@ -420,85 +416,13 @@ def _joined(files: list[Cleaned], rule: LabelRule) -> Reviews:
     )
 
 
-# Splits
-
-
 def redraw(dataset: Dataset, seed: int) -> Dataset:
     """The same reviews with train and validation drawn anew, stratified and of the same sizes.
 
     The sealed test set stays exactly as it is. A validation set that came from the user's own file takes part.
     """
-    pool = np.sort(np.concatenate([dataset.split.train, dataset.split.validation]))
-    train, validation = _hold_out(pool, dataset.reviews.labels, len(dataset.split.validation), seed)
-    split = Split(train, validation, dataset.split.test)
+    split = draw_again(dataset.split, dataset.reviews.labels, seed)
     return dataclasses.replace(dataset, split=split, fingerprint=fingerprint_of(dataset.reviews, split))
-
-
-def _split(source: DataSource, sizes: Mapping[str, int], reviews: Reviews) -> Split:
-    given: dict[str, Indices] = {}
-    start = 0
-    for part, size in sizes.items():
-        given[part] = np.arange(start, start + size, dtype=np.int64)
-        start += size
-    shares = dict(zip(PARTS, source.fractions, strict=True))
-    drawn = {part: share for part, share in shares.items() if part == "train" or part not in given}
-    total = sum(drawn.values())
-    drawn = {part: share / total for part, share in drawn.items()}
-    _refuse_small_class(reviews, given["train"], drawn, source)
-    n_rows = len(given["train"])
-    for part in ("test", "validation"):
-        if part in drawn:
-            size = _ceil(drawn[part] * n_rows)
-            given["train"], given[part] = _hold_out(given["train"], reviews.labels, size, source.split_seed)
-    return Split(given["train"], given["validation"], given["test"])
-
-
-def _hold_out(indices: Indices, labels: Indices, size: int, seed: int) -> tuple[Indices, Indices]:
-    from sklearn.model_selection import train_test_split
-
-    rest, held = train_test_split(indices, test_size=size, stratify=labels[indices], random_state=seed)
-    return np.sort(rest), np.sort(held)
-
-
-def _sample(labels: Indices, size: int, seed: int) -> npt.NDArray[np.bool_]:
-    n_classes = len(np.unique(labels))
-    if size < n_classes or len(labels) - size < n_classes:
-        rng = np.random.default_rng(seed)
-        chosen = rng.choice(len(labels), size=size, replace=False)
-    else:
-        _, chosen = _hold_out(np.arange(len(labels)), labels, size, seed)
-    kept = np.zeros(len(labels), dtype=bool)
-    kept[chosen] = True
-    return kept
-
-
-def _ceil(value: float) -> int:
-    return math.ceil(value - 1e-9)  # 0.1 * 30 is a little above 3
-
-
-def _refuse_small_class(reviews: Reviews, drawn_from: Indices, shares: Mapping[str, float], source: DataSource) -> None:
-    """Refuses a class that would be missing from a part.
-
-    NOTE: of n rows of a class, a stratified draw of the share f takes floor(fn) or one more. The test draw takes 1 if
-    n >= 1/f. At most fn + 1 are then gone, so validation gets 1 if n >= 1/v + 1/(1 - f), and training if what both
-    may take at most leaves 1: n >= 3/t.
-    """
-    needed = 1
-    if "test" in shares:
-        needed = max(needed, _ceil(1 / shares["test"]))
-    if "validation" in shares:
-        needed = max(needed, _ceil(1 / shares["validation"] + ("test" in shares) / (1 - shares.get("test", 0.0))))
-    if len(shares) > 1:
-        needed = max(needed, _ceil(3 / shares["train"]))
-    sizes = np.bincount(reviews.labels[drawn_from], minlength=len(reviews.classes))
-    for name, size in zip(reviews.classes, sizes, strict=True):
-        if size < needed:
-            sampled = f" in the sample of max_rows = {source.max_rows}" if source.max_rows is not None else ""
-            advice = "raise max_rows," if sampled else "add rows,"
-            raise InputError(
-                f"{source.path}: class {name!r} has {size} usable rows{sampled}, but {needed} are needed to split "
-                f"them into {', '.join(shares)}; {advice} merge the class with another, or leave it out"
-            )
 
 
 def fingerprint_of(reviews: Reviews, split: Split) -> str:

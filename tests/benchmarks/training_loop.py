@@ -8,7 +8,7 @@ minute of the machine hits all of them.
 
 - post: tokenizes each item when it is asked for, pads every batch to the longest review, `DataLoader`, `Adam`.
 - tutorial: token lists made beforehand, `DataLoader`, pads to the longest of the batch, `Adam`.
-- ours: `sentiment.training.train`.
+- ours: `sentiment.training.train`, in float32 and in bfloat16.
 
 An epoch includes one scoring of the validation rows, by the same function, for all three.
 """
@@ -96,7 +96,7 @@ def our_loop(config: Config, data: TrainingData) -> tuple[list[float], float]:
     return [end - start for start, end in pairwise(ends)], trained.macro_f1
 
 
-def loops_for(config: Config, dataset: Dataset, corpus: Corpus, precision: str) -> dict[str, Loop]:
+def loops_for(config: Config, dataset: Dataset, corpus: Corpus) -> dict[str, Loop]:
     data = training_data(dataset, corpus)
     lists = [
         (data.train.encoded.ids[data.train.encoded.offsets[row] :][:length].tolist(), int(label))
@@ -111,7 +111,8 @@ def loops_for(config: Config, dataset: Dataset, corpus: Corpus, precision: str) 
     return {
         "post": lambda config: tutorial_loop(config, data, asked, longest),
         "tutorial": lambda config: tutorial_loop(config, data, lists, None),
-        "ours": lambda config: our_loop(config.replace(precision=precision), data),
+        "ours": lambda config: our_loop(config, data),
+        "ours, bfloat16": lambda config: our_loop(config.replace(precision="bfloat16"), data),
     }
 
 
@@ -129,8 +130,8 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--precision", default="float32", help="of our loop; the others are float32")
-    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", "ours"])
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", "ours", "ours, bfloat16"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -138,8 +139,8 @@ def main() -> None:
     source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
     dataset = load_dataset(source)
     print(f"{args.data}: {len(dataset.split.train):,} training rows, {args.threads} threads, width {args.width}")
-    header = ("architecture", "loop", "s/epoch (median, min-max)", "ours is", "macro-F1 (mean, sd over seeds)")
-    print("{:<15} {:<9} {:<27} {:>8}  {}".format(*header))
+    header = ("architecture", "loop", "s/epoch (median, min-max)", "x post", "x tutorial", "macro-F1 (mean, sd)")
+    print("{:<15} {:<15} {:<27} {:>7} {:>11}  {}".format(*header))
     with tempfile.TemporaryDirectory() as cache:
         corpus = load_corpus(dataset, "subword", args.vocabulary, Path(cache))
         for architecture in args.architecture:
@@ -151,10 +152,12 @@ def main() -> None:
                 filters=args.width,
                 max_tokens=args.max_tokens,
                 batch_size=args.batch,
+                learning_rate=args.learning_rate,
                 epochs=args.epochs,
                 evaluations_per_epoch=1,
             )
-            loops = {name: loop for name, loop in loops_for(base, dataset, corpus, args.precision).items() if name in args.loops}
+            all_loops = loops_for(base, dataset, corpus)
+            loops = {name: all_loops[name] for name in args.loops}
             seconds: dict[str, list[float]] = {name: [] for name in loops}
             scores: dict[str, list[float]] = {name: [] for name in loops}
             for seed in range(args.seeds):
@@ -162,14 +165,15 @@ def main() -> None:
                     spent, score = loop(base.replace(seed=seed))
                     seconds[name] += spent
                     scores[name].append(score)
-            ours = statistics.median(seconds["ours"])
-            for name in loops:
-                middle = statistics.median(seconds[name])
+            medians = {name: statistics.median(seconds[name]) for name in loops}
+            for name, middle in medians.items():
                 spread = f"{middle:8.2f}  ({min(seconds[name]):.2f}-{max(seconds[name]):.2f})"
                 sd = statistics.stdev(scores[name]) if len(scores[name]) > 1 else float("nan")
-                ratio = "" if name == "ours" else f"{middle / ours:6.1f}x"
+                ratios = [
+                    f"{medians[other] / middle:.1f}" if other in medians else "" for other in ("post", "tutorial")
+                ]
                 score = f"{statistics.mean(scores[name]):.4f} ({sd:.4f})"
-                print(f"{architecture:<15} {name:<9} {spread:<27} {ratio:>8}  {score}", flush=True)
+                print(f"{architecture:<15} {name:<15} {spread:<27} {ratios[0]:>7} {ratios[1]:>11}  {score}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.inspection import WIDTH, inspect, main_scripts
+from sentiment.inspection import inspect
+from sentiment.terminal import WIDTH
 
 WORDS = ("good", "bad", "film", "plot", "great", "awful", "story", "actor")
 
@@ -67,26 +68,6 @@ def test_lengths_are_counted_over_kept_rows(tmp_path: Path) -> None:
     assert (words.median, words.longest) == (2.5, 10)
     assert (characters.median, characters.longest) == (np.median([3, 7, 13, 19]), 19)
     assert characters.p95 == pytest.approx(np.percentile([3, 7, 13, 19], 95))
-
-
-def test_the_main_script_of_a_text_is_that_of_most_letters() -> None:
-    texts = {
-        "This is fine 좋": "Latin",
-        "très élégant": "Latin",
-        "이 영화 정말 good": "Hangul",
-        unicodedata.normalize("NFD", "좋아요"): "Hangul",
-        "ㅋㅋㅋㅋ": "Hangul",
-        "หนังสนุก": "Thai",
-        "这部电影": "Han",
-        "とてもよかった": "Kana",
-        "отличный": "Cyrillic",
-        "فيلم رائع": "Arabic",
-        "अच्छी फिल्म": "Devanagari",
-        "კარგი": "other",
-        "10/10 !!! 👍👍": "no letters",
-        "": "no letters",
-    }
-    assert main_scripts(list(texts)) == list(texts.values())
 
 
 def test_script_shares_add_up_to_one(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.reviews import Dataset, DataSource, Reviews, Split, fingerprint_of, load_dataset, redraw
+from sentiment.reviews import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
+from sentiment.splits import Split
 
 Rows = list[tuple[str, str]]
 
@@ -215,6 +216,25 @@ def test_a_test_file_without_one_of_the_classes_is_refused(tmp_path: Path) -> No
 def test_the_same_file_as_train_and_test_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "r.csv", many({"0": 20, "1": 20}))
     assert "every text is also in the test file" in refusal(path, test_path=str(path))
+
+
+# Notes
+
+
+def test_an_encoding_that_was_guessed_is_noted_for_each_file_and_changes_no_fingerprint(tmp_path: Path) -> None:
+    rows = many({"0": 20, "1": 20}, "정말 재미있는 영화 ")
+    declared = load(write(tmp_path / "r.csv", rows))
+    legacy = tmp_path / "legacy.csv"
+    legacy.write_bytes((tmp_path / "r.csv").read_bytes().decode().encode("cp949"))
+    guessed = load(legacy)
+    assert declared.notes == load(legacy, encoding="cp949").notes == ()
+    assert guessed.notes == redraw(guessed, 1).notes
+    assert guessed.notes == (
+        f"{legacy} was read as cp949, which was guessed from its bytes; if texts look wrong, pass --encoding",
+    )
+    assert guessed.fingerprint == declared.fingerprint
+    own = write(tmp_path / "own.csv", many({"0": 5, "1": 5}, "own "))
+    assert load(own, test_path=str(legacy), fractions=(0.5, 0.3, 0.2)).notes == guessed.notes
 
 
 # Fingerprint
