@@ -182,6 +182,27 @@ def coverage(world: World, number: int, *, named: bool = True) -> float:
     return float(np.mean([d.low <= gaining.truth[0] <= d.high for d in differences]))
 
 
+def bootstrap_coverage(world: World, number: int, *, resamples: int = 500) -> float:
+    """The same for the percentiles of a plain bootstrap, which is not used: pairs and rows drawn together."""
+    rng, gaining, covered = np.random.default_rng(1), replace(world, gains=(GAIN,)), []
+    n, p = world.rows, world.pairs
+    for comparison in _draws(gaining, number, rng):
+        k = comparison.n_classes
+        weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float32)
+        scores = np.empty((2, p, resamples))
+        for arm, runs in enumerate(comparison.runs):
+            for pair, run in enumerate(runs):
+                cells = np.eye(k * k, dtype=np.float32)[comparison.labels * k + run]
+                confusion = (weights @ cells).reshape(-1, k, k)
+                rivals = np.maximum(confusion.sum(axis=1) + confusion.sum(axis=2), 1)
+                scores[arm, pair] = (2 * np.diagonal(confusion, axis1=1, axis2=2) / rivals).mean(axis=1)
+        drawn = rng.integers(p, size=(p, resamples))
+        means = np.take_along_axis(scores[1] - scores[0], drawn, axis=0).mean(axis=0)
+        low, high = np.quantile(means, [0.025, 0.975])
+        covered.append(low <= gaining.truth[0] <= high)
+    return float(np.mean(covered))
+
+
 def verdicts(world: World, number: int, *, named: bool = True) -> dict[str, float]:
     """Share of each verdict on identical arms, one idea."""
     rng = np.random.default_rng(2)
@@ -347,11 +368,18 @@ def _print_looks(number: int) -> None:
                   f"{100 * s.decided:8.1f} {100 * s.covered:8.1f}", flush=True)  # fmt: skip
 
 
+def _print_bootstrap(number: int) -> None:
+    print(f"\nplain bootstrap of pairs and rows together, 95 % percentiles, {number:,} comparisons: covered, %")
+    for name in ("3 pairs", "5 pairs", "5 pairs, seeds decide", "5 pairs, rows decide", "10 pairs", "20 pairs"):
+        print(f"{name:38s} {100 * bootstrap_coverage(WORLDS[name], number):8.1f}", flush=True)
+
+
 PARTS: dict[str, tuple[Callable[[int], None], float]] = {
     "coverage": (_print_coverage, 1.0),
     "family": (_print_family, 1.0),
     "power": (_print_power, 0.25),
-    "looks": (_print_looks, 0.25),
+    "looks": (_print_looks, 0.125),
+    "bootstrap": (_print_bootstrap, 0.25),
 }
 
 if __name__ == "__main__":

@@ -112,7 +112,8 @@ class TestInAnybodysStudy:
             on_report=lambda trial, config, report: reports.append((trial.number, config.epochs, report.step)),
             on_batch=lambda trial, done, total: batches.append((done, total)),
         )
-        optuna.create_study(direction="maximize").optimize(objective, n_trials=1)
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        study.optimize(objective, n_trials=1)
         assert reports == [(0, 2, 1), (0, 2, 2), (0, 2, 3), (0, 2, 4)]
         assert batches == [(done, 40) for done in range(1, 41)]  # 320 rows in batches of 16, twice
 
