@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import optuna
 from optuna.trial import TrialState
-from sentiment.tokens import Corpus
 
 from sentiment.bundle import write_bundle
 from sentiment.reviews import Dataset
 from sentiment.scoring import LABEL_RULE
+from sentiment.tokens import Corpus
 from sentiment.training import Trained
 
 __all__ = ["WEIGHTS", "TrialArtifacts"]

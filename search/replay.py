@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from optuna.trial import TrialState
-from sentiment.tokens import load_corpus
 
 from search.objective import CONFIG, CURVE, ENVIRONMENT, environment, training_data
 from search.study import SearchStudy
 from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.tokens import load_corpus
 from sentiment.training import Report, train
 
 __all__ = ["Replay", "replay"]

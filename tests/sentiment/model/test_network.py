@@ -10,12 +10,12 @@ from itertools import product
 
 import pytest
 import torch
-from sentiment.tokens import PAD
 from torch import Tensor, nn
 
 from sentiment.config import Config
 from sentiment.model import Network, build_model
 from sentiment.model.recurrent import reverse_by_length
+from sentiment.tokens import PAD
 
 VOCABULARY, CLASSES = 50, 3
 
