@@ -20,6 +20,8 @@ from sentiment.errors import InputError
 
 __all__ = ["main"]
 
+ARTIFACTS: Final = Path("studies/artifacts")
+
 EPILOG: Final = """\
 A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
 What it found:    sentiment-search report reviews
@@ -141,7 +143,10 @@ def _run(args: argparse.Namespace) -> int:
         _say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {_same_command()}")
         return 130
     if not args.json and board.best is not None:
-        print(f"\nNext: sentiment-search export {_quoted(definition.name)} --to {_quoted(definition.name + '-model')}")
+        where = "" if args.storage is None else f" --storage {_quoted(args.storage)}"
+        where += "" if args.artifacts == ARTIFACTS else f" --artifacts {_quoted(str(args.artifacts))}"
+        name = _quoted(definition.name)
+        print(f"\nNext: sentiment-search export {name} --to {_quoted(definition.name + '-model')}{where}")
         print(f"      optuna-dashboard {url} --artifact-dir {args.artifacts}")
     return status
 
@@ -432,7 +437,7 @@ def _parser() -> argparse.ArgumentParser:
         "--artifacts",
         metavar="DIR",
         type=Path,
-        default=Path("studies/artifacts"),
+        default=ARTIFACTS,
         help="kept weights and caches (%(default)s)",
     )
     as_json = argparse.ArgumentParser(add_help=False)
