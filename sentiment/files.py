@@ -14,7 +14,7 @@ import lzma
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from sentiment.demo import PREFIX, demo_reviews
 from sentiment.encodings import as_utf8, refuse_nul
 from sentiment.errors import InputError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "joined", "read_table"]
 
 _SUFFIX_COMPRESSIONS: Final = {".gz": "gzip", ".xz": "xz", ".zst": "zstd"}
 _MAGIC: Final = {"gzip": b"\x1f\x8b", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd"}
@@ -107,6 +107,20 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None, encoding:
     if not cells.num_rows:
         raise InputError(f"{name}: the file has a header but no rows")
     return Table(cells, name, kind, compression, found, delimiter, names, recognised)
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Files of the same columns as one table; its rows are numbered on from each file to the next."""
+    import pyarrow as pa
+
+    if len(tables) == 1:
+        return tables[0]
+    return replace(
+        tables[0],
+        data=pa.concat_tables([table.data for table in tables]),
+        path=" + ".join(table.path for table in tables),
+        recognised=any(table.recognised for table in tables),
+    )
 
 
 def _read_bytes(path: Path) -> tuple[bytes, str, str]:

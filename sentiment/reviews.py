@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentiment.errors import InputError
-from sentiment.files import Table, read_table
+from sentiment.files import Table, joined, read_table
 from sentiment.labels import LabelRule, canonical, label_rule, rule_advice
 from sentiment.splits import PARTS, Indices, Split, draw, draw_again, draw_sample, refuse_small_class, shares_to_draw
 
@@ -52,7 +52,8 @@ class DataSource:
         InputError: a value cannot be meant.
     """
 
-    path: str
+    path: str | tuple[str, ...]
+    """The file; or several with the same columns, whose rows are numbered on from each to the next."""
     text: str
     """Name of the column with the review."""
     label: str
@@ -70,9 +71,13 @@ class DataSource:
     """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`."""
 
     def __post_init__(self) -> None:
-        for name in ("path", "text", "label"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+        if isinstance(self.path, list | tuple):
+            object.__setattr__(self, "path", self.path[0] if len(self.path) == 1 else tuple(self.path))
+        for name, values in (("path", self.paths), ("text", (self.text,)), ("label", (self.label,))):
+            if not values or not all(isinstance(value, str) and value for value in values):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be a name")
+        if len(set(self.paths)) < len(self.paths):
+            raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
         if self.text == self.label:
             raise InputError(f"text and label are both column {self.text!r}; name two columns")
         if isinstance(self.classes, Mapping):
@@ -96,10 +101,17 @@ class DataSource:
         if self.max_rows is not None and (not isinstance(self.max_rows, int) or self.max_rows < 1):
             raise InputError(f"max_rows is {self.max_rows!r}; it must be a whole number above 0")
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file or files of `path`."""
+        return self.path if isinstance(self.path, tuple) else (self.path,)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; `DataSource.from_dict` makes an equal source of them."""
         values = dataclasses.asdict(self)
         values["fractions"] = list(self.fractions)
+        if isinstance(self.path, tuple):
+            values["path"] = list(self.path)
         return values
 
     @classmethod
@@ -222,12 +234,13 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     Raises:
         InputError: a file, a label or a class size makes training impossible.
     """
-    paths = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
-    found = {
-        part: (tables or {}).get(path) or read_table(path, [source.text, source.label], source.encoding)
-        for part, path in paths.items()
-        if path is not None
-    }
+
+    def read(path: str) -> Table:
+        return (tables or {}).get(path) or read_table(path, [source.text, source.label], source.encoding)
+
+    own = {"validation": source.validation_path, "test": source.test_path}
+    found = {"train": joined([read(path) for path in source.paths])}
+    found |= {part: read(path) for part, path in own.items() if path is not None}
     rule = rule_for(source, list(found.values()))
     files = {part: clean(table, source.text, source.label, rule) for part, table in found.items()}
     _refuse_empty_class(files["train"], found["train"], rule, source)
@@ -240,7 +253,7 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     reviews = _joined(list(files.values()), rule)
     sizes = {part: len(file.rows) for part, file in files.items()}
     shares = shares_to_draw(source.fractions, sizes)
-    refuse_small_class(files["train"].labels, rule.classes, shares, source.path, source.max_rows)
+    refuse_small_class(files["train"].labels, rule.classes, shares, found["train"].path, source.max_rows)
     split = draw(reviews.labels, sizes, shares, source.split_seed)
     notes = tuple(_guessed(table) for table in found.values() if table.recognised)
     return Dataset(source, reviews, split, fingerprint_of(reviews, split), notes)
