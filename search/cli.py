@@ -103,7 +103,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from search.leaderboard import leaderboard
     from search.progress import SearchProgress
-    from search.study import create_or_resume, describe, make_objective, optimize, publish
+    from search.study import correct_for_choosing, create_or_resume, describe, make_objective, optimize, publish
     from search.workers import cores, run_workers
 
     opened = create_or_resume(definition, storage, args.artifacts, say=_say)
@@ -136,6 +136,7 @@ def _run(args: argparse.Namespace) -> int:
                 )
         except KeyboardInterrupt:
             interrupted = True
+    correct_for_choosing(opened)
     board = leaderboard(opened.study)
     publish(opened.study, board)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render())
@@ -157,36 +158,35 @@ def _compare(args: argparse.Namespace) -> int:
     from search.ideas import read_comparison
 
     comparisons = [read_comparison(path) for path in args.study_files]
+    if args.device != "cpu":
+        _check_device(args.device)
+    if args.out is not None:
+        _check_report(args.out, len(comparisons))
 
-    from search.compare import Setting, compare, openings, plan
+    from search.compare import Setting, compare, openings, plan, publish
     from search.progress import training_bar
     from search.results import results
     from search.storage import storage_url
-    from sentiment.baselines import linear
+    from search.tables import markdown, render, to_dict
 
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, args.device)
-        _say(f"{comparison.name}: {plan(setting).render(args.workers)}.")
+        _say(f"{comparison.name}: {plan(setting).render(args.workers)}")
         if args.dry_run:
             continue
         with training_bar() as on_training:
             arms = compare(setting, workers=args.workers, on_training=on_training)
-        dataset = setting.dataset
-        fitted = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
-        found = results(
-            comparison.name,
-            arms,
-            dataset.texts("test"),
-            dataset.labels("test"),
-            dataset.classes,
-            trials=comparison.trials,
-            openings=len(openings(setting)),
-            linear=fitted.probabilities(dataset.texts("test")).argmax(axis=1),
-        )
+        found = results(comparison, setting.dataset, arms, openings=len(openings(setting)))
+        publish(setting, markdown(found))
         if args.json:
-            print(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+            print(json.dumps(to_dict(found), ensure_ascii=False, indent=1))
         else:
-            print(found.markdown() if args.markdown else found.render())
+            print(markdown(found) if args.markdown else render(found))
+        if args.out is not None:
+            from search.report import write_report
+
+            written = write_report(found, args.out, _same_command())
+            _say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
     return 0
 
 
@@ -312,7 +312,7 @@ def _definition(args: argparse.Namespace) -> Any:
 
     changes = {
         name: getattr(args, name)
-        for name in ("name", "trials", "workers", "threads", "seed")
+        for name in ("name", "trials", "workers", "threads", "seed", "audit")
         if getattr(args, name) is not None
     }
     if args.timeout is not None:
@@ -325,7 +325,7 @@ def _definition(args: argparse.Namespace) -> Any:
     if missing:
         raise InputError(f"give a study file, or --data, --text and --label ({', '.join(missing)} is missing)")
     source = DataSource(
-        path=args.data,
+        path=tuple(args.data),
         text=args.text,
         label=args.label,
         classes=_classes(args.classes) or "as-is",
@@ -334,7 +334,7 @@ def _definition(args: argparse.Namespace) -> Any:
         test_path=args.test,
         max_rows=args.max_rows,
     )
-    name = changes.pop("name", None) or Path(args.data).name.split(".")[0]
+    name = changes.pop("name", None) or Path(args.data[0]).name.split(".")[0]
     return StudyDefinition(name=name, data=source, **changes)
 
 
@@ -372,6 +372,20 @@ def _check_device(device: str) -> None:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+
+
+def _check_report(folder: Path, comparisons: int) -> None:
+    """Before hours of training, not after them."""
+    from importlib.util import find_spec
+
+    if comparisons > 1:
+        raise InputError("--out takes the report of one comparison; give one study file at a time")
+    if find_spec("matplotlib") is None:
+        raise InputError("--out draws figures and needs the extra `figures`: pip install 'sentiment-search[figures]'")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --out") from None
 
 
 def _check_port(port: int) -> None:
@@ -464,7 +478,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
     )
-    run.add_argument("--data", metavar="FILE", help="CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst")
+    run.add_argument(
+        "--data", metavar="FILE", nargs="+", help="CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst; or several"
+    )
     run.add_argument("--validation", metavar="FILE", help="your own validation rows")
     run.add_argument("--test", metavar="FILE", help="your own test rows")
     run.add_argument("--max-rows", type=int, metavar="N", help="use a stratified sample of N rows")
@@ -474,12 +490,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
     run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
+    run.add_argument(
+        "--audit",
+        type=float,
+        metavar="SHARE",
+        help="let this share of the pruned trials run on, and report what pruning cost (0)",
+    )
     run.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")
 
     compare = add("compare", _compare, "measure every idea of a study file against its baseline", storage, as_json)
     compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
     compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
     compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    compare.add_argument(
+        "--out", metavar="DIR", type=Path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
+    )
     compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
     compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
     compare.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")

@@ -18,7 +18,7 @@ __all__ = ["StudyDefinition", "known_table", "naming", "parse_duration", "read_d
 _TABLES: Final = {"data", "space", "search", "baseline", "idea", "tune", "budget"}
 # name in [data]: (field of DataSource, types, how it is written)
 _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
-    "path": ("path", str, '"reviews.csv"'),
+    "path": ("path", (str, list), '"reviews.csv", or several: ["june.csv", "september.csv"]'),
     "text": ("text", str, '"review"'),
     "label": ("label", str, '"stars"'),
     "classes": ("classes", (str, dict), '"stars-3", or { negative = [1, 2], positive = [4, 5] }'),
@@ -30,7 +30,7 @@ _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "max_rows": ("max_rows", int, "10000"),
 }
 LONGEST_NAME: Final = 200
-_SEARCH: Final = {"trials", "timeout", "workers", "threads", "seed", "keep_best"}
+_SEARCH: Final = {"audit", "trials", "timeout", "workers", "threads", "seed", "keep_best"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,8 @@ class StudyDefinition:
     """CPU threads of each worker; None shares the cores out evenly."""
     keep_best: int = 3
     """Trials whose weights are kept."""
+    audit: float = 0.0
+    """Share of the trials that the pruner condemns which run on all the same, to see what pruning costs."""
 
     def __post_init__(self) -> None:
         if not _names_a_folder(self.name):
@@ -63,6 +65,8 @@ class StudyDefinition:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
                 raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
+        if not isinstance(self.audit, int | float) or not 0 <= self.audit <= 1:
+            raise InputError(f"audit is {self.audit!r}; it must be a share between 0 and 1")
         if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
             raise InputError(f"threads is {self.threads!r}; it must be a whole number, 1 or more")
 
@@ -105,7 +109,9 @@ def read_data(table: dict[str, Any], path: Path) -> DataSource:
         if name in ("path", "text", "label") and name not in data:
             raise InputError(f"[data] needs {name} = {example}")
     for name in ("path", "validation", "test"):
-        if name in data:
+        if isinstance(data.get(name), list):
+            data[name] = [_beside(file, path) if isinstance(file, str) else file for file in data[name]]
+        elif name in data:
             data[name] = _beside(data[name], path)
     return DataSource.from_dict({_DATA[name][0]: value for name, value in data.items()})
 

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from scipy import stats
 
 from search.artifacts import WEIGHTS
-from search.objective import COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
-from search.study import BASELINES, ROWS
+from search.edges import Edge, edges
+from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
+from search.study import BASELINES, CORRECTED, ROWS
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -33,6 +35,30 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """What pruning cost, judged by the condemned trials that ran on to their end."""
+
+    condemned: int
+    """Trials that the pruner condemned, those that ran on included."""
+    ran_on: int
+    would_have_won: int
+    """Of those, better in the end than every trial that was not condemned."""
+    low: float
+    high: float
+    """Ends of the 95 % interval (Wilson) of the share that would have won."""
+    gain: float
+    """Macro-F1 by which the best of them exceeds the best that was not condemned; 0 if it does not."""
+
+    def __str__(self) -> str:
+        won = f"{self.would_have_won} of them came out best, by {100 * self.gain:.1f} points"
+        return (
+            f"Audit: of {self.condemned} trials that the pruner condemned {self.ran_on} ran on; "
+            f"{won if self.would_have_won else 'none of them came out best'}. So between {self.low:.0%} and "
+            f"{self.high:.0%} of pruned trials would have won (95 % interval)."
+        )
+
+
+@dataclass(frozen=True)
 class Leaderboard:
     """What a study has found so far. Scores are macro-F1 on the validation rows."""
 
@@ -44,6 +70,12 @@ class Leaderboard:
     """Why trials ended early, other than by the pruner: trial number to reason."""
     best_params: dict[str, Any]
     rows: dict[str, int]
+    corrected: dict[str, Any] | None
+    """The best score without the luck of having been chosen among others; see `correct_for_choosing`."""
+    edges: tuple[Edge, ...]
+    """Parameters of the best trial at an end of their range."""
+    audit: Audit | None
+    """None where no trial was condemned by the pruner and ran on all the same."""
 
     @property
     def best(self) -> Entry | None:
@@ -70,6 +102,18 @@ class Leaderboard:
             return f"The best network stands {gain:.1f} points above {against}, which is within the noise: {about}."
         return f"The best network stands {gain:.1f} points above {against}; {about}."
 
+    @property
+    def optimism(self) -> str:
+        """One sentence on what the best score is worth."""
+        sentence = "The best score chose its trial among others, so it is optimistic"
+        if self.corrected is None:
+            return f"{sentence}: on new rows expect somewhat less."
+        low, high = self.corrected["low"], self.corrected["high"]
+        return (
+            f"{sentence}: corrected for the choice among {self.corrected['trials']} it is "
+            f"{self.corrected['corrected']:.4f} (95 % interval {low:.4f} to {high:.4f})."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -79,6 +123,9 @@ class Leaderboard:
             "ended_early": {str(number): reason for number, reason in self.ended.items()},
             "best_params": self.best_params,
             "rows": self.rows,
+            "corrected": self.corrected,
+            "edges": [vars(edge) for edge in self.edges],
+            "audit": None if self.audit is None else vars(self.audit),
             "standing": self.standing,
         }
 
@@ -103,11 +150,12 @@ class Leaderboard:
             lines.append(f"... and {hidden} more; `sentiment-search report {self.study} --json` has them all")
         lines += ["", f"{_counted(self.counts)}.", self.standing]
         if self.best is not None:
-            lines.append(
-                "The score above chose this trial among others, so it is optimistic: on new rows expect somewhat less."
-            )
+            lines.append(self.optimism)
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
+            lines += [f"Widen the search: {edge}." for edge in self.edges]
+        if self.audit is not None:
+            lines.append(str(self.audit))
         for number, reason in list(self.ended.items())[:5]:
             lines.append(f"trial {number} ended early: {reason}")
         if len(self.ended) > 5:
@@ -120,7 +168,7 @@ class Leaderboard:
             f"| {entry.name} | {entry.macro_f1:.4f} | {entry.architecture} | {entry.token_unit} |"
             for entry in self.entries[:10]
         )
-        return f"| | macro-F1 | architecture | tokens |\n|---|---|---|---|\n{rows}\n\n{self.standing}\n"
+        return f"| | macro-F1 | architecture | tokens |\n|---|---|---|---|\n{rows}\n\n{self.standing} {self.optimism}\n"
 
 
 def leaderboard(study: optuna.Study) -> Leaderboard:
@@ -139,7 +187,24 @@ def leaderboard(study: optuna.Study) -> Leaderboard:
         ended={trial.number: trial.user_attrs[ENDED] for trial in trials if ENDED in trial.user_attrs},
         best_params={} if best is None else dict(trials[best].params),
         rows=study.user_attrs.get(ROWS, {"validation": 0}),
+        corrected=study.user_attrs.get(CORRECTED),
+        audit=_audit(trials),
+        edges=() if best is None else edges(trials[best].params, trials[best].distributions),
     )
+
+
+def _audit(trials: list[FrozenTrial]) -> Audit | None:
+    completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    ran_on = [trial.value or 0.0 for trial in completed if AUDITED in trial.user_attrs]
+    if not ran_on:
+        return None
+    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and ENDED not in trial.user_attrs]
+    best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
+    won = sum(value > best for value in ran_on)
+    interval = stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
+    gain = max(0.0, max(ran_on) - best)
+    condemned = len(pruned) + len(ran_on)
+    return Audit(condemned, len(ran_on), won, float(interval.low), float(interval.high), gain)
 
 
 def _entry(trial: FrozenTrial) -> Entry:

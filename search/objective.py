@@ -25,6 +25,7 @@ import torch
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 
 from search.artifacts import TrialArtifacts
+from search.predictions import keep_predictions
 from search.space import Space
 from search.storage import WORKER, experimental_features
 from sentiment.batches import Examples
@@ -44,6 +45,8 @@ SECONDS: Final = "seconds"
 EPOCHS: Final = "epochs trained"
 ENVIRONMENT: Final = "environment"
 SEED: Final = "seed"
+AUDITED: Final = "condemned by the pruner, audited"
+PREDICTIONS: Final = "predictions"
 
 
 def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
@@ -81,9 +84,11 @@ class Objective:
         space: what is sampled.
         cache: where encoded corpora lie between runs.
         artifacts: where the weights of the best trials are kept; None keeps none.
+        predictions: folder that keeps what each trial predicts for the validation rows; None keeps none.
         seed: with the trial's number it decides the trial's initial weights, order and dropout.
         device: a torch device.
         end_early: end a trial that has collapsed by half of its epochs.
+        audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -92,9 +97,11 @@ class Objective:
     space: Space = field(default_factory=Space.of)
     cache: Path = Path("studies/cache")
     artifacts: TrialArtifacts | None = None
+    predictions: Path | None = None
     seed: int = 0
     device: str = "cpu"
     end_early: bool = True
+    audit: float = 0.0
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -114,13 +121,20 @@ class Objective:
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
         corpus = self._corpus(config)
         curve: list[dict[str, Any]] = []
+        audited = np.random.default_rng([self.seed, trial.number]).random() < self.audit
+        condemned = False
 
         def on_report(report: Report) -> None:
             curve.append({name: value for name, value in report.to_dict().items() if name != "best_macro_f1"})
             trial.report(report.best_macro_f1, report.step)
             self.on_report(trial, config, report)
-            if trial.should_prune():
+            nonlocal condemned
+            if not condemned and trial.should_prune():
                 self._record(trial, curve)
+                if audited:
+                    condemned = True
+                    trial.set_user_attr(AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
+                    return
                 raise optuna.TrialPruned(f"below the others after {report.epoch:g} epochs")
 
         trained = train(
@@ -132,6 +146,10 @@ class Objective:
             end_early=self.end_early,
         )
         self._record(trial, curve)
+        if self.predictions is not None:
+            classes = trained.probabilities.argmax(axis=1).astype(np.int16)
+            kept = keep_predictions(self.predictions / f"trial-{trial.number:05d}.npy", classes)
+            trial.set_user_attr(PREDICTIONS, kept)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)
         if trained.ended:

@@ -7,9 +7,10 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +24,10 @@ from optuna.trial import TrialState
 
 from search.artifacts import TrialArtifacts
 from search.definition import StudyDefinition
-from search.objective import ENDED, Objective
+from search.objective import ENDED, PREDICTIONS, Objective
+from search.predictions import kept_predictions
 from search.space import Space, defaults_for
+from search.statistics import corrected_score
 from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
@@ -38,9 +41,11 @@ FINGERPRINT: Final = "data fingerprint"
 SPACE: Final = "space"
 SPACE_DEFAULTS: Final = "default space"
 SEED: Final = "seed"
+AUDIT: Final = "share of condemned trials that run on"
 KEEP_BEST: Final = "trials whose weights are kept"
 BASELINES: Final = "baselines"
 ROWS: Final = "rows"
+CORRECTED: Final = "best score corrected for choosing"
 METRIC: Final = "validation macro-F1"
 
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -59,6 +64,13 @@ class SearchStudy:
     artifacts: TrialArtifacts | None
     """Where weights are kept; None keeps none."""
     cache: Path
+    audit: float = 0.0
+    """Share of the trials that the pruner condemns which run on all the same."""
+
+    @property
+    def predictions(self) -> Path | None:
+        """Where what each trial predicts for the validation rows is kept."""
+        return None if self.artifacts is None else self.artifacts.directory / "predictions"
 
     @property
     def finished(self) -> int:
@@ -92,6 +104,7 @@ def create_or_resume(
     else:
         _refuse_other_identity(study, definition, dataset)
         study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
+    study.set_user_attr(AUDIT, definition.audit)
     space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_trials_again(study):
@@ -128,6 +141,7 @@ def optimize(
     worker: int = 0,
     objective: Objective | None = None,
     pruner: BasePruner | None = None,
+    sampler: BaseSampler | None = None,
     on_trial: Callable[[optuna.trial.FrozenTrial], None] = lambda trial: None,
 ) -> None:
     """Run trials in this process until the study has `trials` of them, pruned ones included, or `timeout` seconds
@@ -137,7 +151,7 @@ def optimize(
     again.
     """
     study = opened.study
-    study.sampler = sampler(opened.seed, len(study.get_trials(deepcopy=False)), worker)
+    study.sampler = sampler or tpe_sampler(sampler_seed(opened.seed, len(study.get_trials(deepcopy=False)), worker))
     study.pruner = pruner or median_pruner(opened.space.fixed["evaluations_per_epoch"])
     objective = objective or make_objective(opened)
     running: list[optuna.Trial] = []
@@ -179,6 +193,28 @@ def optimize(
         raise
 
 
+def correct_for_choosing(opened: SearchStudy) -> None:
+    """Record what the best trial's score is worth without the luck of having been chosen among so many.
+
+    The selection is repeated on resampled validation rows, from stored predictions; nothing is trained (see
+    `search.statistics.corrected_score`).
+    """
+    if opened.predictions is None:
+        return
+    trials = opened.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    records = [trial.user_attrs[PREDICTIONS] for trial in trials if PREDICTIONS in trial.user_attrs]
+    try:
+        kept = [kept_predictions(opened.predictions, record) for record in records]
+    except InputError as error:  # the search itself is whole without them
+        warnings.warn(f"the best score is not corrected for choosing: {error}", stacklevel=2)
+        return
+    if len(kept) < 2:
+        return
+    dataset = opened.dataset
+    found = corrected_score(dataset.labels("validation"), np.stack(kept), len(dataset.classes))
+    opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(found)})
+
+
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
     """The objective of a study's own trials."""
     return Objective(
@@ -186,21 +222,24 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
         opened.space,
         cache=opened.cache,
         artifacts=opened.artifacts,
+        predictions=opened.predictions,
         seed=opened.seed,
+        audit=opened.audit,
         **hooks,
     )
 
 
-def sampler(seed: int, trials: int, worker: int) -> BaseSampler:
-    """TPE that models conditional parameters in groups: without groups, Optuna drops them from the joint model
-    silently.
+def sampler_seed(seed: int, trials: int, worker: int = 0) -> int:
+    """The trials that are there already and the worker's number are part of a sampler's seed, so that neither a
+    resumed study nor a second worker draws the first one's trials again."""
+    return int(np.random.SeedSequence([seed, trials, worker]).generate_state(1)[0])
 
-    The trials that are there already and the worker's number are part of the seed, so that neither a resumed study
-    nor a second worker draws the first one's trials again.
-    """
-    derived = int(np.random.SeedSequence([seed, trials, worker]).generate_state(1)[0])
+
+def tpe_sampler(seed: int) -> BaseSampler:
+    """TPE that models conditional parameters in groups: without groups, Optuna drops them from the joint model
+    silently."""
     with experimental_features():
-        return TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=derived)
+        return TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
 
 
 def median_pruner(evaluations_per_epoch: int) -> BasePruner:
@@ -241,7 +280,7 @@ def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:
     kept = TrialArtifacts(artifacts / study.study_name, keep_best)
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache")
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", study.user_attrs.get(AUDIT, 0.0))
 
 
 def _check_writable(folder: Path) -> None:

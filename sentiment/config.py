@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sentiment.errors import InputError
 
-__all__ = ["ARCHITECTURES", "CHOICES", "Config"]
+__all__ = ["ARCHITECTURES", "CHOICES", "Config", "allowed_range"]
 
 # What each name means in parts. A part that is given beside the name is kept where the name leaves it open.
 ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
@@ -210,6 +210,11 @@ class Config:
     def names(cls) -> tuple[str, ...]:
         """All parameter names, in order of declaration."""
         return tuple(field.name for field in dataclasses.fields(cls))
+
+
+def allowed_range(name: str) -> tuple[float, float]:
+    """The lowest and the highest value that a numeric parameter may have; `sgd_learning_rate` is a learning rate."""
+    return _RANGES["learning_rate" if name == "sgd_learning_rate" else name]
 
 
 def unknown_parameter(name: str) -> InputError:

@@ -62,7 +62,7 @@ class TestAStudyFile:
             (DATA + "max_rows = '5'", "[data] max_rows is '5'; write max_rows = 10000"),
             (DATA + "columns = 3", "[data] has no 'columns'; known are classes"),
             (DATA + "[serach]\ntrials = 3", "there is no 'serach'; known are name, baseline"),
-            (DATA + "[search]\ntrails = 3", "[search] has no 'trails'; known are keep_best"),
+            (DATA + "[search]\ntrails = 3", "[search] has no 'trails'; known are audit"),
             (DATA + "[search]\ntrials = 0", "trials is 0; it must be a whole number, 1 or more"),
             (DATA + "[search]\ntrials = 'many'", "trials is 'many'"),
             (DATA + "[search]\nworkers = 1.5", "workers is 1.5"),

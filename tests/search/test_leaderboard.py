@@ -5,7 +5,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.leaderboard import leaderboard
-from search.objective import COLLAPSED, CONFIG, ENDED
+from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED
 from search.study import BASELINES, ROWS
 from tests.search.conftest import Searched
 
@@ -89,6 +89,25 @@ class TestTheStandingAgainstTheLinearBaseline:
         made = optuna.create_study(direction="maximize")
         made.add_trial(create_trial(value=0.9))
         assert leaderboard(made).standing == "The linear baseline has not been measured."
+
+
+class TestTheAudit:
+    def test_says_what_pruning_cost_where_condemned_trials_ran_on(self) -> None:
+        made = study(0.8)
+        made.add_trial(create_trial(state=TrialState.PRUNED, value=0.5))
+        for value in (0.83, 0.6, 0.7):
+            made.add_trial(create_trial(value=value, user_attrs={AUDITED: {"epoch": 1.0, "macro-F1": 0.4}}))
+        audit = leaderboard(made).audit
+        assert audit is not None
+        assert (audit.condemned, audit.ran_on, audit.would_have_won) == (4, 3, 1)
+        assert audit.gain == pytest.approx(0.03)
+        # Wilson's interval of 1 in 3, by hand: (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
+        assert (audit.low, audit.high) == pytest.approx((0.0615, 0.7923), abs=1e-3)
+        assert "1 of them came out best, by 3.0 points" in leaderboard(made).render()
+
+    def test_is_not_mentioned_where_nothing_ran_on(self) -> None:
+        assert leaderboard(study(0.8)).audit is None
+        assert "Audit" not in leaderboard(study(0.8)).render()
 
 
 def test_the_note_for_the_dashboard_is_a_markdown_table() -> None:

@@ -8,13 +8,16 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.leaderboard import leaderboard
 from search.objective import ENDED
 from search.space import Space
 from search.storage import open_storage
 from search.study import (
     BASELINES,
+    CORRECTED,
     METRIC,
     SearchStudy,
+    correct_for_choosing,
     create_or_resume,
     describe,
     make_objective,
@@ -208,10 +211,35 @@ class TestTheTimeout:
 
 
 def test_two_workers_and_a_resumed_study_draw_different_trials() -> None:
-    from search.study import sampler
+    from search.study import sampler_seed, tpe_sampler
 
     drawn = set()
     for trials, worker in ((0, 0), (0, 1), (0, 2), (5, 1)):
-        study = optuna.create_study(sampler=sampler(0, trials, worker))
+        study = optuna.create_study(sampler=tpe_sampler(sampler_seed(0, trials, worker)))
         drawn.add(study.ask().suggest_float("x", 0, 1))
     assert len(drawn) == 4
+
+
+class TestTheBestScore:
+    def test_is_corrected_for_having_been_chosen(self, open_study: Open) -> None:
+        opened = open_study()
+        optimize(opened, trials=4)
+        correct_for_choosing(opened)
+        corrected = opened.study.user_attrs[CORRECTED]
+        assert corrected["best"] == pytest.approx(opened.study.best_value)
+        assert corrected["trials"] == 4
+        assert corrected["low"] < corrected["corrected"] < corrected["high"]
+        # Chosen on one half of the rows and scored on the other, the best of several is worth less than it seemed.
+        assert corrected["corrected"] < corrected["best"]
+        assert (
+            f"corrected for the choice among 4 it is {corrected['corrected']:.4f}" in leaderboard(opened.study).render()
+        )
+
+    def test_without_its_predictions_stands_uncorrected_with_a_word_why(self, open_study: Open) -> None:
+        opened = open_study()
+        optimize(opened, trials=2)
+        assert opened.predictions is not None
+        next(opened.predictions.glob("*.npy")).write_bytes(b"")
+        with pytest.warns(UserWarning, match="is not corrected for choosing: .* is missing or damaged"):
+            correct_for_choosing(opened)
+        assert CORRECTED not in opened.study.user_attrs

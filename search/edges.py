@@ -1,0 +1,95 @@
+"""Whether the best trial sits on the edge of what was searched, and where to look next.
+
+A winner on an edge says that the range was drawn too narrow, unless the edge is a natural one: no dropout is no
+dropout.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from sentiment.config import allowed_range
+
+__all__ = ["Edge", "edges"]
+
+NEAR: Final = 0.05
+"""Of the range, logarithmic where the search is, that counts as its edge."""
+FURTHER: Final = 3.0
+"""The factor by which a logarithmic range is extended; a linear one grows by half its width."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One parameter of the best trial that may want a wider range."""
+
+    parameter: str
+    value: float
+    side: str
+    """lower or upper."""
+    end: float
+    """Of the range that was searched."""
+    tried: float
+    """The end to try instead."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameter} = {_number(self.value)} lies at the {self.side} end of what was searched "
+            f"({_number(self.end)}); search on to {_number(self.tried)}"
+        )
+
+
+def edges(params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> tuple[Edge, ...]:
+    """The parameters of a trial that lie at an end of their range beyond which a `Config` would allow more.
+
+    Args:
+        params: of the trial.
+        distributions: from which they were drawn. Choices count where they are numbers.
+    """
+    found = []
+    for name, value in params.items():
+        distribution = distributions[name]
+        if isinstance(distribution, CategoricalDistribution):
+            numbers = [choice for choice in distribution.choices if isinstance(choice, int | float)]
+            if len(numbers) < len(distribution.choices) or any(isinstance(choice, bool) for choice in numbers):
+                continue
+            low, high, log, whole = min(numbers), max(numbers), min(numbers) > 0, isinstance(numbers[0], int)
+            side = "lower" if value == low else "upper" if value == high else None
+        elif isinstance(distribution, IntDistribution | FloatDistribution):
+            low, high, log = distribution.low, distribution.high, distribution.log
+            whole = isinstance(distribution, IntDistribution)
+            place = _place(value, low, high, log)
+            side = "lower" if place <= NEAR else "upper" if place >= 1 - NEAR else None
+        else:
+            continue
+        if side is None or low == high:
+            continue
+        edge = Edge(name, value, side, low if side == "lower" else high, _further(name, side, low, high, log, whole))
+        if edge.tried != edge.end:
+            found.append(edge)
+    return tuple(found)
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
+
+
+def _place(value: float, low: float, high: float, log: bool) -> float:
+    if low == high:
+        return 0.5
+    if log:
+        value, low, high = math.log(value), math.log(low), math.log(high)
+    return (value - low) / (high - low)
+
+
+def _further(name: str, side: str, low: float, high: float, log: bool, whole: bool) -> float:
+    """The next end to try, as far as a `Config` allows one."""
+    if log:
+        end = low / FURTHER if side == "lower" else high * FURTHER
+    else:
+        end = low - (high - low) / 2 if side == "lower" else high + (high - low) / 2
+    least, most = allowed_range(name)
+    clipped = min(max(end, least), most)
+    return math.ceil(clipped) if whole else float(f"{clipped:.2g}")
