@@ -1,17 +1,18 @@
 """Arms, pairs, and one look at the sealed test.
 
-1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, by the same sampler seeds, unpruned.
+1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, unpruned, by random search with the
+   same seed: with so few trials no sampler has learned anything yet, and only from independent trials may a tuning
+   curve be drawn. The first trial is not random but what the study file says.
 2. Each arm's winner is trained again in pairs: within a pair all arms share the seed of initial weights, order and
    dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`.
+   Between the looks that the budget names, an idea that is decided, or has no chance to be, gets no more of them.
 3. Only pairs are scored on the sealed test rows. What they said of each row is kept, so that every later table is
    made without another look; each session that scores them is counted in that study.
 
 Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 """
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -26,12 +27,25 @@ import numpy as np
 import optuna
 import torch
 from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.decisions import decide
 from search.ideas import Arm, Comparison
-from search.objective import CONFIG, EPOCHS, SECONDS, Objective, environment, training_data
+from search.objective import (
+    COLLAPSED,
+    CONFIG,
+    CURVE,
+    EPOCHS,
+    PREDICTIONS,
+    SECONDS,
+    Objective,
+    environment,
+    training_data,
+)
+from search.predictions import keep_predictions, kept_predictions
 from search.storage import begin_lost_trials_again, open_storage
-from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize
+from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize, sampler_seed
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -42,14 +56,12 @@ from sentiment.reviews import Dataset, load_dataset, redraw
 from sentiment.tokens import load_corpus
 from sentiment.training import predict_probabilities, train
 
-__all__ = ["ComparedArm", "Plan", "Setting", "compare", "plan"]
+__all__ = ["ComparedArm", "Plan", "Run", "Setting", "compare", "openings", "plan", "publish"]
 
 OPENINGS: Final = "openings of the sealed test"
 RECORD: Final = "comparison"
 ARM: Final = "arm"
 PAIR: Final = "pair"
-PREDICTIONS: Final = "predictions"
-COLLAPSED: Final = "collapsed"
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of an arm is estimated; the first half warms up."""
 
@@ -78,6 +90,15 @@ class Setting:
         """What the study of an arm, or of the pairs, is called."""
         return f"{self.comparison.name}: {part}"
 
+    @property
+    def folder(self) -> Path:
+        """Where predictions are kept."""
+        return self.artifacts / self.comparison.name
+
+    def tuning_folder(self, arm: Arm) -> Path:
+        """Where an arm's tuning trials keep theirs."""
+        return self.folder / f"arm-{self.comparison.arms.index(arm):02d}"
+
     def study(self, part: str) -> optuna.Study:
         """The study of an arm, or of the pairs, made if there is none."""
         storage = open_storage(self.storage)
@@ -94,6 +115,15 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One training of an arm, tuning or pair: what it was, and whether it collapsed."""
+
+    config: Config
+    collapsed: bool
+    """It ended in (almost) one class."""
+
+
+@dataclass(frozen=True)
 class ComparedArm:
     """What one arm came to."""
 
@@ -102,18 +132,20 @@ class ComparedArm:
     """Its winner."""
     tuned_macro_f1: float
     """The validation score that chose the winner."""
-    tuned_scores: tuple[float, ...]
-    """Of all its tuning trials, in their order."""
+    random_scores: tuple[float, ...]
+    """Validation scores of the tuning trials that were drawn at random: not of those that a file or we proposed."""
+    tuning_predictions: np.ndarray
+    """int16 [tuning trials, validation rows]: what each predicts."""
     probabilities: np.ndarray
-    """float32 [pairs, sealed rows, K]."""
+    """float32 [pairs, sealed rows, K]; an idea that was decided early has fewer pairs."""
     validation_macro_f1: np.ndarray
     """float64 [pairs]: fresh validation scores of the winner, to tell how optimistic its search was."""
     epochs: float
-    """Trained in all pairs together."""
+    """Trained, mean over pairs."""
     seconds: float
-    collapsed: int
-    """Tuning trials and pairs that ended in (almost) one class."""
-    runs: int
+    """Of training, mean over pairs."""
+    runs: tuple[Run, ...]
+    """All tuning trials and pairs."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +156,20 @@ class Plan:
     epochs: int
     seconds: float
     """Estimated from a few batches of each arm, for one worker."""
+    more_trainings: int
+    """That the later looks may add, if no idea is decided before."""
+    more_seconds: float
 
     def render(self, workers: int) -> str:
-        """One sentence."""
-        minutes = self.seconds / workers / 60
-        return (
+        """One or two sentences."""
+        minutes, more = (seconds / workers / 60 for seconds in (self.seconds, self.more_seconds))
+        sentence = (
             f"{self.trainings:,} trainings, {self.epochs:,} epochs: about {minutes:,.0f} minutes with {workers} "
-            f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm"
+            f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm."
         )
+        if self.more_trainings:
+            sentence += f" Ideas still undecided then may add {self.more_trainings:,} trainings, {more:,.0f} minutes."
+        return sentence
 
 
 def plan(setting: Setting) -> Plan:
@@ -139,14 +177,20 @@ def plan(setting: Setting) -> Plan:
     comparison, dataset = setting.comparison, setting.dataset
     torch.set_num_threads(setting.threads)
     done = _finished_pairs(setting)
-    trainings, epochs, seconds = 0, 0, 0.0
+    first, last = comparison.pairs[0], comparison.pairs[-1]
+    trainings, epochs, seconds, more_trainings, more_seconds = 0, 0, 0.0, 0, 0.0
     for arm in comparison.arms:
         tuned = len(setting.trials(arm.name, *FINISHED))
-        left = max(0, comparison.trials - tuned) + sum((arm.name, pair) not in done for pair in range(comparison.pairs))
+        left = max(0, comparison.trials - tuned) + sum((arm.name, pair) not in done for pair in range(first))
+        # An idea that got no more pairs before was decided; the others' later pairs are counted as if all were left.
+        more = sum((arm.name, pair) not in done for pair in range(first, last)) if left else 0
+        each = arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting) if left else 0.0
         trainings += left
         epochs += left * arm.config.epochs
-        seconds += left * arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting)
-    return Plan(trainings, epochs, seconds)
+        seconds += left * each
+        more_trainings += more
+        more_seconds += more * each
+    return Plan(trainings, epochs, seconds, more_trainings, more_seconds)
 
 
 def compare(
@@ -168,27 +212,40 @@ def compare(
     comparison = setting.comparison
     _begin(setting)
     jobs: list[tuple[Any, ...]] = [(_tune, index) for index in range(len(comparison.arms))]
-    total = len(jobs) + comparison.pairs * len(comparison.arms)
-    done = 0
+    total, done = len(jobs) + comparison.pairs[0] * len(comparison.arms), 0
     for done in _run(setting, jobs, workers):
         on_training(done, total)
-    finished = _finished_pairs(setting)
-    jobs = [
-        (_train_pair, index, pair)
-        for pair in range(comparison.pairs)
-        for index, arm in enumerate(comparison.arms)
-        if (arm.name, pair) not in finished
-    ]
-    if jobs:
-        _count_opening(setting, len(jobs))
-    for count in _run(setting, jobs, workers):
-        on_training(total - len(jobs) + count, total)
+    going = {arm.name for arm in comparison.arms}
+    for look, pairs in enumerate(comparison.pairs):
+        finished = _finished_pairs(setting)
+        wanted = [
+            (index, pair) for pair in range(pairs) for index, arm in enumerate(comparison.arms) if arm.name in going
+        ]
+        jobs = [
+            (_train_pair, index, pair) for index, pair in wanted if (comparison.arms[index].name, pair) not in finished
+        ]
+        done = len(comparison.arms) + len(finished)
+        total = done + len(jobs)
+        on_training(done, total)
+        if jobs:
+            _count_opening(setting, len(jobs))
+        for count in _run(setting, jobs, workers):
+            on_training(done + count, total)
+        if look + 1 < len(comparison.pairs):
+            going = _worth_more(setting, pairs)
     return tuple(_gathered(setting, arm) for arm in comparison.arms)
 
 
 def openings(setting: Setting) -> list[dict[str, Any]]:
     """Each session that scored sealed test rows: when, and how many trainings it scored."""
     return list(setting.study("pairs").user_attrs.get(OPENINGS, []))
+
+
+def publish(setting: Setting, note: str) -> None:
+    """Show the result, in Markdown, on the dashboard's page of the pairs."""
+    from optuna_dashboard import save_note
+
+    save_note(setting.study("pairs"), note)
 
 
 def _begin(setting: Setting) -> None:
@@ -248,16 +305,27 @@ def _in_worker(job: Callable[..., None], *arguments: int) -> None:
 
 def _tune(setting: Setting, index: int) -> None:
     comparison, arm = setting.comparison, setting.comparison.arms[index]
-    study = setting.study(arm.name)
+    study, space = setting.study(arm.name), arm.space_for(setting.dataset)
     if not study.get_trials(deepcopy=False):
         # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
-        study.enqueue_trial(arm.space.nearest(arm.config.to_dict()))
+        # A free search begins where `run` begins.
+        for settings in space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]:
+            study.enqueue_trial(settings)
     dataset = _as_trained(setting.dataset, arm)
-    opened = SearchStudy(study, dataset, arm.space, comparison.seed, None, setting.cache)
+    opened = SearchStudy(study, dataset, space, comparison.seed, None, setting.cache)
     objective = Objective(
-        dataset, arm.space, cache=setting.cache, seed=comparison.seed, device=setting.device, end_early=False
+        dataset,
+        space,
+        cache=setting.cache,
+        predictions=setting.tuning_folder(arm),
+        seed=comparison.seed,
+        device=setting.device,
+        end_early=False,
     )
-    optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner())
+    seed = sampler_seed(comparison.seed, len(study.get_trials(deepcopy=False)))
+    optimize(
+        opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=RandomSampler(seed=seed)
+    )
 
 
 def _train_pair(setting: Setting, index: int, pair: int) -> None:
@@ -280,10 +348,11 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
         PAIR: pair,
         CONFIG: config.to_dict(),
         "validation macro-F1": trained.macro_f1,
+        CURVE: [report.to_dict() for report in trained.reports],
         EPOCHS: trained.reports[-1].epoch,
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
-        PREDICTIONS: _keep_predictions(setting, index, pair, probabilities),
+        PREDICTIONS: keep_predictions(setting.folder / "pairs" / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
         "environment": environment(setting.device),
     }
     setting.study("pairs").add_trial(optuna.create_trial(value=score, user_attrs=attributes))
@@ -301,14 +370,28 @@ def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
 
 
 def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
-    best = setting.study(arm.name).best_trial
-    assert best.value is not None
-    return Config.from_dict(best.user_attrs[CONFIG]), best.value
+    # A run that diverged counts as pruned, and its best checkpoint with it.
+    scored = [
+        (trial.value, -trial.number, trial) for trial in setting.trials(arm.name, *FINISHED) if trial.value is not None
+    ]
+    value, _, best = max(scored, key=lambda item: item[:2])
+    return Config.from_dict(best.user_attrs[CONFIG]), value
 
 
 def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:
     trials = setting.trials("pairs", TrialState.COMPLETE)
     return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in trials}
+
+
+def _worth_more(setting: Setting, pairs: int) -> set[str]:
+    """The arms that get more pairs after this look: undecided ideas, and what they are compared with."""
+    comparison, dataset = setting.comparison, setting.dataset
+    predictions = {arm.name: _pair_probabilities(setting, arm.name)[:pairs].argmax(axis=2) for arm in comparison.arms}
+    going = set()
+    for family in (comparison.against_baseline, comparison.against_ideas):
+        decisions = decide(dataset.labels("test"), predictions, len(dataset.classes), family, comparison.looks)
+        going |= {name for both, found in zip(family, decisions, strict=True) if found.worth_more for name in both}
+    return going
 
 
 def _count_opening(setting: Setting, trainings: int) -> None:
@@ -317,46 +400,39 @@ def _count_opening(setting: Setting, trainings: int) -> None:
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
 
-def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
+def _pair_probabilities(setting: Setting, arm: str) -> np.ndarray:
+    """float32 [pairs, sealed rows, K] of the pairs that are there, in their order, up to the first that is not."""
     finished = _finished_pairs(setting)
-    pairs = [finished[arm.name, pair] for pair in range(setting.comparison.pairs)]
+    kept: list[np.ndarray] = []
+    while (arm, len(kept)) in finished:
+        kept.append(kept_predictions(setting.folder / "pairs", finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+    return np.stack(kept)
+
+
+def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
+    probabilities = _pair_probabilities(setting, arm.name)
+    finished = _finished_pairs(setting)
+    pairs = [finished[arm.name, pair] for pair in range(len(probabilities))]
     tuned = setting.trials(arm.name, *FINISHED)
     config, best = _winner(setting, arm)
+    folder = setting.tuning_folder(arm)
     return ComparedArm(
         arm=arm,
         config=config,
         tuned_macro_f1=best,
-        tuned_scores=tuple(trial.value for trial in tuned if trial.value is not None),
-        probabilities=np.stack([_kept_predictions(setting, trial) for trial in pairs]),
+        random_scores=tuple(
+            trial.value for trial in tuned if trial.value is not None and "fixed_params" not in trial.system_attrs
+        ),
+        tuning_predictions=np.stack([kept_predictions(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned]),
+        probabilities=probabilities,
         validation_macro_f1=np.array([trial.user_attrs["validation macro-F1"] for trial in pairs]),
-        epochs=sum(trial.user_attrs[EPOCHS] for trial in pairs),
-        seconds=sum(trial.user_attrs[SECONDS] for trial in pairs),
-        collapsed=sum(bool(trial.user_attrs.get(COLLAPSED)) for trial in [*tuned, *pairs]),
-        runs=len(tuned) + len(pairs),
+        epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
+        seconds=float(np.mean([trial.user_attrs[SECONDS] for trial in pairs])),
+        runs=tuple(
+            Run(Config.from_dict(trial.user_attrs[CONFIG]), bool(trial.user_attrs.get(COLLAPSED)))
+            for trial in [*tuned, *pairs]
+        ),
     )
-
-
-def _keep_predictions(setting: Setting, index: int, pair: int, probabilities: np.ndarray) -> dict[str, str]:
-    folder = setting.artifacts / setting.comparison.name / "pairs"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"arm-{index:02d}-pair-{pair:03d}.npy"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.save(file, probabilities, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    temporary.replace(path)
-    return {"file": path.name, "sha256": digest}
-
-
-def _kept_predictions(setting: Setting, trial: FrozenTrial) -> np.ndarray:
-    kept = trial.user_attrs[PREDICTIONS]
-    path = setting.artifacts / setting.comparison.name / "pairs" / kept["file"]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != kept["sha256"]:
-        raise InputError(f"{path} is missing or damaged; give --artifacts, or compare again under another name")
-    predictions: np.ndarray = np.load(path, allow_pickle=False)
-    return predictions
 
 
 class _Enough(Exception):

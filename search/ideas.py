@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from search.definition import known_table, naming, read_data, read_toml
-from search.space import Space
+from search.space import Space, defaults_for
+from search.statistics import Looks
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.relabel import SOURCES
-from sentiment.reviews import DataSource
+from sentiment.reviews import Dataset, DataSource
 
 __all__ = ["BASELINE", "Arm", "Comparison", "read_comparison"]
 
 BASELINE: Final = "baseline"
 
 _TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget"}
-_IDEA: Final = {"name", "change", "guess", "source", "relabel", "threshold"}
+_IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
 _BUDGET: Final = {"trials", "pairs", "seed"}
 
 TUNED: Final[dict[str, Any]] = {
@@ -48,6 +49,16 @@ class Arm:
     """Training rows get their labels from this source (see `sentiment.relabel`) instead of the user's."""
     threshold: float = 0.1
     """Polarities within this distance of zero are neutral."""
+    free: dict[str, Any] | None = None
+    """Search the whole default space with these changes to it, as `run` does, instead of one fixed recipe."""
+    against: str | None = None
+    """Another idea, to which this one is compared too: what did the last step alone bring?"""
+
+    def space_for(self, dataset: Dataset) -> Space:
+        """What is sampled for these reviews."""
+        if self.free is None:
+            return self.space
+        return Space.of(self.free, defaults=defaults_for(dataset.texts("train")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +71,27 @@ class Comparison:
     ideas: tuple[Arm, ...]
     trials: int = 10
     """Tuning trials of each arm."""
-    pairs: int = 10
-    """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline."""
+    pairs: tuple[int, ...] = (10,)
+    """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline. Of several numbers, an idea that
+    is undecided at one of them, and may be decided yet, gets as many as the next; see `search.statistics.looks`."""
     seed: int = 0
     record: dict[str, Any] = field(default_factory=dict)
     """The tables as they were read, to tell whether a comparison is resumed as it was begun."""
+
+    @property
+    def looks(self) -> Looks:
+        """When the sealed test is looked at."""
+        return Looks.at(self.pairs)
+
+    @property
+    def against_baseline(self) -> tuple[tuple[str, str], ...]:
+        """(idea, reference) of the comparisons with the baseline."""
+        return tuple((idea.name, BASELINE) for idea in self.ideas)
+
+    @property
+    def against_ideas(self) -> tuple[tuple[str, str], ...]:
+        """(idea, reference) of the comparisons with another idea."""
+        return tuple((idea.name, idea.against) for idea in self.ideas if idea.against)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -97,8 +124,18 @@ def read_comparison(path: str | Path) -> Comparison:
             baseline=baseline,
             ideas=ideas,
             record={"baseline": settings, "tune": tuned, "idea": table.get("idea", [])},
-            **budget,
+            **budget | {"pairs": _looks(budget.get("pairs", 10))},
         )
+
+
+def _looks(pairs: Any) -> tuple[int, ...]:
+    looks = pairs if isinstance(pairs, list) else [pairs]
+    whole = all(isinstance(number, int) and not isinstance(number, bool) and number >= 2 for number in looks)
+    if not looks or not whole or looks != sorted(set(looks)):
+        raise InputError(
+            f"[budget] pairs is {pairs!r}; it must be a whole number, 2 or more, or several that rise, such as [5, 10]"
+        )
+    return tuple(looks)
 
 
 def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
@@ -108,8 +145,11 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
     if not isinstance(name, str) or not name.strip():
         raise InputError(f'idea {number} has no name; give it name = "..."')
     change, source = entry.get("change", {}), entry.get("relabel")
-    if not isinstance(change, dict) or not (change or source):
+    free, against = entry.get("search"), entry.get("against")
+    if not isinstance(change, dict) or not (change or source or free is not None):
         raise InputError(f"idea {name!r} changes nothing; give change = {{ parameter = value }}")
+    if free is not None and (not isinstance(free, dict) or change):
+        raise InputError(f"idea {name!r}: give search = {{ changes to the default space }}, and no change beside it")
     if source is not None and source not in SOURCES:
         raise InputError(f"idea {name!r}: there is no label source {source!r}; there is {', '.join(SOURCES)}")
     threshold = entry.get("threshold", 0.1)
@@ -120,9 +160,18 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
         raise InputError(f"idea {name!r}: guess is {guess!r}; give a difference in macro-F1 between -1 and 1")
     try:
         arm = _arm(name, settings, change, tuned)
+        if free is not None:
+            arm = replace(arm, space=Space.of(free), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
-    return replace(arm, guess=guess, source=str(entry.get("source", "")), relabel=source, threshold=float(threshold))
+    return replace(
+        arm,
+        guess=guess,
+        source=str(entry.get("source", "")),
+        against=against,
+        relabel=source,
+        threshold=float(threshold),
+    )
 
 
 def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
@@ -144,9 +193,15 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
         if idea.name.casefold() in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
         names.append(idea.name.casefold())
-        if replace(idea, name=BASELINE, guess=None, source="") == baseline:
+        if replace(idea, name=BASELINE, guess=None, source="", against=None) == baseline:
             raise InputError(f"idea {idea.name!r} equals the baseline; change something, or take it out")
-    for name, low in (("trials", 1), ("pairs", 2), ("seed", 0)):
+    known = [idea.name for idea in ideas]
+    for idea in ideas:
+        if idea.against is not None and (idea.against not in known or idea.against == idea.name):
+            raise InputError(
+                f"idea {idea.name!r} is set against {idea.against!r}; give the name of another idea: {', '.join(known)}"
+            )
+    for name, low in (("trials", 1), ("seed", 0)):
         value = budget.get(name, low)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise InputError(f"[budget] {name} is {value!r}; it must be a whole number, {low} or more")

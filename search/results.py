@@ -1,56 +1,117 @@
-"""What a comparison found: one table, in the terminal, as Markdown, and as values for a program; and what it means
-in words.
+"""What a comparison found, in numbers.
 
-Everything here is made from stored predictions; nothing is trained and no row is scored anew.
+Everything here is made from stored predictions; nothing is trained and no row is scored anew. How it is shown is the
+matter of `tables`, `figures` and `report`.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
-from search.compare import ComparedArm
-from search.statistics import Difference, Optimism, holm, optimism, paired_difference, verdict
+from search.compare import ComparedArm, Run
+from search.decisions import Decision, decide
+from search.ideas import BASELINE, Comparison
+from search.slices import Slices, error_slices
+from search.statistics import (
+    CorrectedScore,
+    Difference,
+    Optimism,
+    TuningCurve,
+    calibration_difference,
+    corrected_score,
+    optimism,
+    paired_difference,
+    tuning_curve,
+)
+from sentiment.baselines import linear
 from sentiment.metrics import expected_calibration_error, macro_f1
-from sentiment.relabel import relabel
+from sentiment.relabel import Relabelled, relabel
+from sentiment.reviews import Dataset
 
-__all__ = ["IdeaResult", "Results", "results"]
+__all__ = ["ArmScore", "CollapseShare", "IdeaResult", "Results", "results"]
 
 
 @dataclass(frozen=True)
-class IdeaResult:
-    """One idea against the baseline. Scores and differences are macro-F1 as fractions."""
+class ArmScore:
+    """One arm by itself. Scores are fractions."""
 
     name: str
-    guess: float | None
-    source: str
     macro_f1: float
     """On the sealed test, mean over pairs."""
-    difference: Difference
-    adjusted_p: float
-    """Holm, over the ideas of the comparison."""
-    verdict: str
-    per_class: dict[str, Difference]
+    validation_macro_f1: float
+    """On fresh draws of the validation rows, mean over pairs."""
+    pairs: int
     optimism: Optimism
+    """Of its search, against fresh seeds and fresh draws of the validation rows."""
+    corrected: CorrectedScore
+    """Its search's best score without the luck of having been chosen on the same validation rows (BBC-CV)."""
+    curve: TuningCurve | None
+    """Best score against the number of random trials; None where `opda` is missing or there are too few."""
+    calibration_error: float
+    """Of the sealed rows, mean over pairs."""
+    collapsed: int
+    """Trainings, tuning and pairs, that ended in (almost) one class."""
+    trainings: int
     epochs: float
     """Trained, relative to the baseline."""
     seconds: float
     """Relative to the baseline."""
-    calibration_error: float
-    collapsed: float
-    """Share of its trials and pairs that ended in (almost) one class."""
     config: dict[str, Any]
+    """Of its winner."""
+
+
+@dataclass(frozen=True)
+class IdeaResult:
+    """One idea against the baseline, and, if the file says so, against another idea."""
+
+    score: ArmScore
+    guess: float | None
+    source: str
+    decision: Decision
+    against: str | None
+    step: Decision | None
+    """Against that other idea: what the last step alone brought."""
+    per_class: dict[str, Difference]
+    calibration: Difference
+    """Of the calibration error; below zero is better."""
     circular_macro_f1: float | None
     """Of an idea that relabels: its macro-F1 on sealed rows relabelled the same way, an illusion shown for its size."""
+
+    @property
+    def name(self) -> str:
+        """Of the idea."""
+        return self.score.name
+
+    @property
+    def difference(self) -> Difference:
+        """In macro-F1, to the baseline."""
+        return self.decision.difference
 
     @property
     def guess_held(self) -> str:
         """Whether the guess lies in the interval."""
         if self.guess is None:
-            return "-"
+            return ""
         if self.difference.low <= self.guess <= self.difference.high:
             return "held"
         return "too high" if self.guess > self.difference.high else "too low"
+
+
+@dataclass(frozen=True)
+class CollapseShare:
+    """How often trainings of one kind ended in (almost) one class."""
+
+    padding: str
+    architecture: str
+    optimizer: str
+    trainings: int
+    collapsed: int
+    low: float
+    high: float
+    """Ends of the 95 % interval of the share."""
 
 
 @dataclass(frozen=True)
@@ -58,199 +119,168 @@ class Results:
     """The whole comparison."""
 
     name: str
-    pairs: int
     trials: int
-    rows: int
-    """Of the sealed test."""
+    pairs: tuple[int, ...]
+    """When the sealed test was looked at."""
+    rows: dict[str, int]
+    """Of train, validation and sealed test."""
+    classes: tuple[str, ...]
     openings: int
     """Sessions that scored the sealed test, this one included."""
-    baseline_macro_f1: float
-    baseline_collapsed: float
-    baseline_optimism: Optimism
+    baseline: ArmScore
     linear_macro_f1: float
     """TF-IDF with logistic regression, on the same sealed rows."""
     ideas: tuple[IdeaResult, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        values = asdict(self)
-        for idea, row in zip(self.ideas, values["ideas"], strict=True):
-            row["guess_held"] = idea.guess_held
-            for difference in (row["difference"], *row["per_class"].values()):
-                difference["pairs"] = difference["pairs"].tolist()
-        return values
-
-    def table(self) -> list[tuple[str, ...]]:
-        """Header and rows, as text."""
-        header = ("idea", "guess", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict", "macro-F1")
-        more = ("optimism", "epochs", "seconds", "collapsed", "guess")
-        rows: list[tuple[str, ...]] = [header + more]
-        baseline = (f"{100 * self.baseline_macro_f1:.1f}", _points(self.baseline_optimism.mean), "1.0x", "1.0x")
-        rows.append(("baseline", *[""] * 6, *baseline, f"{self.baseline_collapsed:.0%}", ""))
-        for idea in self.ideas:
-            d = idea.difference
-            rows.append(
-                (
-                    idea.name,
-                    "" if idea.guess is None else _points(idea.guess),
-                    _points(d.mean),
-                    f"{_points(d.low)} to {_points(d.high)}",
-                    f"{d.p_better:.3f}",
-                    f"{idea.adjusted_p:.3f}",
-                    idea.verdict,
-                    f"{100 * idea.macro_f1:.1f}",
-                    _points(idea.optimism.mean),
-                    f"{idea.epochs:.1f}x",
-                    f"{idea.seconds:.1f}x",
-                    f"{idea.collapsed:.0%}",
-                    idea.guess_held,
-                )
-            )
-        rows.append(("TF-IDF + logistic regression", *[""] * 6, f"{100 * self.linear_macro_f1:.1f}", *[""] * 5))
-        return rows
-
-    def render(self) -> str:
-        """For the terminal."""
-        table = self.table()
-        widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
-        ]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([self.heading(), "", *lines, "", *self.words()])
-
-    def markdown(self) -> str:
-        """For a README, a note, or the dashboard."""
-        header, *rows = self.table()
-        lines = [header, ("---",) * len(header), *rows]
-        cells = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        return "\n\n".join([self.heading(), cells, *self.words()])
-
-    def heading(self) -> str:
-        """What was compared, and how."""
-        return (
-            f"{self.name}: differences in macro-F1, in points, on {self.rows:,} sealed test rows; {self.trials} tuning "
-            f"trials and {self.pairs} pairs for each arm; sealed test opened {self.openings} time"
-            f"{'s' if self.openings != 1 else ''}."
-        )
-
-    def words(self) -> list[str]:
-        """What it means, in sentences that a student can act on."""
-        said = {
-            "improves": "Keep",
-            "worse": "Leave out",
-            "no difference": "Not worth the trouble",
-            "undecided": "Not known yet",
-        }
-        sentences = []
-        for word, advice in said.items():
-            found = [
-                f"{idea.name} ({_points(idea.difference.mean)}, {_points(idea.difference.low)} to "
-                f"{_points(idea.difference.high)})"
-                for idea in sorted(self.ideas, key=lambda idea: -idea.difference.mean)
-                if idea.verdict == word
-            ]
-            if found:
-                sentences.append(f"{advice}: {', '.join(found)}.")
-        payers = [
-            f"{idea.name} costs '{name}' {_points(-difference.mean)}"
-            for idea in self.ideas
-            for name, difference in idea.per_class.items()
-            if difference.high < 0
-        ]
-        if payers:
-            sentences.append(f"Classes that pay for it: {'; '.join(payers)}.")
-        sentences += [
-            f"{idea.name}: scored on rows relabelled the same way it would look like "
-            f"{100 * idea.circular_macro_f1:.1f} points (circular); on the labels given it has "
-            f"{100 * idea.macro_f1:.1f}."
-            for idea in self.ideas
-            if idea.circular_macro_f1 is not None
-        ]
-        best = max([self.baseline_macro_f1, *(idea.macro_f1 for idea in self.ideas)])
-        gap = 100 * (best - self.linear_macro_f1)
-        if gap <= 0:
-            below = f"The best arm is {-gap:.1f} points below the linear baseline"
-            sentences.append(f"{below}: none of this is worth deploying before it.")
-        else:
-            sentences.append(f"The best arm is {gap:.1f} points above the linear baseline.")
-        return sentences
+    collapse: tuple[CollapseShare, ...]
+    """Most often first."""
+    relabelled: tuple[tuple[str, Relabelled], ...]
+    """By idea: how far the labels that it trains on agree with the user's."""
+    winner: ArmScore
+    """The arm with the best validation score over its pairs: chosen without the sealed test, whose score of it is
+    therefore not too good."""
+    slices: Slices
+    """Where baseline and winner go wrong on the sealed test."""
 
 
-def results(
-    name: str,
-    arms: tuple[ComparedArm, ...],
-    texts: list[str],
-    labels: np.ndarray,
-    classes: tuple[str, ...],
-    *,
-    trials: int,
-    openings: int,
-    linear: np.ndarray,
-) -> Results:
-    """Compare every arm with the first.
+def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm], *, openings: int) -> Results:
+    """Compare every arm with the first, and those that ask for it with another.
 
     Args:
-        name: of the comparison.
+        comparison: what was asked.
+        dataset: its reviews.
         arms: what `compare` returned; the baseline first.
-        texts: of the sealed test rows.
-        labels: of the sealed test rows, int [n].
-        classes: names of the K classes.
-        trials: tuning trials of each arm.
         openings: how often the sealed test was scored.
-        linear: what the linear baseline predicts for the sealed rows, int [n].
     """
-    k = len(classes)
-    baseline, *ideas = arms
-    before = baseline.probabilities.argmax(axis=2)
-    differences = [paired_difference(labels, before, arm.probabilities.argmax(axis=2), k) for arm in ideas]
-    adjusted = holm([difference.p_value for difference in differences])
+    labels, classes = dataset.labels("test"), dataset.classes
+    by_name = {arm.arm.name: arm for arm in arms}
+    predictions = {name: arm.probabilities.argmax(axis=2) for name, arm in by_name.items()}
+    baseline = by_name[BASELINE]
+    scores = {name: _score(arm, baseline, dataset) for name, arm in by_name.items()}
+    decisions: dict[tuple[str, str], Decision] = {}
+    for family in (comparison.against_baseline, comparison.against_ideas):
+        decided = decide(labels, predictions, len(classes), family, comparison.looks) if family else ()
+        decisions |= dict(zip(family, decided, strict=True))
+    winner = max(by_name, key=lambda name: scores[name].validation_macro_f1)
+    both = min(len(baseline.probabilities), len(by_name[winner].probabilities))
+    test = dataset.split.test
     return Results(
-        name=name,
-        pairs=len(before),
-        trials=trials,
-        rows=len(labels),
+        name=comparison.name,
+        trials=comparison.trials,
+        pairs=comparison.pairs,
+        rows={
+            part: len(dataset.indices(name))
+            for part, name in (("train", "train"), ("validation", "validation"), ("sealed test", "test"))
+        },
+        classes=classes,
         openings=openings,
-        baseline_macro_f1=_mean_macro_f1(baseline, labels, k),
-        baseline_collapsed=baseline.collapsed / baseline.runs,
-        baseline_optimism=optimism(baseline.tuned_macro_f1, baseline.validation_macro_f1),
-        linear_macro_f1=macro_f1(labels, linear, k),
-        ideas=tuple(
-            IdeaResult(
-                name=arm.arm.name,
-                guess=arm.arm.guess,
-                source=arm.arm.source,
-                macro_f1=_mean_macro_f1(arm, labels, k),
-                difference=difference,
-                adjusted_p=float(p),
-                verdict=verdict(difference, float(p)),
-                per_class={
-                    class_name: paired_difference(labels, before, arm.probabilities.argmax(axis=2), k, one_class=index)
-                    for index, class_name in enumerate(classes)
-                },
-                optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
-                epochs=arm.epochs / baseline.epochs,
-                seconds=arm.seconds / baseline.seconds,
-                calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
-                collapsed=arm.collapsed / arm.runs,
-                config=arm.config.to_dict(),
-                circular_macro_f1=_circular(arm, texts, labels, classes),
-            )
-            for arm, difference, p in zip(ideas, differences, adjusted, strict=True)
+        baseline=scores[BASELINE],
+        linear_macro_f1=_linear_macro_f1(dataset),
+        ideas=tuple(_idea(by_name[idea.name], baseline, scores, decisions, dataset) for idea in comparison.ideas),
+        collapse=_collapse([run for arm in arms for run in arm.runs]),
+        relabelled=tuple(
+            (idea.name, relabel(dataset.texts("train"), dataset.labels("train"), classes, idea.relabel, idea.threshold))
+            for idea in comparison.ideas
+            if idea.relabel is not None
+        ),
+        winner=scores[winner],
+        slices=error_slices(
+            dataset.texts("test"),
+            [dataset.reviews.ratings[row] for row in test],
+            labels,
+            classes,
+            baseline.probabilities[:both],
+            by_name[winner].probabilities[:both],
+            train_texts=dataset.texts("train"),
         ),
     )
 
 
-def _circular(arm: ComparedArm, texts: list[str], labels: np.ndarray, classes: tuple[str, ...]) -> float | None:
-    if arm.arm.relabel is None:
+def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset) -> ArmScore:
+    labels, n_classes = dataset.labels("test"), len(dataset.classes)
+    return ArmScore(
+        name=arm.arm.name,
+        macro_f1=_mean_macro_f1(arm, labels, n_classes),
+        validation_macro_f1=float(arm.validation_macro_f1.mean()),
+        pairs=len(arm.probabilities),
+        optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
+        corrected=corrected_score(dataset.labels("validation"), arm.tuning_predictions, n_classes),
+        curve=_curve(arm.random_scores),
+        calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
+        collapsed=sum(run.collapsed for run in arm.runs),
+        trainings=len(arm.runs),
+        epochs=arm.epochs / baseline.epochs,
+        seconds=arm.seconds / baseline.seconds,
+        config=arm.config.to_dict(),
+    )
+
+
+def _idea(
+    arm: ComparedArm,
+    baseline: ComparedArm,
+    scores: dict[str, ArmScore],
+    decisions: dict[tuple[str, str], Decision],
+    dataset: Dataset,
+) -> IdeaResult:
+    labels, classes, idea = dataset.labels("test"), dataset.classes, arm.arm
+    decision = decisions[idea.name, BASELINE]
+    shared = len(decision.difference.pairs)
+    before, after = baseline.probabilities[:shared], arm.probabilities[:shared]
+    confidence = decision.difference.confidence
+    circular = None
+    if idea.relabel is not None:
+        found = relabel(dataset.texts("test"), labels, classes, idea.relabel, idea.threshold)
+        circular = _mean_macro_f1(arm, found.labels, len(classes))
+    return IdeaResult(
+        score=scores[idea.name],
+        guess=idea.guess,
+        source=idea.source,
+        decision=decision,
+        against=idea.against,
+        step=decisions[idea.name, idea.against] if idea.against else None,
+        per_class={
+            name: paired_difference(
+                labels,
+                before.argmax(axis=2),
+                after.argmax(axis=2),
+                len(classes),
+                one_class=number,
+                confidence=confidence,
+            )
+            for number, name in enumerate(classes)
+        },
+        calibration=calibration_difference(labels, before, after, confidence=confidence),
+        circular_macro_f1=circular,
+    )
+
+
+def _collapse(runs: list[Run]) -> tuple[CollapseShare, ...]:
+    kinds = sorted({_kind(run) for run in runs})
+    shares = []
+    for kind in kinds:
+        of_kind = [run.collapsed for run in runs if _kind(run) == kind]
+        interval = stats.binomtest(sum(of_kind), len(of_kind)).proportion_ci(method="wilson")
+        shares.append(CollapseShare(*kind, len(of_kind), sum(of_kind), float(interval.low), float(interval.high)))
+    return tuple(sorted(shares, key=lambda share: -share.collapsed / share.trainings))
+
+
+def _kind(run: Run) -> tuple[str, str, str]:
+    return run.config.padding, run.config.architecture, run.config.optimizer
+
+
+def _curve(scores: tuple[float, ...]) -> TuningCurve | None:
+    if len(scores) < 2:
         return None
-    found = relabel(texts, labels, classes, arm.arm.relabel, arm.arm.threshold)
-    return _mean_macro_f1(arm, found.labels, len(classes))
+    try:
+        return tuning_curve(scores)
+    except ImportError:
+        return None
 
 
-def _mean_macro_f1(arm: ComparedArm, labels: np.ndarray, k: int) -> float:
-    return float(np.mean([macro_f1(labels, pair.argmax(axis=1), k) for pair in arm.probabilities]))
+def _linear_macro_f1(dataset: Dataset) -> float:
+    fitted = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
+    predictions = fitted.probabilities(dataset.texts("test")).argmax(axis=1)
+    return macro_f1(dataset.labels("test"), predictions, len(dataset.classes))
 
 
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:+.1f}"
+def _mean_macro_f1(arm: ComparedArm, labels: np.ndarray, n_classes: int) -> float:
+    return float(np.mean([macro_f1(labels, pair.argmax(axis=1), n_classes) for pair in arm.probabilities]))

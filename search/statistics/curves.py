@@ -4,6 +4,7 @@ NOTE: all of this takes the scores for independent draws from one distribution: 
 them pruned. Trials of TPE, or of any sampler that learns, are no such draws, and no curve may be drawn from them.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,15 +73,17 @@ def tuning_curve(scores: Sequence[float], *, confidence: float = 0.95, seed: int
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     if len(ordered) < 2 or ordered[0] < 0 or ordered[-1] > 1:
         raise ValueError(f"two scores or more between 0 and 1 are needed, but got {list(scores)}")
-    below, point, above = EmpiricalDistribution.confidence_bands(
-        ordered,
-        confidence,
-        a=0.0,
-        b=1.0,
-        generator=np.random.default_rng(seed),
-        method="ld_equal_tailed",
-        n_jobs=1,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Duplicates detected")  # they only make the band wider
+        below, point, above = EmpiricalDistribution.confidence_bands(
+            ordered,
+            confidence,
+            a=0.0,
+            b=1.0,
+            generator=np.random.default_rng(seed),
+            method="ld_equal_tailed",
+            n_jobs=1,
+        )
     trials = np.arange(1, len(ordered) + 1)
     return TuningCurve(
         trials=trials,

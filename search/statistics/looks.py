@@ -43,6 +43,11 @@ class Looks:
         if len(self.shares) != len(self.pairs) or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(f"shares must be positive, one for each look, with sum 1, but got {self.shares}")
 
+    @classmethod
+    def at(cls, pairs: Sequence[int]) -> "Looks":
+        """Looks after so many pairs, each spending of alpha in proportion to its pairs."""
+        return cls(tuple(pairs), tuple(number / sum(pairs) for number in pairs))
+
     def confidence(self, look: int, alpha: float = 0.05) -> float:
         """That `paired_difference` needs at this look (from 0)."""
         return 1 - alpha * self.shares[look]

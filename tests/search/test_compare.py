@@ -14,6 +14,7 @@ import pytest
 from search.compare import Setting, compare, openings, plan
 from search.ideas import read_comparison
 from search.results import Results, results
+from search.tables import markdown, render, rows, to_dict
 
 RECIPE = """
 [data]
@@ -36,7 +37,7 @@ trials = 2
 pairs = 3
 """
 SAME = '[[idea]]\nname = "another limit"\nchange = { max_tokens = 200 }\n'  # no review is longer than either limit
-HARM = '[[idea]]\nname = "no learning"\nchange = { learning_rate = 1e-7 }\nguess = 0.1\n'
+HARM = '[[idea]]\nname = "no learning"\nagainst = "another limit"\nchange = { learning_rate = 1e-7 }\nguess = 0.1\n'
 
 
 @pytest.fixture
@@ -60,37 +61,30 @@ def setting_in(folder: Path) -> Setting:
 def compared(folder: Path) -> Results:
     setting = setting_in(folder)
     arms = compare(setting)
-    dataset = setting.dataset
-    labels = dataset.labels("test")
-    return results(
-        "ideas",
-        arms,
-        dataset.texts("test"),
-        labels,
-        dataset.classes,
-        trials=setting.comparison.trials,
-        openings=len(openings(setting)),
-        linear=labels,
-    )
+    return results(setting.comparison, setting.dataset, arms, openings=len(openings(setting)))
 
 
 def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) -> None:
     same, harm = (found := compared(folder)).ideas
     # The same training under another name: equal in every pair, and said to be.
     assert same.difference.pairs.tolist() == [0, 0, 0]
-    assert same.verdict == "no difference"
-    assert (harm.verdict, harm.guess_held) == ("worse", "too high")
-    assert harm.difference.mean == pytest.approx(harm.macro_f1 - found.baseline_macro_f1)
-    assert json.loads(json.dumps(found.to_dict()))["ideas"][1]["verdict"] == "worse"
-    assert "Leave out: no learning" in found.render()
-    assert "| no learning | +10.0 |" in found.markdown()
+    assert same.decision.verdict == "no difference"
+    assert (harm.decision.verdict, harm.guess_held) == ("worse", "too high")
+    assert harm.difference.mean == pytest.approx(harm.score.macro_f1 - found.baseline.macro_f1)
+    assert harm.step is not None
+    # The other limit changes nothing, so against it the harm is the same as against the baseline.
+    assert harm.step.difference.mean == harm.difference.mean
+    assert json.loads(json.dumps(to_dict(found)))["ideas"][1]["decision"]["verdict"] == "worse"
+    assert "Leave out: no learning" in render(found)
+    assert "| no learning | +10.0 |" in markdown(found)
+    assert [row["idea"] for row in rows(found)] == ["another limit", "no learning"]
 
 
 def test_asked_again_it_trains_nothing_and_does_not_open_the_sealed_test(folder: Path) -> None:
     first = compared(folder)
     assert plan(setting_in(folder)).trainings == 0
     second = compared(folder)
-    assert first.to_dict() == second.to_dict()
+    assert to_dict(first) == to_dict(second)
     assert second.openings == 1
 
 
@@ -101,7 +95,7 @@ def test_two_workers_find_what_one_finds(folder: Path, tmp_path_factory: pytest.
     done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     for mine, theirs in zip(one.ideas, found["ideas"], strict=True):
-        assert mine.difference.pairs.tolist() == theirs["difference"]["pairs"]
+        assert mine.difference.pairs.tolist() == theirs["decision"]["difference"]["pairs"]
 
 
 def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
@@ -117,7 +111,7 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
         [*command, "--artifacts", "killed", "--json"], cwd=folder, capture_output=True, text=True, check=True
     )
     found = json.loads(done.stdout)
-    assert [idea["verdict"] for idea in found["ideas"]] == ["no difference", "worse"]
+    assert [idea["decision"]["verdict"] for idea in found["ideas"]] == ["no difference", "worse"]
     assert 1 <= found["openings"] <= 2
 
 

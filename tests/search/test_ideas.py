@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from search.ideas import read_comparison
 from sentiment.errors import InputError
@@ -35,7 +35,7 @@ def test_an_idea_is_the_baseline_with_one_change(tmp_path: Path) -> None:
     baseline, adam = comparison.arms
     assert (baseline.config.optimizer, adam.config.optimizer) == ("sgd", "adam")
     assert adam.config.replace(optimizer="sgd") == baseline.config
-    assert (adam.guess, adam.source, comparison.trials, comparison.pairs) == (0.05, "the post", 3, 2)
+    assert (adam.guess, adam.source, comparison.trials, comparison.pairs) == (0.05, "the post", 3, (2,))
 
 
 def test_every_arm_tunes_the_same_parameters_unless_its_idea_fixes_them(tmp_path: Path) -> None:
@@ -54,6 +54,29 @@ def test_a_file_says_what_is_tuned(tmp_path: Path) -> None:
     assert set(arm.space.distributions) == {"dropout"}
 
 
+def test_an_idea_may_be_set_against_another_idea(tmp_path: Path) -> None:
+    gru = '[[idea]]\nname = "Adam, GRU"\nagainst = "Adam"\nchange = { optimizer = "adam", architecture = "gru" }\n'
+    comparison = read_comparison(write(tmp_path, HEAD + IDEA + gru))
+    assert comparison.against_baseline == (("Adam", "baseline"), ("Adam, GRU", "baseline"))
+    assert comparison.against_ideas == (("Adam, GRU", "Adam"),)
+
+
+def test_a_free_search_has_the_whole_space_and_the_arms_own_budget(tmp_path: Path) -> None:
+    free = '[[idea]]\nname = "free"\nsearch = { epochs = { low = 2, high = 5 }, architecture = ["gru", "textcnn"] }\n'
+    arm = read_comparison(write(tmp_path, HEAD + free)).ideas[0]
+    space = arm.space
+    assert space.distributions["architecture"].choices == ("gru", "textcnn")  # type: ignore[attr-defined]
+    assert space.distributions["epochs"] == IntDistribution(2, 5)
+    assert "dropout" in space.distributions
+
+
+def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
+    text = HEAD.replace("pairs = 2", "pairs = [5, 10, 20]")
+    looks = read_comparison(write(tmp_path, text + IDEA)).looks
+    assert looks.pairs == (5, 10, 20)
+    assert looks.shares == pytest.approx((1 / 7, 2 / 7, 4 / 7))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -68,6 +91,11 @@ def test_a_file_says_what_is_tuned(tmp_path: Path) -> None:
         (HEAD + IDEA.replace("0.05", "5"), "guess is 5"),
         (HEAD + IDEA + "effort = 3\n", "idea 1 has no 'effort'"),
         (HEAD.replace("pairs = 2", "pairs = 1") + IDEA, "[budget] pairs is 1; it must be a whole number, 2 or more"),
+        (HEAD.replace("pairs = 2", "pairs = [10, 5]") + IDEA, "[budget] pairs is [10, 5]; it must be"),
+        (HEAD.replace("pairs = 2", "pairs = []") + IDEA, "[budget] pairs is []; it must be"),
+        (HEAD + IDEA + 'against = "Adan"\n', "idea 'Adam' is set against 'Adan'; give the name of another idea: Adam"),
+        (HEAD + IDEA + "search = {}\n", "idea 'Adam': give search = { changes to the default space }, and no change"),
+        (HEAD + '[[idea]]\nname = "free"\nsearch = { dropuot = 0.1 }\n', "did you mean 'dropout'"),
         (HEAD.replace("trials = 3", "trials = 0") + IDEA, "[budget] trials is 0"),
         (HEAD.replace('"lstm"', '"lsmt"') + IDEA, "architecture is 'lsmt'"),
         (HEAD + IDEA + "[tune]\nlearning_rat = { low = 1, high = 2 }\n", "did you mean 'learning_rate'"),

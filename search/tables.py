@@ -1,0 +1,350 @@
+"""The results of a comparison as text: tables for the terminal and for Markdown, rows for a program, and words.
+
+No number is made here; differences and scores are shown in points (1 point is .01 of macro-F1).
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.decisions import Decision
+from search.results import ArmScore, IdeaResult, Results
+from search.statistics import Difference
+
+__all__ = ["Table", "heading", "markdown", "render", "rows", "tables", "to_dict", "words", "write_csv"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header and rows of text."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def render(self) -> str:
+        """In columns, for the terminal."""
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        shown.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join([self.title, *(line.rstrip() for line in shown)])
+
+    def markdown(self) -> str:
+        """As a Markdown table."""
+        lines = [self.header, ("---",) * len(self.header), *self.rows]
+        cells = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+        return "\n".join([f"**{self.title}**", "", *cells])
+
+
+def render(found: Results) -> str:
+    """For the terminal."""
+    parts = [heading(found), *(table.render() for table in tables(found)), found.slices.render()]
+    return "\n\n".join([*parts, "\n".join(words(found))])
+
+
+def markdown(found: Results) -> str:
+    """For a README, a note, or the dashboard; it holds no text of any review."""
+    parts = [heading(found), *(f"- {sentence}" for sentence in words(found))]
+    return "\n\n".join(
+        [parts[0], "\n".join(parts[1:]), *(table.markdown() for table in tables(found)), found.slices.markdown()]
+    )
+
+
+def to_dict(found: Results) -> dict[str, Any]:
+    """Plain values for JSON, without the text of any review."""
+    values: dict[str, Any] = _plain(asdict(found) | {"slices": found.slices.to_rows(), "words": words(found)})
+    for idea, row in zip(found.ideas, values["ideas"], strict=True):
+        row["name"], row["guess_held"] = idea.name, idea.guess_held
+    for _, relabelled in values["relabelled"]:
+        del relabelled["labels"]
+    return values
+
+
+def rows(found: Results) -> list[dict[str, Any]]:
+    """One flat row for each idea, for a program; macro-F1 as fractions."""
+    return [_row(idea) for idea in found.ideas]
+
+
+def write_csv(path: Path, values: Sequence[dict[str, Any]]) -> None:
+    """Write flat rows of equal keys."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(values[0]) if values else [])
+        writer.writeheader()
+        writer.writerows(values)
+
+
+def heading(found: Results) -> str:
+    """What was compared, and how."""
+    counts = ", ".join(f"{count:,} {part}" for part, count in found.rows.items())
+    pairs = " or ".join(str(number) for number in found.pairs)
+    return (
+        f"{found.name}: differences in macro-F1, in points. {counts} rows; {found.trials} tuning trials and {pairs} "
+        f"pairs for each arm; sealed test opened {found.openings} time{'s' if found.openings != 1 else ''}."
+    )
+
+
+def tables(found: Results) -> list[Table]:
+    """Everything but the slices, most important first."""
+    made = [_ideas(found), _last_steps(found), _per_class(found), _arms(found), _collapse(found)]
+    return [table for table in made if table.rows]
+
+
+def words(found: Results) -> list[str]:
+    """What it means, in sentences that a student can act on."""
+    return [
+        *_verdicts(found),
+        *_payers(found),
+        *_collapsed(found),
+        *_relabelled(found),
+        _against_linear(found),
+        *_curves(found),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- tables
+
+
+def _ideas(found: Results) -> Table:
+    header = ("idea", "guess", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict", "macro-F1", "pairs")
+    more = ("optimism", "epochs", "seconds", "the guess")
+    baseline = ("baseline", *[""] * 6, *_macro_f1(found.baseline), *_price(found.baseline), "")
+    ideas = [
+        (
+            idea.name,
+            "" if idea.guess is None else _points(idea.guess),
+            *_decided(idea.decision),
+            *_macro_f1(idea.score),
+            *_price(idea.score),
+            idea.guess_held,
+        )
+        for idea in found.ideas
+    ]
+    linear = ("TF-IDF + logistic regression", *[""] * 6, f"{100 * found.linear_macro_f1:.1f}", *[""] * 5)
+    return Table("Each idea against the baseline", header + more, (baseline, *ideas, linear))
+
+
+def _last_steps(found: Results) -> Table:
+    header = ("idea", "against", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict")
+    steps = [
+        (idea.name, idea.against, *_decided(idea.step))
+        for idea in found.ideas
+        if idea.step is not None and idea.against is not None
+    ]
+    return Table("What the last step alone brought", header, tuple(steps))
+
+
+def _per_class(found: Results) -> Table:
+    return Table(
+        "Which class gains and which pays: F1 of each, and the calibration error (below zero is better)",
+        ("idea", *found.classes, "calibration error"),
+        tuple(
+            (idea.name, *(_interval(idea.per_class[name]) for name in found.classes), _interval(idea.calibration))
+            for idea in found.ideas
+        ),
+    )
+
+
+def _arms(found: Results) -> Table:
+    header = ("arm", "best of its search", "corrected for choosing", "on fresh seeds", "optimism", "calibration error")
+    scores = [found.baseline, *(idea.score for idea in found.ideas)]
+    return Table(
+        f"Validation macro-F1: what {found.trials} trials seemed to reach, and what is left of it",
+        (*header, "collapsed"),
+        tuple(
+            (
+                score.name,
+                f"{100 * score.corrected.best:.1f}",
+                f"{100 * score.corrected.corrected:.1f} ({100 * score.corrected.low:.1f} to "
+                f"{100 * score.corrected.high:.1f})",
+                f"{100 * score.validation_macro_f1:.1f}",
+                f"{_points(score.optimism.mean)} ({_points(score.optimism.low)} to {_points(score.optimism.high)})",
+                f"{100 * score.calibration_error:.1f}",
+                f"{score.collapsed} of {score.trainings}",
+            )
+            for score in scores
+        ),
+    )
+
+
+def _collapse(found: Results) -> Table:
+    return Table(
+        "How often a training ended in (almost) one class",
+        ("padding", "architecture", "optimizer", "trainings", "collapsed", "share", "95 % interval"),
+        tuple(
+            (
+                kind.padding.replace("_", " "),
+                kind.architecture,
+                kind.optimizer,
+                str(kind.trainings),
+                str(kind.collapsed),
+                f"{kind.collapsed / kind.trainings:.0%}",
+                f"{kind.low:.0%} to {kind.high:.0%}",
+            )
+            for kind in found.collapse
+        ),
+    )
+
+
+def _decided(decision: Decision) -> tuple[str, ...]:
+    difference = decision.difference
+    return (
+        _points(difference.mean),
+        f"{_points(difference.low)} to {_points(difference.high)}",
+        f"{difference.p_better:.3f}",
+        "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}",
+        decision.verdict,
+    )
+
+
+def _macro_f1(score: ArmScore) -> tuple[str, str]:
+    return f"{100 * score.macro_f1:.1f}", str(score.pairs)
+
+
+def _price(score: ArmScore) -> tuple[str, str, str]:
+    return _points(score.optimism.mean), f"{score.epochs:.1f}x", f"{score.seconds:.1f}x"
+
+
+def _interval(difference: Difference) -> str:
+    return f"{_points(difference.mean)} ({_points(difference.low)} to {_points(difference.high)})"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.1f}"
+
+
+# ---------------------------------------------------------------------------------------------- words
+
+_ADVICE = {
+    "improves": "Keep",
+    "worse": "Leave out",
+    "no difference": "Not worth the trouble",
+    "undecided": "Not known yet, more test rows or pairs would tell",
+}
+
+
+def _verdicts(found: Results) -> list[str]:
+    sentences = []
+    for word, advice in _ADVICE.items():
+        ideas = sorted(found.ideas, key=lambda idea: -idea.difference.mean)
+        named = [f"{idea.name} ({_points(idea.difference.mean)})" for idea in ideas if idea.decision.verdict == word]
+        if named:
+            sentences.append(f"{advice}: {'; '.join(named)}.")
+    steps = [
+        f"{idea.name} over {idea.against} {idea.step.verdict} ({_interval(idea.step.difference)})"
+        for idea in found.ideas
+        if idea.step is not None and idea.step.verdict in ("improves", "worse")
+    ]
+    if steps:
+        sentences.append(f"Of the last steps alone: {'; '.join(steps)}.")
+    return sentences
+
+
+def _payers(found: Results) -> list[str]:
+    payers = [
+        f"{idea.name} costs '{name}' {_points(-difference.mean)}"
+        for idea in found.ideas
+        for name, difference in idea.per_class.items()
+        if difference.high < 0 and idea.decision.verdict == "improves"
+    ]
+    return [f"Classes that pay for a gain: {'; '.join(payers)}."] if payers else []
+
+
+def _collapsed(found: Results) -> list[str]:
+    """How often, under which padding, and under which optimizer; and where an interval must not be trusted."""
+    sentences = []
+    for padding, word in (("as_written", "with padding as written"), ("masked", "with padding masked")):
+        kinds = [kind for kind in found.collapse if kind.padding == padding]
+        parts = []
+        for optimizer in sorted({kind.optimizer for kind in kinds}):
+            of_kind = [kind for kind in kinds if kind.optimizer == optimizer]
+            collapsed, trainings = sum(k.collapsed for k in of_kind), sum(k.trainings for k in of_kind)
+            parts.append(f"{optimizer} {collapsed} of {trainings}")
+        if parts and any(kind.collapsed for kind in found.collapse):
+            sentences.append(f"{word}: {', '.join(parts)}")
+    uneven = [
+        idea.name
+        for idea in found.ideas
+        if 0 < idea.score.collapsed < idea.score.trainings and idea.decision.verdict == "undecided"
+    ]
+    made = [f"Trainings that collapsed into one class, {'; '.join(sentences)}."] if sentences else []
+    if uneven:
+        made.append(
+            f"Some, not all, of its trainings collapsed: {'; '.join(uneven)}. There an interval from few pairs is too "
+            "narrow; read the share of collapsed trainings beside it."
+        )
+    return made
+
+
+def _relabelled(found: Results) -> list[str]:
+    sentences = [f"{name}: {relabelled.render()}." for name, relabelled in found.relabelled]
+    return sentences + [
+        f"{idea.name}: scored on rows relabelled the same way it would look like {100 * idea.circular_macro_f1:.1f} "
+        f"points (circular); on the labels given it has {100 * idea.score.macro_f1:.1f}."
+        for idea in found.ideas
+        if idea.circular_macro_f1 is not None
+    ]
+
+
+def _against_linear(found: Results) -> str:
+    winner = found.winner
+    gap = 100 * (winner.macro_f1 - found.linear_macro_f1)
+    chosen = (
+        f"The arm with the best validation score, {winner.name}, has {100 * winner.macro_f1:.1f} on the sealed test"
+    )
+    linear = f"TF-IDF with logistic regression has {100 * found.linear_macro_f1:.1f}"
+    if gap <= 0:
+        return f"{chosen}; {linear}: none of this is worth deploying before the linear model."
+    return f"{chosen}; {linear}, {gap:.1f} less."
+
+
+def _curves(found: Results) -> list[str]:
+    curve = found.winner.curve
+    if curve is None:
+        return ["Tuning curves need two random trials of an arm, and the extra `curves`."]
+    last = len(curve.trials) - 1
+    return [
+        f"Tuning {found.winner.name}: one random trial is expected to reach {100 * curve.expected[0]:.1f}, the best of "
+        f"{curve.trials[last]} {100 * curve.expected[last]:.1f} on validation rows; with 95 % the median of the latter "
+        f"lies between {100 * curve.low[last]:.1f} and {100 * curve.high[last]:.1f}."
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- values
+
+
+def _row(idea: IdeaResult) -> dict[str, Any]:
+    row: dict[str, Any] = {"idea": idea.name, "guess": idea.guess, "source": idea.source}
+    row |= _difference(idea.decision, "")
+    row |= {"guess held": idea.guess_held, "macro-F1": idea.score.macro_f1, "pairs": len(idea.difference.pairs)}
+    row |= {"optimism": idea.score.optimism.mean, "epochs": idea.score.epochs, "seconds": idea.score.seconds}
+    row |= {"collapsed": idea.score.collapsed, "trainings": idea.score.trainings}
+    row |= {"calibration error": idea.score.calibration_error, "calibration difference": idea.calibration.mean}
+    row |= {f"F1 {name}": difference.mean for name, difference in idea.per_class.items()}
+    row |= {"circular macro-F1": idea.circular_macro_f1, "against": idea.against}
+    if idea.step is not None:
+        row |= _difference(idea.step, "step ")
+    else:
+        row |= dict.fromkeys(f"step {name}" for name in ("difference", "low", "high", "P(better)", "p", "verdict"))
+    return row
+
+
+def _difference(decision: Decision, prefix: str) -> dict[str, Any]:
+    difference = decision.difference
+    values = {"difference": difference.mean, "low": difference.low, "high": difference.high}
+    values |= {"P(better)": difference.p_better, "p": decision.adjusted_p}
+    return {f"{prefix}{name}": value for name, value in (values | {"verdict": decision.verdict}).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
