@@ -31,7 +31,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.decisions import decide
-from search.ideas import Arm, Comparison
+from search.ideas import PAIRS, Arm, Comparison
 from search.objective import (
     COLLAPSED,
     CONFIG,
@@ -238,18 +238,18 @@ def compare(
 
 def openings(setting: Setting) -> list[dict[str, Any]]:
     """Each session that scored sealed test rows: when, and how many trainings it scored."""
-    return list(setting.study("pairs").user_attrs.get(OPENINGS, []))
+    return list(setting.study(PAIRS).user_attrs.get(OPENINGS, []))
 
 
 def publish(setting: Setting, note: str) -> None:
     """Show the result, in Markdown, on the dashboard's page of the pairs."""
     from optuna_dashboard import save_note
 
-    save_note(setting.study("pairs"), note)
+    save_note(setting.study(PAIRS), note)
 
 
 def _begin(setting: Setting) -> None:
-    study = setting.study("pairs")
+    study = setting.study(PAIRS)
     record = json.loads(json.dumps(setting.comparison.record | {"seed": setting.comparison.seed}))
     recorded = study.user_attrs
     if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
@@ -352,10 +352,10 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
         EPOCHS: trained.reports[-1].epoch,
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
-        PREDICTIONS: keep_predictions(setting.folder / "pairs" / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
+        PREDICTIONS: keep_predictions(setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
         "environment": environment(setting.device),
     }
-    setting.study("pairs").add_trial(optuna.create_trial(value=score, user_attrs=attributes))
+    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=attributes))
 
 
 def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
@@ -379,7 +379,7 @@ def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
 
 
 def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:
-    trials = setting.trials("pairs", TrialState.COMPLETE)
+    trials = setting.trials(PAIRS, TrialState.COMPLETE)
     return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in trials}
 
 
@@ -395,7 +395,7 @@ def _worth_more(setting: Setting, pairs: int) -> set[str]:
 
 
 def _count_opening(setting: Setting, trainings: int) -> None:
-    study = setting.study("pairs")
+    study = setting.study(PAIRS)
     opening = {"when": time.strftime("%Y-%m-%d %H:%M:%S"), "trainings": trainings}
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
@@ -405,7 +405,7 @@ def _pair_probabilities(setting: Setting, arm: str) -> np.ndarray:
     finished = _finished_pairs(setting)
     kept: list[np.ndarray] = []
     while (arm, len(kept)) in finished:
-        kept.append(kept_predictions(setting.folder / "pairs", finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+        kept.append(kept_predictions(setting.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
     return np.stack(kept)
 
 

@@ -18,9 +18,11 @@ from sentiment.errors import InputError
 from sentiment.relabel import SOURCES
 from sentiment.reviews import Dataset, DataSource
 
-__all__ = ["BASELINE", "Arm", "Comparison", "read_comparison"]
+__all__ = ["BASELINE", "PAIRS", "Arm", "Comparison", "read_comparison"]
 
 BASELINE: Final = "baseline"
+PAIRS: Final = "pairs"
+"""What the studies are called besides the ideas' own names."""
 
 _TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget"}
 _IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
@@ -190,6 +192,10 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
         raise InputError("there is no [[idea]] to compare with the baseline; write at least one")
     names = [BASELINE]
     for idea in ideas:
+        if idea.name.casefold() == PAIRS:
+            raise InputError(
+                f"an idea is named {idea.name!r}, which the study of the pairs is called; name it otherwise"
+            )
         if idea.name.casefold() in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
         names.append(idea.name.casefold())

@@ -82,9 +82,12 @@ def heading(found: Results) -> str:
     """What was compared, and how."""
     counts = ", ".join(f"{count:,} {part}" for part, count in found.rows.items())
     pairs = " or ".join(str(number) for number in found.pairs)
+    looks = "; an idea decided, or beyond deciding, at one look gets no more" if len(found.pairs) > 1 else ""
+    together = " Intervals and p-values hold for all looks together." if looks else ""
     return (
         f"{found.name}: differences in macro-F1, in points. {counts} rows; {found.trials} tuning trials and {pairs} "
-        f"pairs for each arm; sealed test opened {found.openings} time{'s' if found.openings != 1 else ''}."
+        f"pairs for each arm{looks}. Sealed test opened {found.openings} time{'s' if found.openings != 1 else ''}."
+        f"{together}"
     )
 
 
@@ -281,8 +284,8 @@ def _collapsed(found: Results) -> list[str]:
 
 
 def _relabelled(found: Results) -> list[str]:
-    sentences = [f"{name}: {relabelled.render()}." for name, relabelled in found.relabelled]
-    return sentences + [
+    agreements = dict.fromkeys(f"{relabelled.render()}." for _, relabelled in found.relabelled)
+    return list(agreements) + [
         f"{idea.name}: scored on rows relabelled the same way it would look like {100 * idea.circular_macro_f1:.1f} "
         f"points (circular); on the labels given it has {100 * idea.score.macro_f1:.1f}."
         for idea in found.ideas
@@ -303,12 +306,16 @@ def _against_linear(found: Results) -> str:
 
 
 def _curves(found: Results) -> list[str]:
-    curve = found.winner.curve
-    if curve is None:
+    scores = sorted(
+        [found.baseline, *(idea.score for idea in found.ideas)], key=lambda score: -score.validation_macro_f1
+    )
+    drawn = [(score.name, score.curve) for score in scores if score.curve is not None]
+    if not drawn:
         return ["Tuning curves need two random trials of an arm, and the extra `curves`."]
+    name, curve = drawn[0]
     last = len(curve.trials) - 1
     return [
-        f"Tuning {found.winner.name}: one random trial is expected to reach {100 * curve.expected[0]:.1f}, the best of "
+        f"Tuning {name}: one random trial is expected to reach {100 * curve.expected[0]:.1f}, the best of "
         f"{curve.trials[last]} {100 * curve.expected[last]:.1f} on validation rows; with 95 % the median of the latter "
         f"lies between {100 * curve.low[last]:.1f} and {100 * curve.high[last]:.1f}."
     ]

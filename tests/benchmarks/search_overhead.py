@@ -27,17 +27,18 @@ def fill(study: optuna.Study, space: Space, trials: int, rng: np.random.Generato
     """Finished trials, written at once: how they came about does not matter to the next."""
     made = []
     for _ in range(trials):
-        trial = optuna.trial.FixedTrial({})
-        params = {name: distribution for name, distribution in space.distributions.items()}
-        values = {name: _draw(distribution, rng) for name, distribution in params.items()}
+        params = {name: _draw(distribution, rng) for name, distribution in space.distributions.items()}
         score = float(rng.uniform(0.3, 0.8))
         steps = {step: score * step / STEPS for step in range(1, STEPS + 1)}
         made.append(
             optuna.trial.create_trial(
-                value=score, params=values, distributions=params, intermediate_values=steps, user_attrs={CONFIG: {}}
+                value=score,
+                params=params,
+                distributions=space.distributions,
+                intermediate_values=steps,
+                user_attrs={CONFIG: {}},
             )
         )
-        del trial
     study.add_trials(made)
 
 
