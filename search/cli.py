@@ -160,10 +160,9 @@ def _compare(args: argparse.Namespace) -> int:
     comparisons = [read_comparison(path) for path in args.study_files]
     if args.device != "cpu":
         _check_device(args.device)
-    if args.out is not None:
-        _check_report(args.out, len(comparisons))
+    _check_extras(args.out, comparisons)
 
-    from search.compare import Setting, compare, openings, plan, publish
+    from search.compare import Setting, compare, openings, plan, publish, random_scores
     from search.progress import training_bar
     from search.results import results
     from search.storage import storage_url
@@ -176,7 +175,13 @@ def _compare(args: argparse.Namespace) -> int:
             continue
         with training_bar() as on_training:
             arms = compare(setting, workers=args.workers, on_training=on_training)
-        found = results(comparison, setting.dataset, arms, openings=len(openings(setting)))
+        found = results(
+            comparison,
+            setting.dataset,
+            arms,
+            openings=len(openings(setting)),
+            random_scores=random_scores(setting),
+        )
         publish(setting, markdown(found))
         if args.json:
             print(json.dumps(to_dict(found), ensure_ascii=False, indent=1))
@@ -374,18 +379,22 @@ def _check_device(device: str) -> None:
         raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
 
 
-def _check_report(folder: Path, comparisons: int) -> None:
+def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
     """Before hours of training, not after them."""
     from importlib.util import find_spec
 
-    if comparisons > 1:
+    if any(comparison.curve is not None for comparison in comparisons) and find_spec("opda") is None:
+        raise InputError("[curve] needs the extra `curves`: pip install 'sentiment-search[curves]'")
+    if out is None:
+        return
+    if len(comparisons) > 1:
         raise InputError("--out takes the report of one comparison; give one study file at a time")
     if find_spec("matplotlib") is None:
         raise InputError("--out draws figures and needs the extra `figures`: pip install 'sentiment-search[figures]'")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --out") from None
+        raise InputError(f"cannot make the folder {out}: {error.strerror}; give another --out") from None
 
 
 def _check_port(port: int) -> None:

@@ -1,8 +1,8 @@
 """Arms, pairs, and one look at the sealed test.
 
 1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, unpruned, by random search with the
-   same seed: with so few trials no sampler has learned anything yet, and only from independent trials may a tuning
-   curve be drawn. The first trial is not random but what the study file says.
+   same seed: with so few trials no sampler has learned anything yet. The first trial is not random but what the study
+   file says. If a tuning curve is asked for, the study `NAME: random` draws from the whole space.
 2. Each arm's winner is trained again in pairs: within a pair all arms share the seed of initial weights, order and
    dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`.
    Between the looks that the budget names, an idea that is decided, or has no chance to be, gets no more of them.
@@ -31,7 +31,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.decisions import decide
-from search.ideas import PAIRS, Arm, Comparison
+from search.ideas import PAIRS, RANDOM, Arm, Comparison
 from search.objective import (
     COLLAPSED,
     CONFIG,
@@ -56,14 +56,17 @@ from sentiment.reviews import Dataset, load_dataset, redraw
 from sentiment.tokens import load_corpus
 from sentiment.training import predict_probabilities, train
 
-__all__ = ["ComparedArm", "Plan", "Run", "Setting", "compare", "openings", "plan", "publish"]
+__all__ = ["ComparedArm", "Plan", "Run", "Setting", "compare", "openings", "plan", "publish", "random_scores"]
 
 OPENINGS: Final = "openings of the sealed test"
 RECORD: Final = "comparison"
 ARM: Final = "arm"
 PAIR: Final = "pair"
+NUMBER: Final = "number"
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of an arm is estimated; the first half warms up."""
+RANDOM_MEASURED: Final = 3
+"""Random trials from which the price of them all is estimated."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,6 @@ class ComparedArm:
     """Its winner."""
     tuned_macro_f1: float
     """The validation score that chose the winner."""
-    random_scores: tuple[float, ...]
-    """Validation scores of the tuning trials that were drawn at random: not of those that a file or we proposed."""
     tuning_predictions: np.ndarray
     """int16 [tuning trials, validation rows]: what each predicts."""
     probabilities: np.ndarray
@@ -176,21 +177,37 @@ def plan(setting: Setting) -> Plan:
     """Count what is left to train, and measure a few batches of each arm."""
     comparison, dataset = setting.comparison, setting.dataset
     torch.set_num_threads(setting.threads)
-    done = _finished_pairs(setting)
-    first, last = comparison.pairs[0], comparison.pairs[-1]
+    sure, possible = _pairs_left(setting)
     trainings, epochs, seconds, more_trainings, more_seconds = 0, 0, 0.0, 0, 0.0
     for arm in comparison.arms:
         tuned = len(setting.trials(arm.name, *FINISHED))
-        left = max(0, comparison.trials - tuned) + sum((arm.name, pair) not in done for pair in range(first))
-        # An idea that got no more pairs before was decided; the others' later pairs are counted as if all were left.
-        more = sum((arm.name, pair) not in done for pair in range(first, last)) if left else 0
-        each = arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting) if left else 0.0
+        left = max(0, comparison.trials - tuned) + sum(name == arm.name for name, _ in sure)
+        more = sum(name == arm.name for name, _ in possible)
+        each = arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting) if left or more else 0.0
         trainings += left
         epochs += left * arm.config.epochs
         seconds += left * each
         more_trainings += more
         more_seconds += more * each
+    random = [_random_config(setting, number)[0] for number in _random_trials_left(setting)]
+    prices = [config.epochs * _seconds_per_epoch(config, dataset, setting) for config in random[:RANDOM_MEASURED]]
+    trainings += len(random)
+    epochs += sum(config.epochs for config in random)
+    seconds += len(random) * float(np.mean(prices)) if prices else 0.0
     return Plan(trainings, epochs, seconds, more_trainings, more_seconds)
+
+
+def _pairs_left(setting: Setting) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+    """(arm, pair) that the look at hand still needs, and those that later looks may add."""
+    comparison, done = setting.comparison, set(_finished_pairs(setting))
+    going = {arm.name for arm in comparison.arms}
+    for pairs in comparison.pairs:
+        missing = {(arm, pair) for arm in going for pair in range(pairs)} - done
+        if missing:
+            return missing, {(arm, pair) for arm in going for pair in range(pairs, comparison.pairs[-1])} - done
+        if pairs < comparison.pairs[-1]:
+            going = _worth_more(setting, pairs)
+    return set(), set()
 
 
 def compare(
@@ -212,28 +229,32 @@ def compare(
     comparison = setting.comparison
     _begin(setting)
     jobs: list[tuple[Any, ...]] = [(_tune, index) for index in range(len(comparison.arms))]
-    total, done = len(jobs) + comparison.pairs[0] * len(comparison.arms), 0
+    jobs += [(_train_random, number) for number in _random_trials_left(setting)]
+    tuned = len(jobs)
+    total, done = tuned + comparison.pairs[0] * len(comparison.arms), 0
     for done in _run(setting, jobs, workers):
         on_training(done, total)
-    going = {arm.name for arm in comparison.arms}
-    for look, pairs in enumerate(comparison.pairs):
-        finished = _finished_pairs(setting)
-        wanted = [
-            (index, pair) for pair in range(pairs) for index, arm in enumerate(comparison.arms) if arm.name in going
-        ]
+    while wanted := _pairs_left(setting)[0]:
         jobs = [
-            (_train_pair, index, pair) for index, pair in wanted if (comparison.arms[index].name, pair) not in finished
+            (_train_pair, index, pair)
+            for pair in range(comparison.pairs[-1])
+            for index, arm in enumerate(comparison.arms)
+            if (arm.name, pair) in wanted
         ]
-        done = len(comparison.arms) + len(finished)
+        done = tuned + len(_finished_pairs(setting))
         total = done + len(jobs)
         on_training(done, total)
-        if jobs:
-            _count_opening(setting, len(jobs))
+        _count_opening(setting, len(jobs))
         for count in _run(setting, jobs, workers):
             on_training(done + count, total)
-        if look + 1 < len(comparison.pairs):
-            going = _worth_more(setting, pairs)
     return tuple(_gathered(setting, arm) for arm in comparison.arms)
+
+
+def random_scores(setting: Setting) -> tuple[float, ...]:
+    """Validation macro-F1 of the random trials for the tuning curve."""
+    wanted = setting.comparison.curve.trials if setting.comparison.curve else 0
+    trials = {trial.user_attrs[NUMBER]: trial for trial in setting.trials(RANDOM, TrialState.COMPLETE)}
+    return tuple(trials[number].value or 0.0 for number in sorted(trials) if number < wanted)
 
 
 def openings(setting: Setting) -> list[dict[str, Any]]:
@@ -264,6 +285,14 @@ def _begin(setting: Setting) -> None:
         )
     study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
     study.set_user_attr(RECORD, record)
+    if setting.comparison.curve is not None:
+        random, search = setting.study(RANDOM), json.loads(json.dumps(setting.comparison.curve.search))
+        if random.user_attrs.get(RECORD, search) != search:
+            raise InputError(
+                f"the tuning curve of {setting.comparison.name!r} was begun with another [curve] search; give the "
+                "comparison another name"
+            )
+        random.set_user_attr(RECORD, search)
     for arm in setting.comparison.arms:
         begin_lost_trials_again(setting.study(arm.name))
 
@@ -325,6 +354,42 @@ def _tune(setting: Setting, index: int) -> None:
     seed = sampler_seed(comparison.seed, len(study.get_trials(deepcopy=False)))
     optimize(
         opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=RandomSampler(seed=seed)
+    )
+
+
+def _random_trials_left(setting: Setting) -> list[int]:
+    wanted = setting.comparison.curve.trials if setting.comparison.curve else 0
+    done = {trial.user_attrs[NUMBER] for trial in setting.trials(RANDOM, TrialState.COMPLETE)}
+    return [number for number in range(wanted) if number not in done]
+
+
+def _random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
+    """The config that random trial `number` trains, and the trial that drew it, in memory."""
+    comparison = setting.comparison
+    assert comparison.curve is not None
+    drawn, seed = (int(n) for n in np.random.SeedSequence([comparison.seed, 2, number]).generate_state(2))
+    trial = optuna.create_study(sampler=RandomSampler(seed=drawn)).ask()
+    return comparison.curve.space_for(setting.dataset).sample(trial, seed=seed), trial
+
+
+def _train_random(setting: Setting, number: int) -> None:
+    """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
+    dataset = setting.dataset
+    config, trial = _random_config(setting, number)
+    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
+    trained = train(config, training_data(dataset, corpus), device=setting.device, end_early=False)
+    attributes = {
+        NUMBER: number,
+        CONFIG: config.to_dict(),
+        CURVE: [report.to_dict() for report in trained.reports],
+        EPOCHS: trained.reports[-1].epoch,
+        SECONDS: trained.seconds,
+        COLLAPSED: bool(trained.collapsed),
+    }
+    setting.study(RANDOM).add_trial(
+        optuna.create_trial(
+            value=trained.macro_f1, params=trial.params, distributions=trial.distributions, user_attrs=attributes
+        )
     )
 
 
@@ -420,9 +485,6 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         arm=arm,
         config=config,
         tuned_macro_f1=best,
-        random_scores=tuple(
-            trial.value for trial in tuned if trial.value is not None and "fixed_params" not in trial.system_attrs
-        ),
         tuning_predictions=np.stack([kept_predictions(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned]),
         probabilities=probabilities,
         validation_macro_f1=np.array([trial.user_attrs["validation macro-F1"] for trial in pairs]),

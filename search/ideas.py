@@ -18,15 +18,17 @@ from sentiment.errors import InputError
 from sentiment.relabel import SOURCES
 from sentiment.reviews import Dataset, DataSource
 
-__all__ = ["BASELINE", "PAIRS", "Arm", "Comparison", "read_comparison"]
+__all__ = ["BASELINE", "PAIRS", "RANDOM", "Arm", "Comparison", "Curve", "read_comparison"]
 
 BASELINE: Final = "baseline"
 PAIRS: Final = "pairs"
+RANDOM: Final = "random"
 """What the studies are called besides the ideas' own names."""
 
-_TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget"}
+_TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget", "curve"}
 _IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
 _BUDGET: Final = {"trials", "pairs", "seed"}
+_CURVE: Final = {"trials", "search"}
 
 TUNED: Final[dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
@@ -63,6 +65,19 @@ class Arm:
         return Space.of(self.free, defaults=defaults_for(dataset.texts("train")))
 
 
+@dataclass(frozen=True)
+class Curve:
+    """Random trials that are no arm: only from such may a tuning curve be drawn."""
+
+    trials: int
+    search: dict[str, Any] = field(default_factory=dict)
+    """Changes to the default space."""
+
+    def space_for(self, dataset: Dataset) -> Space:
+        """What is sampled for these reviews."""
+        return Space.of(self.search, defaults=defaults_for(dataset.texts("train")))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """What `sentiment-search compare` is asked to measure."""
@@ -77,6 +92,8 @@ class Comparison:
     """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline. Of several numbers, an idea that
     is undecided at one of them, and may be decided yet, gets as many as the next; see `search.statistics.looks`."""
     seed: int = 0
+    curve: Curve | None = None
+    """Random trials for a tuning curve, if one is asked for."""
     record: dict[str, Any] = field(default_factory=dict)
     """The tables as they were read, to tell whether a comparison is resumed as it was begun."""
 
@@ -125,9 +142,19 @@ def read_comparison(path: str | Path) -> Comparison:
             data=read_data(table, path),
             baseline=baseline,
             ideas=ideas,
+            curve=_curve(table["curve"]) if "curve" in table else None,
             record={"baseline": settings, "tune": tuned, "idea": table.get("idea", [])},
             **budget | {"pairs": _looks(budget.get("pairs", 10))},
         )
+
+
+def _curve(table: Any) -> Curve:
+    entries = known_table(table, _CURVE, "[curve]")
+    trials, search = entries.get("trials", 0), known_table(entries.get("search", {}), None, "[curve] search")
+    if not isinstance(trials, int) or isinstance(trials, bool) or trials < 2:
+        raise InputError(f"[curve] trials is {trials!r}; it must be a whole number, 2 or more")
+    Space.of(search)
+    return Curve(trials, search)
 
 
 def _looks(pairs: Any) -> tuple[int, ...]:
@@ -192,10 +219,8 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
         raise InputError("there is no [[idea]] to compare with the baseline; write at least one")
     names = [BASELINE]
     for idea in ideas:
-        if idea.name.casefold() == PAIRS:
-            raise InputError(
-                f"an idea is named {idea.name!r}, which the study of the pairs is called; name it otherwise"
-            )
+        if idea.name.casefold() in (PAIRS, RANDOM):
+            raise InputError(f"an idea is named {idea.name!r}, as another study is called here; name it otherwise")
         if idea.name.casefold() in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
         names.append(idea.name.casefold())

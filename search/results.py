@@ -27,6 +27,7 @@ from search.statistics import (
     tuning_curve,
 )
 from sentiment.baselines import linear
+from sentiment.errors import InputError
 from sentiment.metrics import expected_calibration_error, macro_f1
 from sentiment.relabel import Relabelled, relabel
 from sentiment.reviews import Dataset
@@ -48,8 +49,6 @@ class ArmScore:
     """Of its search, against fresh seeds and fresh draws of the validation rows."""
     corrected: CorrectedScore
     """Its search's best score without the luck of having been chosen on the same validation rows (BBC-CV)."""
-    curve: TuningCurve | None
-    """Best score against the number of random trials; None where `opda` is missing or there are too few."""
     calibration_error: float
     """Of the sealed rows, mean over pairs."""
     collapsed: int
@@ -140,9 +139,20 @@ class Results:
     therefore not too good."""
     slices: Slices
     """Where baseline and winner go wrong on the sealed test."""
+    curve: TuningCurve | None
+    """Best validation score against the number of random trials of the whole space; None where none were asked for."""
+    linear_validation_macro_f1: float
+    """Of the linear model on the validation rows that random trials are scored on."""
 
 
-def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm], *, openings: int) -> Results:
+def results(
+    comparison: Comparison,
+    dataset: Dataset,
+    arms: Sequence[ComparedArm],
+    *,
+    openings: int,
+    random_scores: Sequence[float] = (),
+) -> Results:
     """Compare every arm with the first, and those that ask for it with another.
 
     Args:
@@ -150,6 +160,10 @@ def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm
         dataset: its reviews.
         arms: what `compare` returned; the baseline first.
         openings: how often the sealed test was scored.
+        random_scores: of the random trials for the tuning curve.
+
+    Raises:
+        InputError: a tuning curve was asked for and the extra `curves` is missing.
     """
     labels, classes = dataset.labels("test"), dataset.classes
     by_name = {arm.arm.name: arm for arm in arms}
@@ -163,6 +177,7 @@ def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm
     winner = max(by_name, key=lambda name: scores[name].validation_macro_f1)
     both = min(len(baseline.probabilities), len(by_name[winner].probabilities))
     test = dataset.split.test
+    linear_scores = _linear_macro_f1(dataset)
     return Results(
         name=comparison.name,
         trials=comparison.trials,
@@ -174,7 +189,7 @@ def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm
         classes=classes,
         openings=openings,
         baseline=scores[BASELINE],
-        linear_macro_f1=_linear_macro_f1(dataset),
+        linear_macro_f1=linear_scores["test"],
         ideas=tuple(_idea(by_name[idea.name], baseline, scores, decisions, dataset) for idea in comparison.ideas),
         collapse=_collapse([run for arm in arms for run in arm.runs]),
         relabelled=tuple(
@@ -183,6 +198,8 @@ def results(comparison: Comparison, dataset: Dataset, arms: Sequence[ComparedArm
             if idea.relabel is not None
         ),
         winner=scores[winner],
+        curve=_curve(random_scores),
+        linear_validation_macro_f1=linear_scores["validation"],
         slices=error_slices(
             dataset.texts("test"),
             [dataset.reviews.ratings[row] for row in test],
@@ -204,7 +221,6 @@ def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset) -> ArmScor
         pairs=len(arm.probabilities),
         optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
         corrected=corrected_score(dataset.labels("validation"), arm.tuning_predictions, n_classes),
-        curve=_curve(arm.random_scores),
         calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
         collapsed=sum(run.collapsed for run in arm.runs),
         trainings=len(arm.runs),
@@ -267,19 +283,24 @@ def _kind(run: Run) -> tuple[str, str, str]:
     return run.config.padding, run.config.architecture, run.config.optimizer
 
 
-def _curve(scores: tuple[float, ...]) -> TuningCurve | None:
+def _curve(scores: Sequence[float]) -> TuningCurve | None:
     if len(scores) < 2:
         return None
     try:
         return tuning_curve(scores)
-    except ImportError:
-        return None
+    except ImportError as error:
+        raise InputError(str(error)) from None
 
 
-def _linear_macro_f1(dataset: Dataset) -> float:
+def _linear_macro_f1(dataset: Dataset) -> dict[str, float]:
+    """On the validation rows and on the sealed test, of one fit on the training rows."""
     fitted = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
-    predictions = fitted.probabilities(dataset.texts("test")).argmax(axis=1)
-    return macro_f1(dataset.labels("test"), predictions, len(dataset.classes))
+    return {
+        part: macro_f1(
+            dataset.labels(part), fitted.probabilities(dataset.texts(part)).argmax(axis=1), len(dataset.classes)
+        )
+        for part in ("validation", "test")
+    }
 
 
 def _mean_macro_f1(arm: ComparedArm, labels: np.ndarray, n_classes: int) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.compare import Setting, compare, openings, plan
+from search.compare import Setting, compare, openings, plan, random_scores
 from search.ideas import read_comparison
 from search.results import Results, results
 from search.tables import markdown, render, rows, to_dict
@@ -137,3 +137,41 @@ def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:
         file.write("\none more,positive")
     with pytest.raises(ValueError, match="other data"):
         compare(setting_in(folder))
+
+
+class TestATuningCurve:
+    def test_is_of_random_trials_that_are_drawn_once_and_no_arm(self, folder: Path) -> None:
+        text = (folder / "ideas.toml").read_text()
+        space = "search = { epochs = 1, token_unit = 'word', architecture = 'textcnn', precision = 'float32' }"
+        (folder / "ideas.toml").write_text(f"{text}[curve]\ntrials = 3\n{space}\n")
+        setting = setting_in(folder)
+        assert plan(setting).trainings == 3 + 3 * (2 + 3)
+        compare(setting)
+        drawn = random_scores(setting)
+        assert len(set(drawn)) == 3
+        # More of them later are more of the same sequence.
+        (folder / "ideas.toml").write_text(f"{text}[curve]\ntrials = 4\n{space}\n")
+        more = setting_in(folder)
+        assert plan(more).trainings == 1
+        found = results(
+            more.comparison,
+            more.dataset,
+            compare(more),
+            openings=len(openings(more)),
+            random_scores=random_scores(more),
+        )
+        assert random_scores(more)[:3] == drawn
+        assert found.curve is not None
+        assert found.curve.expected[-1] == pytest.approx(max(random_scores(more)))
+        assert found.openings == 1
+        assert "Random search of the whole space" in render(found)
+
+    def test_of_another_space_is_refused(self, folder: Path) -> None:
+        text = (folder / "ideas.toml").read_text()
+        (folder / "ideas.toml").write_text(
+            text + "[curve]\ntrials = 2\nsearch = { epochs = 1, architecture = 'textcnn' }\n"
+        )
+        compare(setting_in(folder))
+        (folder / "ideas.toml").write_text(text + "[curve]\ntrials = 2\n")
+        with pytest.raises(ValueError, match=r"another \[curve\] search"):
+            compare(setting_in(folder))

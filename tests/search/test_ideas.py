@@ -82,7 +82,9 @@ def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
     [
         (HEAD, "there is no [[idea]]"),
         (HEAD + IDEA + IDEA, "two arms are named 'Adam'"),
-        (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', which the study of the pairs is called"),
+        (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', as another study is called here"),
+        (HEAD + IDEA + "[curve]\ntrials = 1\n", "[curve] trials is 1; it must be a whole number, 2 or more"),
+        (HEAD + IDEA + "[curve]\ntrials = 5\nsearch = { dropuot = 1 }\n", "did you mean 'dropout'"),
         (HEAD + IDEA.replace("Adam", "Baseline"), "two arms are named 'Baseline'"),
         (HEAD + IDEA.replace('"adam"', '"sgd"'), "idea 'Adam' equals the baseline"),
         (HEAD + IDEA.replace("optimizer =", "optimiser ="), "idea 'Adam': there is no parameter 'optimiser'; did you"),
