@@ -234,7 +234,7 @@ def _verdicts(found: Results) -> list[str]:
     sentences = []
     for word, advice in _ADVICE.items():
         ideas = sorted(found.ideas, key=lambda idea: -idea.difference.mean)
-        named = [f"{idea.name} ({_points(idea.difference.mean)})" for idea in ideas if idea.decision.verdict == word]
+        named = [_advised(idea) for idea in ideas if _last_word(idea) == word]
         if named:
             sentences.append(f"{advice}: {'; '.join(named)}.")
     steps = [
@@ -245,6 +245,17 @@ def _verdicts(found: Results) -> list[str]:
     if steps:
         sentences.append(f"Of the last steps alone: {'; '.join(steps)}.")
     return sentences
+
+
+def _last_word(idea: IdeaResult) -> str:
+    """An idea may beat the baseline by what it builds on alone: if its own step does harm, it is no idea to keep."""
+    return "worse" if idea.step is not None and idea.step.verdict == "worse" else idea.decision.verdict
+
+
+def _advised(idea: IdeaResult) -> str:
+    if idea.step is not None and idea.step.verdict == "worse":
+        return f"{idea.name} ({_points(idea.step.difference.mean)} over {idea.against})"
+    return f"{idea.name} ({_points(idea.difference.mean)})"
 
 
 def _payers(found: Results) -> list[str]:
@@ -311,10 +322,12 @@ def _curve(found: Results) -> list[str]:
         return []
     last = len(curve.trials) - 1
     shown = sorted({0, min(4, last), min(9, last), last})
-    parts = [
-        f"{curve.trials[n]} reach {100 * curve.median[n]:.1f} ({100 * curve.low[n]:.1f} to {100 * curve.high[n]:.1f})"
-        for n in shown
-    ]
+    parts = []
+    for n in shown:
+        low, high = 100 * curve.low[n], 100 * curve.high[n]
+        band = f"{low:.1f} to {high:.1f}" if high < 100 else f"{low:.1f} or more"
+        trials = "1 trial reaches" if curve.trials[n] == 1 else f"{curve.trials[n]} reach"
+        parts.append(f"{trials} {100 * curve.median[n]:.1f} ({band})")
     return [
         f"Random search of the whole space, best validation score by number of trials, median and 95 % band: "
         f"{'; '.join(parts)}. The linear model has {100 * found.linear_validation_macro_f1:.1f} on the same rows."

@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 
 from search.artifacts import WEIGHTS
 from search.definition import read_definition
-from search.objective import CURVE
+from search.objective import CURVE, PREDICTIONS
+from search.predictions import kept_predictions
 from search.storage import WORKER, open_storage
 from search.study import create_or_resume, optimize
 from sentiment.bundle import verify
@@ -60,7 +61,7 @@ def finish_here(folder: Path, *, more: int | None = None) -> optuna.Study:
 
 
 def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None = TRIALS) -> None:
-    """All trials asked for, none stuck, none lost, and every folder of weights is whole."""
+    """All trials asked for, none stuck, none lost; every folder of weights and every kept prediction is whole."""
     trials = finished.get_trials()
     done = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     assert trials_asked in (None, len(done))
@@ -70,8 +71,11 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
             assert any(other.system_attrs.get("failed_trial") == trial.number for other in done)
     artifacts = folder / "studies" / "artifacts" / "tiny"
     assert not list(artifacts.glob(".*"))
-    for kept in artifacts.iterdir():
+    for kept in artifacts.glob("trial-*"):
         verify(kept)
+    for trial in done:
+        if PREDICTIONS in trial.user_attrs:
+            kept_predictions(artifacts / "predictions", trial.user_attrs[PREDICTIONS])
     best = max((trial for trial in done if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0)
     assert (artifacts / best.user_attrs[WEIGHTS]["folder"]).is_dir()
 
