@@ -205,7 +205,6 @@ def _worker(args: argparse.Namespace) -> int:
         opened,
         trials=args.trials,
         timeout=args.timeout,
-        worker=args.number,
         objective=make_objective(opened, device=args.device),
     )
     return 0
@@ -317,7 +316,7 @@ def _definition(args: argparse.Namespace) -> Any:
 
     changes = {
         name: getattr(args, name)
-        for name in ("name", "trials", "workers", "threads", "seed", "audit")
+        for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit")
         if getattr(args, name) is not None
     }
     if args.timeout is not None:
@@ -497,6 +496,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
     run.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
     run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
+    run.add_argument(
+        "--synchronous",
+        action="store_true",
+        default=None,
+        help="workers go in step: the same seed and number of workers give the same trials every time",
+    )
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
     run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
     run.add_argument(
@@ -523,9 +528,6 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--trials", type=int, required=True, metavar="N", help="the study's total")
     worker.add_argument("--timeout", type=float, metavar="SECONDS")
     worker.add_argument("--threads", type=int, default=1, metavar="N")
-    worker.add_argument(
-        "--number", type=int, default=os.getpid(), metavar="N", help="tells workers apart in their seeds"
-    )
     worker.add_argument("--device", default="cpu")
 
     report = add("report", _report, "show what a study has found", named, storage, as_json)

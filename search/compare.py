@@ -45,7 +45,7 @@ from search.objective import (
 )
 from search.predictions import keep_predictions, kept_predictions
 from search.storage import begin_lost_trials_again, open_storage
-from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize, sampler_seed
+from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -351,7 +351,7 @@ def _tune(setting: Setting, index: int) -> None:
         device=setting.device,
         end_early=False,
     )
-    seed = sampler_seed(comparison.seed, len(study.get_trials(deepcopy=False)))
+    seed = int(np.random.SeedSequence([comparison.seed, len(study.get_trials(deepcopy=False))]).generate_state(1)[0])
     optimize(
         opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=RandomSampler(seed=seed)
     )

@@ -30,7 +30,7 @@ _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "max_rows": ("max_rows", int, "10000"),
 }
 LONGEST_NAME: Final = 200
-_SEARCH: Final = {"audit", "trials", "timeout", "workers", "threads", "seed", "keep_best"}
+_SEARCH: Final = {"audit", "trials", "timeout", "workers", "synchronous", "threads", "seed", "keep_best"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,8 @@ class StudyDefinition:
     timeout: float | None = None
     """Seconds after which no new trial begins and the running one is the last."""
     workers: int = 1
+    synchronous: bool = False
+    """Workers go in step, so that the same seed and number of workers give the same trials every time."""
     threads: int | None = None
     """CPU threads of each worker; None shares the cores out evenly."""
     keep_best: int = 3
@@ -65,6 +67,8 @@ class StudyDefinition:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
                 raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
+        if not isinstance(self.synchronous, bool):
+            raise InputError(f"synchronous is {self.synchronous!r}; it must be true or false")
         if not isinstance(self.audit, int | float) or not 0 <= self.audit <= 1:
             raise InputError(f"audit is {self.audit!r}; it must be a share between 0 and 1")
         if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):

@@ -135,7 +135,7 @@ class Objective:
                     condemned = True
                     trial.set_user_attr(AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
                     return
-                raise optuna.TrialPruned(f"below the others after {report.epoch:g} epochs")
+                raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
 
         trained = train(
             config,

@@ -7,6 +7,7 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 import os
 import shutil
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
-from optuna.pruners import BasePruner, MedianPruner
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import RDBStorage
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -26,6 +27,8 @@ from search.artifacts import TrialArtifacts
 from search.definition import StudyDefinition
 from search.objective import ENDED, PREDICTIONS, Objective
 from search.predictions import kept_predictions
+from search.pruner import BehindTheBest
+from search.sampler import ConditionalTPE
 from search.space import Space, defaults_for
 from search.statistics import corrected_score
 from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
@@ -42,6 +45,7 @@ SPACE: Final = "space"
 SPACE_DEFAULTS: Final = "default space"
 SEED: Final = "seed"
 AUDIT: Final = "share of condemned trials that run on"
+ROUND_OF: Final = "trials in a round"
 KEEP_BEST: Final = "trials whose weights are kept"
 BASELINES: Final = "baselines"
 ROWS: Final = "rows"
@@ -49,6 +53,7 @@ CORRECTED: Final = "best score corrected for choosing"
 METRIC: Final = "validation macro-F1"
 
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
+ROUND_POLL_SECONDS: Final = 0.05
 FAILURES_IN_A_ROW: Final = 3
 """After so many failed trials in a row the cause is not the parameters, and the search stops."""
 
@@ -66,6 +71,8 @@ class SearchStudy:
     cache: Path
     audit: float = 0.0
     """Share of the trials that the pruner condemns which run on all the same."""
+    round_of: int | None = None
+    """With so many workers in step, what a trial draws and whether it is pruned depends on earlier rounds alone."""
 
     @property
     def predictions(self) -> Path | None:
@@ -105,6 +112,7 @@ def create_or_resume(
         _refuse_other_identity(study, definition, dataset)
         study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
     study.set_user_attr(AUDIT, definition.audit)
+    study.set_user_attr(ROUND_OF, definition.workers if definition.synchronous else None)
     space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_trials_again(study):
@@ -138,7 +146,6 @@ def optimize(
     *,
     trials: int,
     timeout: float | None = None,
-    worker: int = 0,
     objective: Objective | None = None,
     pruner: BasePruner | None = None,
     sampler: BaseSampler | None = None,
@@ -151,8 +158,10 @@ def optimize(
     again.
     """
     study = opened.study
-    study.sampler = sampler or tpe_sampler(sampler_seed(opened.seed, len(study.get_trials(deepcopy=False)), worker))
-    study.pruner = pruner or median_pruner(opened.space.fixed["evaluations_per_epoch"])
+    study.sampler = sampler or ConditionalTPE(opened.seed, opened.round_of)
+    study.pruner = pruner or BehindTheBest(
+        len(opened.dataset.split.validation), opened.space.fixed["evaluations_per_epoch"], opened.round_of
+    )
     objective = objective or make_objective(opened)
     running: list[optuna.Trial] = []
     failures: list[str] = []
@@ -160,6 +169,8 @@ def optimize(
     def run(trial: optuna.Trial) -> float:
         running[:] = [trial]
         try:
+            if opened.round_of is not None:
+                wait_for_earlier_rounds(study, trial.number, opened.round_of)
             return objective(trial)
         except optuna.TrialPruned:
             raise
@@ -229,25 +240,16 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
     )
 
 
-def sampler_seed(seed: int, trials: int, worker: int = 0) -> int:
-    """The trials that are there already and the worker's number are part of a sampler's seed, so that neither a
-    resumed study nor a second worker draws the first one's trials again."""
-    return int(np.random.SeedSequence([seed, trials, worker]).generate_state(1)[0])
+def wait_for_earlier_rounds(study: optuna.Study, number: int, round_of: int) -> None:
+    """Return once no trial of an earlier round than that of trial `number` still runs.
 
-
-def tpe_sampler(seed: int) -> BaseSampler:
-    """TPE that models conditional parameters in groups: without groups, Optuna drops them from the joint model
-    silently."""
-    with experimental_features():
-        return TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
-
-
-def median_pruner(evaluations_per_epoch: int) -> BasePruner:
-    """Stops a trial whose best score lies below the median of the others at the same number of training examples.
-
-    Not before one whole epoch, nor before eight trials have got as far: one finished trial cannot condemn the next.
+    A trial whose worker died would run for ever; its heartbeat says so after a while.
     """
-    return MedianPruner(n_startup_trials=8, n_warmup_steps=evaluations_per_epoch, n_min_trials=8)
+    first = number - number % round_of
+    while any(trial.number < first for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))):
+        time.sleep(ROUND_POLL_SECONDS)
+        with experimental_features():
+            fail_stale_trials(study)
 
 
 def describe(opened: SearchStudy, trials: int) -> str:
@@ -280,7 +282,8 @@ def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:
     kept = TrialArtifacts(artifacts / study.study_name, keep_best)
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", study.user_attrs.get(AUDIT, 0.0))
+    audit, round_of = study.user_attrs.get(AUDIT, 0.0), study.user_attrs.get(ROUND_OF)
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of)
 
 
 def _check_writable(folder: Path) -> None:

@@ -45,10 +45,7 @@ def run_workers(
     ]
     # Set before the library loads, so that a worker's BLAS does not start a thread for every core.
     surroundings = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    workers = [
-        subprocess.Popen([*command, "--number", str(number)], env=surroundings, stdout=subprocess.DEVNULL)
-        for number in range(1, count + 1)
-    ]
+    workers = [subprocess.Popen(command, env=surroundings, stdout=subprocess.DEVNULL) for _ in range(count)]
     try:
         while any(worker.poll() is None for worker in workers):
             on_poll()

@@ -15,9 +15,10 @@ import numpy as np
 import optuna
 
 from search.objective import CONFIG
+from search.pruner import BehindTheBest
+from search.sampler import ConditionalTPE
 from search.space import Space
 from search.storage import open_storage
-from search.study import median_pruner, sampler_seed, tpe_sampler
 
 LAST = 100
 STEPS = 8
@@ -63,9 +64,9 @@ def main() -> None:
     for trials in arguments.trials:
         with tempfile.TemporaryDirectory() as folder:
             storage = open_storage(f"sqlite:///{Path(folder) / 'overhead.db'}")
-            study = optuna.create_study(storage=storage, direction="maximize", pruner=median_pruner(2))
+            study = optuna.create_study(storage=storage, direction="maximize", pruner=BehindTheBest(1000, 2))
             fill(study, space, trials, np.random.default_rng(0))
-            study.sampler = tpe_sampler(sampler_seed(0, trials))
+            study.sampler = ConditionalTPE(0)
             spent: dict[str, list[float]] = {"ask and sample": [], "report and prune": [], "tell": []}
             for _ in range(arguments.measured):
                 moments = [time.perf_counter()]

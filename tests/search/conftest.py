@@ -40,7 +40,7 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     folder = tmp_path_factory.mktemp("searched")
     url, artifacts = f"sqlite:///{folder}/study.db", folder / "artifacts"
     opened = create_or_resume(definition(reviews_csv, keep_best=2), open_storage(url), artifacts)
-    optimize(opened, trials=5)
+    optimize(opened, trials=5, objective=make_objective(opened, end_early=False))
     opened.study.pruner = optuna.pruners.ThresholdPruner(lower=2.0)  # below 2 is every score
     opened.study.optimize(make_objective(opened), n_trials=1)
     publish(opened.study, leaderboard(opened.study))

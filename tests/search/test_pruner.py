@@ -1,0 +1,78 @@
+"""Against hand-made curves: who is stopped, and who is not."""
+
+import math
+
+import optuna
+import pytest
+
+from search.pruner import PATIENCE, STANDARD_ERRORS, STARTUP, BehindTheBest, margin
+
+ROWS = 1000
+
+
+def study_of(*curves: list[float], round_of: int | None = None) -> optuna.Study:
+    pruner = BehindTheBest(ROWS, steps_per_epoch=2, round_of=round_of)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    for curve in curves:
+        trial = study.ask()
+        for step, value in enumerate(curve, start=1):
+            trial.report(value, step)
+        study.tell(trial, curve[-1])
+    return study
+
+
+def condemned(study: optuna.Study, curve: list[float]) -> int | None:
+    """The step at which a trial with that curve is stopped; None if it is not."""
+    trial = study.ask()
+    for step, value in enumerate(curve, start=1):
+        trial.report(value, step)
+        if trial.should_prune():
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            return step
+    study.tell(trial, curve[-1])
+    return None
+
+
+GOOD = [0.6, 0.7, 0.75, 0.8]
+
+
+def test_the_margin_is_the_standard_error_times_patience() -> None:
+    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4) * math.sqrt(0.8 * 0.2 / ROWS))
+    assert margin(0.8, 1, ROWS) > margin(0.8, 2, ROWS) > margin(0.8, 8, ROWS)
+
+
+def test_a_hopeless_trial_is_stopped_at_its_first_step_and_an_equal_one_never() -> None:
+    study = study_of(*[GOOD] * STARTUP)
+    assert condemned(study, [0.1, 0.1, 0.1, 0.1]) == 1
+    assert condemned(study, GOOD) is None
+
+
+def test_a_slow_starter_is_not_a_loser() -> None:
+    behind = margin(0.6, 0.5, ROWS) - 0.001
+    assert condemned(study_of(*[GOOD] * STARTUP), [0.6 - behind, 0.68, 0.76, 0.81]) is None
+
+
+def test_what_is_forgiven_early_is_not_forgiven_late() -> None:
+    gap = margin(0.7, 1, ROWS) - 0.001
+    assert condemned(study_of(*[GOOD] * STARTUP), [value - gap for value in GOOD]) == 3
+
+
+def test_nobody_is_stopped_before_enough_trials_are_finished() -> None:
+    assert condemned(study_of(*[GOOD] * (STARTUP - 1)), [0.0, 0.0]) is None
+
+
+def test_a_short_trial_still_counts_after_its_end() -> None:
+    study = study_of(*[GOOD] * STARTUP)
+    assert condemned(study, [*GOOD, 0.80, 0.80]) is None
+    assert condemned(study_of(*[GOOD] * STARTUP), [0.6, 0.68, 0.7, 0.73, 0.73, 0.73, 0.73, 0.73]) in (4, 5, 6, 7, 8)
+
+
+def test_more_validation_rows_make_it_stricter() -> None:
+    assert margin(0.8, 1, 10 * ROWS) == pytest.approx(margin(0.8, 1, ROWS) / math.sqrt(10))
+
+
+def test_in_rounds_it_knows_earlier_rounds_alone() -> None:
+    study = study_of(*[[0.5, 0.5]] * STARTUP, [0.5, 0.5], round_of=4)  # trials 0 to 5; 6 belongs to the round of 4 to 7
+    study.add_trial(optuna.trial.create_trial(value=0.99, intermediate_values={1: 0.99}))  # trial 6
+    assert condemned(study, [0.5, 0.5]) is None  # trial 7
+    assert condemned(study, [0.5, 0.5]) == 1  # trial 8 begins another round
