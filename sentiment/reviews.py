@@ -234,6 +234,7 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     Raises:
         InputError: a file, a label or a class size makes training impossible.
     """
+    import pyarrow as pa
 
     def read(path: str) -> Table:
         return (tables or {}).get(path) or read_table(path, [source.text, source.label], source.encoding)
@@ -256,6 +257,8 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     refuse_small_class(files["train"].labels, rule.classes, shares, found["train"].path, source.max_rows)
     split = draw(reviews.labels, sizes, shares, source.split_seed)
     notes = tuple(_guessed(table) for table in found.values() if table.recognised)
+    del files, found
+    pa.default_memory_pool().release_unused()  # a worker that lives for hours would hold the tables' memory all along
     return Dataset(source, reviews, split, fingerprint_of(reviews, split), notes)
 
 

@@ -1,0 +1,73 @@
+"""Memory of a worker: what a second one adds, and how it grows from trial to trial.
+
+    python -m tests.benchmarks.memory --data nsmc-train.tsv.xz --text document --label label --trials 20
+
+Each line is a process of its own that trains the same random configurations, one after another, over the corpora that
+all of them share. Unique: what would be free again if this process ended (USS), after the data were opened and after
+the last trial, and the peak between them. Linux alone tells.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def unique_megabytes() -> float:
+    """Memory that belongs to this process alone."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return (int(fields["Private_Clean"].split()[0]) + int(fields["Private_Dirty"].split()[0])) / 1024
+
+
+def work(args: argparse.Namespace) -> None:
+    import optuna
+    import torch
+
+    from search.objective import Objective
+    from search.space import Space, defaults_for
+    from sentiment.reviews import DataSource, load_dataset
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    torch.set_num_threads(1)
+    source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
+    dataset = load_dataset(source)
+    opened = unique_megabytes()
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    objective = Objective(dataset, Space.of({"epochs": 2}, defaults=defaults_for(dataset.texts("train"))), args.cache)
+    used = []
+    for _ in range(args.trials):
+        study.optimize(objective, n_trials=1)
+        used.append(unique_megabytes())
+    print(f"{opened:8.0f}{max(used):8.0f}{used[-1]:8.0f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Memory of a worker")
+    parser.add_argument("--data", default="demo:movie-reviews")
+    parser.add_argument("--text", default="text")
+    parser.add_argument("--label", default="label")
+    parser.add_argument("--classes", default="as-is")
+    parser.add_argument("--rows", type=int, default=8000)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.cache is not None:
+        work(args)
+        return
+    import pyarrow  # noqa: F401
+    import sklearn.metrics  # noqa: F401
+    import torch  # noqa: F401  held by this process, so that the libraries' own pages count as shared, as among workers
+
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, "-m", "tests.benchmarks.memory", *sys.argv[1:], "--cache", cache]
+        print(f"{'MB of its own':36}  opened    peak     end")
+        own = {"LRU_CACHE_CAPACITY": "1024", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
+        for name, extra in (("as it is", {}), ("PyTorch's own caches, 1,024 kernels", own)):
+            print(f"{name:36}", end="", flush=True)
+            subprocess.run(command, env=os.environ | extra | {"OMP_NUM_THREADS": "1"}, check=True)
+
+
+if __name__ == "__main__":
+    main()
