@@ -93,8 +93,7 @@ def _one_line(text: object) -> str:
 
 def _run(args: argparse.Namespace) -> int:
     definition = _definition(args)
-    if args.device != "cpu":
-        _check_device(args.device)
+    device = _device(args.device)
 
     from search.storage import open_storage, storage_url
 
@@ -114,7 +113,7 @@ def _run(args: argparse.Namespace) -> int:
         try:
             if definition.workers == 1:
                 _set_threads(threads)
-                hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": args.device}
+                hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
                 optimize(
                     opened,
                     trials=definition.trials,
@@ -131,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
                     trials=definition.trials,
                     timeout=definition.timeout,
                     threads=threads,
-                    device=args.device,
+                    device=device,
                     on_poll=progress.refresh,
                 )
         except KeyboardInterrupt:
@@ -158,8 +157,7 @@ def _compare(args: argparse.Namespace) -> int:
     from search.ideas import read_comparison
 
     comparisons = [read_comparison(path) for path in args.study_files]
-    if args.device != "cpu":
-        _check_device(args.device)
+    device = _device(args.device)
     _check_extras(args.out, comparisons)
 
     from search.compare import Setting, compare, openings, plan, publish, random_scores
@@ -169,7 +167,7 @@ def _compare(args: argparse.Namespace) -> int:
     from search.tables import markdown, render, to_dict
 
     for comparison in comparisons:
-        setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, args.device)
+        setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         _say(f"{comparison.name}: {plan(setting).render(args.workers)}")
         if args.dry_run:
             continue
@@ -316,7 +314,7 @@ def _definition(args: argparse.Namespace) -> Any:
 
     changes = {
         name: getattr(args, name)
-        for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit")
+        for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit", "patience")
         if getattr(args, name) is not None
     }
     if args.timeout is not None:
@@ -369,13 +367,18 @@ def _set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _check_device(device: str) -> None:
+def _device(name: str) -> str:
+    """A torch device that works here; auto is the GPU, if there is one."""
+    if name == "cpu":
+        return name
     import torch
 
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device
 
 
 def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
@@ -505,12 +508,22 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
     run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
     run.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop when the last N trials together raised the best score by less than noise (never)",
+    )
+    run.add_argument(
         "--audit",
         type=float,
         metavar="SHARE",
         help="let this share of the pruned trials run on, and report what pruning cost (0)",
     )
-    run.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")
+    run.add_argument(
+        "--device",
+        default="cpu",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+    )
 
     compare = add("compare", _compare, "measure every idea of a study file against its baseline", storage, as_json)
     compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
@@ -521,7 +534,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
     compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
-    compare.add_argument("--device", default="cpu", help="cpu (default), or a torch device such as cuda")
+    compare.add_argument(
+        "--device",
+        default="cpu",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+    )
 
     worker = add("worker", _worker, "join a running study from another process or machine", storage)
     worker.add_argument("--study", required=True, metavar="NAME")

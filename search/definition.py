@@ -30,7 +30,7 @@ _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "max_rows": ("max_rows", int, "10000"),
 }
 LONGEST_NAME: Final = 200
-_SEARCH: Final = {"audit", "trials", "timeout", "workers", "synchronous", "threads", "seed", "keep_best"}
+_SEARCH: Final = {"audit", "patience", "trials", "timeout", "workers", "synchronous", "threads", "seed", "keep_best"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,9 @@ class StudyDefinition:
     audit: float = 0.0
     """Share of the trials that the pruner condemns which run on all the same, to see what pruning costs."""
 
+    patience: int | None = None
+    """Finished trials that must together raise the best score by more than noise, or the search stops; None: never."""
+
     def __post_init__(self) -> None:
         if not _names_a_folder(self.name):
             raise InputError(
@@ -71,8 +74,10 @@ class StudyDefinition:
             raise InputError(f"synchronous is {self.synchronous!r}; it must be true or false")
         if not isinstance(self.audit, int | float) or not 0 <= self.audit <= 1:
             raise InputError(f"audit is {self.audit!r}; it must be a share between 0 and 1")
-        if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
-            raise InputError(f"threads is {self.threads!r}; it must be a whole number, 1 or more")
+        for name in ("threads", "patience"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise InputError(f"{name} is {value!r}; it must be a whole number, 1 or more")
 
     def replace(self, **changes: Any) -> "StudyDefinition":
         """A copy with some fields changed, checked again."""

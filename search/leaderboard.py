@@ -11,7 +11,8 @@ from scipy import stats
 from search.artifacts import WEIGHTS
 from search.edges import Edge, edges
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
-from search.study import BASELINES, CORRECTED, ROWS
+from search.stopping import Plateau, plateau
+from search.study import BASELINES, CORRECTED, PATIENCE, ROWS
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -76,6 +77,8 @@ class Leaderboard:
     """Parameters of the best trial at an end of their range."""
     audit: Audit | None
     """None where no trial was condemned by the pruner and ran on all the same."""
+    plateau: Plateau | None
+    """Why the search stopped by itself; None if it did not, or was not asked to."""
 
     @property
     def best(self) -> Entry | None:
@@ -126,6 +129,7 @@ class Leaderboard:
             "corrected": self.corrected,
             "edges": [vars(edge) for edge in self.edges],
             "audit": None if self.audit is None else vars(self.audit),
+            "plateau": None if self.plateau is None else vars(self.plateau),
             "standing": self.standing,
         }
 
@@ -156,6 +160,8 @@ class Leaderboard:
             lines += [f"Widen the search: {edge}." for edge in self.edges]
         if self.audit is not None:
             lines.append(str(self.audit))
+        if self.plateau is not None:
+            lines.append(f"{self.plateau}. To search on all the same, leave out --patience.")
         for number, reason in list(self.ended.items())[:5]:
             lines.append(f"trial {number} ended early: {reason}")
         if len(self.ended) > 5:
@@ -179,6 +185,7 @@ def leaderboard(study: optuna.Study) -> Leaderboard:
         entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
     entries.sort(key=lambda entry: (-entry.macro_f1, -1 if entry.trial is None else entry.trial))
     best = next((entry.trial for entry in entries if entry.trial is not None), None)
+    rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     return Leaderboard(
         study=study.study_name,
@@ -186,9 +193,10 @@ def leaderboard(study: optuna.Study) -> Leaderboard:
         counts=counts,
         ended={trial.number: trial.user_attrs[ENDED] for trial in trials if ENDED in trial.user_attrs},
         best_params={} if best is None else dict(trials[best].params),
-        rows=study.user_attrs.get(ROWS, {"validation": 0}),
+        rows=rows,
         corrected=study.user_attrs.get(CORRECTED),
         audit=_audit(trials),
+        plateau=None if patience is None else plateau(trials, patience, rows["validation"]),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
     )
 

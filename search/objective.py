@@ -7,9 +7,8 @@
     study.optimize(Objective(dataset), n_trials=50)
 
 What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.training`). A step means the same
-number of
-training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and since
-Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
+number of training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
+since Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
 """
 
 import os

@@ -31,6 +31,7 @@ from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE
 from search.space import Space, defaults_for
 from search.statistics import corrected_score
+from search.stopping import Plateau, plateau
 from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
@@ -46,6 +47,7 @@ SPACE_DEFAULTS: Final = "default space"
 SEED: Final = "seed"
 AUDIT: Final = "share of condemned trials that run on"
 ROUND_OF: Final = "trials in a round"
+PATIENCE: Final = "trials that must raise the best score"
 KEEP_BEST: Final = "trials whose weights are kept"
 BASELINES: Final = "baselines"
 ROWS: Final = "rows"
@@ -73,6 +75,23 @@ class SearchStudy:
     """Share of the trials that the pruner condemns which run on all the same."""
     round_of: int | None = None
     """With so many workers in step, what a trial draws and whether it is pruned depends on earlier rounds alone."""
+
+    patience: int | None = None
+    """So many finished trials must together raise the best score by more than noise, or the search stops."""
+
+    def plateau(self, after: int | None = None) -> Plateau | None:
+        """Why more trials are unlikely to pay once trial `after` has ended (None: the newest); None if they may pay, or
+        if nobody asked.
+
+        In step, the rounds before that trial's own decide, so that all of a round come to the same answer.
+        """
+        if self.patience is None:
+            return None
+        trials = self.study.get_trials(deepcopy=False)
+        if self.round_of is not None:
+            number = len(trials) - 1 if after is None else after
+            trials = trials[: number - number % self.round_of]
+        return plateau(trials, self.patience, len(self.dataset.split.validation))
 
     @property
     def predictions(self) -> Path | None:
@@ -113,6 +132,7 @@ def create_or_resume(
         study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
     study.set_user_attr(AUDIT, definition.audit)
     study.set_user_attr(ROUND_OF, definition.workers if definition.synchronous else None)
+    study.set_user_attr(PATIENCE, definition.patience)
     space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_trials_again(study):
@@ -151,8 +171,8 @@ def optimize(
     sampler: BaseSampler | None = None,
     on_trial: Callable[[optuna.trial.FrozenTrial], None] = lambda trial: None,
 ) -> None:
-    """Run trials in this process until the study has `trials` of them, pruned ones included, or `timeout` seconds
-    are over.
+    """Run trials in this process until the study has `trials` of them, pruned ones included, `timeout` seconds are
+    over, or more trials are unlikely to pay, if that was asked for.
 
     A trial that is interrupted (Ctrl-C, a full disk) is recorded as failed with the reason and queued to be begun
     again.
@@ -185,12 +205,12 @@ def optimize(
             failures.clear()
         on_trial(trial)
         running_elsewhere = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        if opened.finished + len(running_elsewhere) >= trials:
+        if opened.finished + len(running_elsewhere) >= trials or opened.plateau(trial.number):
             study.stop()
         if len(failures) >= FAILURES_IN_A_ROW:
             raise RuntimeError(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
 
-    if opened.finished >= trials:
+    if opened.finished >= trials or opened.plateau():
         return
     try:
         study.optimize(
@@ -282,8 +302,9 @@ def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:
     kept = TrialArtifacts(artifacts / study.study_name, keep_best)
-    audit, round_of = study.user_attrs.get(AUDIT, 0.0), study.user_attrs.get(ROUND_OF)
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of)
+    recorded = study.user_attrs
+    audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience)
 
 
 def _check_writable(folder: Path) -> None:

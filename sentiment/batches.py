@@ -1,8 +1,8 @@
 """Rows of the encoded corpus become padded batches, of reviews of about equal length.
 
 Length buckets: the rows of an epoch are shuffled, sorted by length within pools of some fifty batches, cut into
-batches, and
-the batches are shuffled. A batch then holds few pads, and which reviews meet in it still changes from epoch to epoch.
+batches, and the batches are shuffled. A batch then holds few pads, and which reviews meet in it still changes from
+epoch to epoch.
 Nothing is tokenized here.
 """
 
