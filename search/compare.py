@@ -44,8 +44,8 @@ from search.objective import (
     training_data,
 )
 from search.predictions import keep_predictions, kept_predictions
-from search.storage import begin_lost_trials_again, open_storage
-from search.study import FINGERPRINT, FINISHED, SearchStudy, optimize
+from search.storage import begin_lost_trials_again, experimental_features, open_storage
+from search.study import FINGERPRINT, FINISHED, METRIC, SearchStudy, optimize
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -105,9 +105,13 @@ class Setting:
     def study(self, part: str) -> optuna.Study:
         """The study of an arm, or of the pairs, made if there is none."""
         storage = open_storage(self.storage)
-        return optuna.create_study(
+        study = optuna.create_study(
             study_name=self.name(part), storage=storage, direction="maximize", load_if_exists=True
         )
+        with experimental_features():
+            if study.metric_names is None:
+                study.set_metric_names(["sealed test macro-F1" if part == PAIRS else METRIC])
+        return study
 
     def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
         """The trials of that study in these states; none if there is no such study yet."""

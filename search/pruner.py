@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 __all__ = ["BehindTheBest", "margin"]
 
-STANDARD_ERRORS: Final = 1.5
+STANDARD_ERRORS: Final = 1.0
 """What the margin tends to as a trial grows old."""
-PATIENCE: Final = 2.75
+PATIENCE: Final = 2.0
 """Epochs after which the margin is still twice that."""
 STARTUP: Final = 5
 """Trials that have to be finished before one is condemned."""

@@ -2,7 +2,7 @@
 
 The last so many trials together raised the best score by less than the noise in such a score: what the next ones may
 still find is worth less than what their hours cost. Off unless asked for. What it saves and what it loses on learning
-curves of real configurations: `python -m tests.benchmarks.strategies --trials 200`.
+curves of real configurations: `python -m tests.benchmarks.strategies`.
 """
 
 import math

@@ -10,6 +10,7 @@ First table: fifty trials each. Saved: epochs not trained, of those that the sam
 often the trial was stopped that would have won; what the search lost by it stands beside it, in points.
 Second table: the best completed trial after so many epochs, median over the replays, and the epochs after which that
 median reaches what fifty random trials in full reach.
+Third table: an end when more trials are unlikely to pay (`run --patience`), in searches of 120 trials.
 """
 
 import argparse
@@ -30,9 +31,12 @@ from optuna.trial import TrialState
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE
 from search.space import Space
+from search.stopping import plateau
 from tests.benchmarks.curve_bank import BANK, Bank, load_banks
 
 TRIALS = 50
+LONG = 120
+PATIENCES = (10, 20, 30, 40)
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,8 @@ def main() -> None:
                 for strategy in STRATEGIES
             }
             _print(bank, ran)
+            long = partial(replay, bank, STRATEGIES[-1], trials=LONG)
+            _print_patience(bank, list(pool.map(long, range(arguments.replays // 4), chunksize=5)))
 
 
 def _print(bank: Bank, ran: dict[str, list[Replay]]) -> None:
@@ -225,6 +231,21 @@ def _print(bank: Bank, ran: dict[str, list[Replay]]) -> None:
         grid = np.arange(1, cost + 1)
         reached = next((f"{epochs / cost:.0%}" for epochs in grid if _at(replays, epochs) >= target), "never")
         print(f"{name:40}{saved:>7.0%}{killed:>8.1%}{100 * lost:>6.2f}   {at}{reached:>8}")
+
+
+def _print_patience(bank: Bank, replays: list[Replay]) -> None:
+    print(f"ours, {LONG} trials: with a patience of so many, the trials after which it stops, and points lost (mean)")
+    for patience in PATIENCES:
+        stops = [_stop(one, patience, bank.validation_rows) for one in replays]
+        lost = [100 * (one.best[-1] - one.best[stop - 1]) for one, stop in zip(replays, stops, strict=True)]
+        share = np.mean([one.spent[stop - 1] / one.spent[-1] for one, stop in zip(replays, stops, strict=True)])
+        print(f"{patience:>6}{np.median(stops):>8.0f} trials{share:>6.0%} of the epochs{np.mean(lost):>8.2f} points")
+
+
+def _stop(one: Replay, patience: int, rows: int) -> int:
+    trials = [optuna.trial.create_trial(value=float(best)) for best in one.best]
+    after = range(1, len(trials) + 1)
+    return next((n for n in after if plateau(trials[:n], patience, rows)), len(trials))
 
 
 def _quiet() -> None:
