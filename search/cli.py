@@ -108,6 +108,8 @@ def _run(args: argparse.Namespace) -> int:
     opened = create_or_resume(definition, storage, args.artifacts, say=_say)
     threads = definition.threads or max(1, cores() // definition.workers)
     _say(describe(opened, definition.trials))
+    if definition.workers > 1 and not definition.synchronous:
+        _say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
     interrupted, status = False, 0
     with SearchProgress(opened.study, definition.trials) as progress:
         try:
