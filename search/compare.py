@@ -14,12 +14,10 @@ Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +41,7 @@ from search.objective import (
     environment,
     training_data,
 )
+from search.pool import work_through
 from search.predictions import keep_predictions, kept_predictions
 from search.storage import begin_lost_trials_again, experimental_features, open_storage
 from search.study import FINGERPRINT, FINISHED, METRIC, SearchStudy, optimize
@@ -167,14 +166,21 @@ class Plan:
 
     def render(self, workers: int) -> str:
         """One or two sentences."""
-        minutes, more = (seconds / workers / 60 for seconds in (self.seconds, self.more_seconds))
+        if not self.trainings:
+            return "nothing is left to train."
+        taking, more = (_about(seconds / workers) for seconds in (self.seconds, self.more_seconds))
         sentence = (
-            f"{self.trainings:,} trainings, {self.epochs:,} epochs: about {minutes:,.0f} minutes with {workers} "
+            f"{self.trainings:,} trainings, {self.epochs:,} epochs: {taking} with {workers} "
             f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm."
         )
         if self.more_trainings:
-            sentence += f" Ideas still undecided then may add {self.more_trainings:,} trainings, {more:,.0f} minutes."
+            sentence += f" Ideas still undecided then may add {self.more_trainings:,} trainings, {more}."
         return sentence
+
+
+def _about(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"about {minutes:,} minute{'s' if minutes > 1 else ''}" if minutes else "less than a minute"
 
 
 def plan(setting: Setting) -> Plan:
@@ -236,7 +242,7 @@ def compare(
     jobs += [(_train_random, number) for number in _random_trials_left(setting)]
     tuned = len(jobs)
     total, done = tuned + comparison.pairs[0] * len(comparison.arms), 0
-    for done in _run(setting, jobs, workers):
+    for done in work_through(jobs, setting, workers):
         on_training(done, total)
     while wanted := _pairs_left(setting)[0]:
         jobs = [
@@ -249,7 +255,7 @@ def compare(
         total = done + len(jobs)
         on_training(done, total)
         _count_opening(setting, len(jobs))
-        for count in _run(setting, jobs, workers):
+        for count in work_through(jobs, setting, workers):
             on_training(done + count, total)
     return tuple(_gathered(setting, arm) for arm in comparison.arms)
 
@@ -301,42 +307,8 @@ def _begin(setting: Setting) -> None:
         begin_lost_trials_again(setting.study(arm.name))
 
 
-def _run(setting: Setting, jobs: list[tuple[Any, ...]], workers: int) -> Iterator[int]:
-    """Do the jobs, here or in processes, and count them as they end."""
-    if workers == 1:
-        _enter(setting)
-        for count, (job, *arguments) in enumerate(jobs, start=1):
-            job(setting, *arguments)
-            yield count
-        return
-    context = get_context("spawn")  # forking a process that has used torch's threads can hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_enter, initargs=(setting,)) as pool:
-        futures: list[Future[None]] = [pool.submit(_in_worker, *job) for job in jobs]
-        try:
-            for count, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                yield count
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-_setting: Setting | None = None
-"""A worker process's own: set once, so that the reviews are read once and not for every job."""
-
-
-def _enter(setting: Setting) -> None:
-    global _setting
-    _setting = setting
-    torch.set_num_threads(setting.threads)
-
-
-def _in_worker(job: Callable[..., None], *arguments: int) -> None:
-    assert _setting is not None
-    job(_setting, *arguments)
-
-
 def _tune(setting: Setting, index: int) -> None:
+    torch.set_num_threads(setting.threads)
     comparison, arm = setting.comparison, setting.comparison.arms[index]
     study, space = setting.study(arm.name), arm.space_for(setting.dataset)
     if not study.get_trials(deepcopy=False):
@@ -378,6 +350,7 @@ def _random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]
 
 def _train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
+    torch.set_num_threads(setting.threads)
     dataset = setting.dataset
     config, trial = _random_config(setting, number)
     corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
@@ -398,6 +371,7 @@ def _train_random(setting: Setting, number: int) -> None:
 
 
 def _train_pair(setting: Setting, index: int, pair: int) -> None:
+    torch.set_num_threads(setting.threads)
     arm = setting.comparison.arms[index]
     seed = int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
     winner, _ = _winner(setting, arm)

@@ -173,6 +173,8 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
     name = known_table(entry, _IDEA, f"idea {number}").get("name")
     if not isinstance(name, str) or not name.strip():
         raise InputError(f'idea {number} has no name; give it name = "..."')
+    if not name.isprintable():
+        raise InputError(f"idea {number}: the name {name!r} holds a character that cannot be printed; take it out")
     change, source = entry.get("change", {}), entry.get("relabel")
     free, against = entry.get("search"), entry.get("against")
     if not isinstance(change, dict) or not (change or source or free is not None):

@@ -1,6 +1,5 @@
 """The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,8 +10,9 @@ from scipy import stats
 from search.artifacts import WEIGHTS
 from search.edges import Edge, edges
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
+from search.statistics import score_error
 from search.stopping import Plateau, plateau
-from search.study import BASELINES, CORRECTED, PATIENCE, ROWS
+from search.study import BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -71,6 +71,8 @@ class Leaderboard:
     """Why trials ended early, other than by the pruner: trial number to reason."""
     best_params: dict[str, Any]
     rows: dict[str, int]
+    class_sizes: tuple[int, ...]
+    """Validation rows of each class."""
     corrected: dict[str, Any] | None
     """The best score without the luck of having been chosen among others; see `correct_for_choosing`."""
     edges: tuple[Edge, ...]
@@ -95,7 +97,7 @@ class Leaderboard:
             return "The linear baseline has not been measured."
         gain = 100 * (self.best.macro_f1 - linear.macro_f1)
         n = self.rows["validation"]
-        noise = 100 * math.sqrt(linear.macro_f1 * (1 - linear.macro_f1) / n)
+        noise = 100 * score_error(linear.macro_f1, self.class_sizes)
         against = f"the linear baseline's {linear.macro_f1:.4f}"
         about = f"one standard error of such a score on {n:,} validation rows is about {noise:.1f} points"
         if gain <= 0:
@@ -186,6 +188,7 @@ def leaderboard(study: optuna.Study) -> Leaderboard:
     entries.sort(key=lambda entry: (-entry.macro_f1, -1 if entry.trial is None else entry.trial))
     best = next((entry.trial for entry in entries if entry.trial is not None), None)
     rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
+    class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     return Leaderboard(
         study=study.study_name,
@@ -194,9 +197,10 @@ def leaderboard(study: optuna.Study) -> Leaderboard:
         ended={trial.number: trial.user_attrs[ENDED] for trial in trials if ENDED in trial.user_attrs},
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
+        class_sizes=class_sizes,
         corrected=study.user_attrs.get(CORRECTED),
         audit=_audit(trials),
-        plateau=None if patience is None else plateau(trials, patience, rows["validation"]),
+        plateau=None if patience is None else plateau(trials, patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
     )
 

@@ -8,11 +8,14 @@ trained in full (`python -m tests.benchmarks.strategies`).
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import optuna
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
+
+from search.statistics import score_error
 
 __all__ = ["BehindTheBest", "margin"]
 
@@ -24,13 +27,9 @@ STARTUP: Final = 5
 """Trials that have to be finished before one is condemned."""
 
 
-def margin(best: float, epoch: float, validation_rows: int) -> float:
-    """How far a trial may lie behind `best` after `epoch` epochs, in macro-F1.
-
-    The standard error is that of a share, sqrt(p (1 - p) / n): near enough for a score averaged over classes.
-    """
-    p = min(max(best, 0.0), 1.0)
-    return STANDARD_ERRORS * (1 + PATIENCE / epoch) * math.sqrt(p * (1 - p) / validation_rows)
+def margin(best: float, epoch: float, class_sizes: Sequence[int]) -> float:
+    """How far a trial may lie behind `best` after `epoch` epochs, in macro-F1."""
+    return STANDARD_ERRORS * (1 + PATIENCE / epoch) * score_error(best, class_sizes)
 
 
 class BehindTheBest(BasePruner):
@@ -42,13 +41,13 @@ class BehindTheBest(BasePruner):
     far, as those of `search.Objective` are.
 
     Args:
-        validation_rows: how many rows a score is made from.
+        class_sizes: how many validation rows each class has.
         steps_per_epoch: reports in one epoch.
         round_of: see `search.sampler.ConditionalTPE`.
     """
 
-    def __init__(self, validation_rows: int, steps_per_epoch: int, round_of: int | None = None) -> None:
-        self._rows = validation_rows
+    def __init__(self, class_sizes: Sequence[int], steps_per_epoch: int, round_of: int | None = None) -> None:
+        self._class_sizes = tuple(class_sizes)
         self._steps_per_epoch = steps_per_epoch
         self._round_of = round_of
         self._number = -1
@@ -63,7 +62,7 @@ class BehindTheBest(BasePruner):
             return False
         best = max((value for step, value in self._best.items() if step <= trial.last_step), default=-math.inf)
         value = trial.intermediate_values[trial.last_step]
-        return value < best - margin(best, trial.last_step / self._steps_per_epoch, self._rows)
+        return value < best - margin(best, trial.last_step / self._steps_per_epoch, self._class_sizes)
 
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._number = trial.number

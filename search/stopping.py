@@ -5,12 +5,13 @@ still find is worth less than what their hours cost. Off unless asked for. What 
 curves of real configurations: `python -m tests.benchmarks.strategies`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from optuna.trial import FrozenTrial, TrialState
+
+from search.statistics import score_error
 
 __all__ = ["LEAST", "Plateau", "plateau"]
 
@@ -35,20 +36,19 @@ class Plateau:
         )
 
 
-def plateau(trials: Sequence[FrozenTrial], patience: int, validation_rows: int) -> Plateau | None:
+def plateau(trials: Sequence[FrozenTrial], patience: int, class_sizes: Sequence[int]) -> Plateau | None:
     """Whether the newest `patience` finished trials gained too little; None while they did not, or are too few.
 
     Args:
         trials: of a study, in the order of their numbers; those that are not finished are passed over.
         patience: trials that have to gain something together.
-        validation_rows: how many rows a score is made from.
+        class_sizes: how many validation rows each class has.
     """
     finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     before, after = _best(finished[:-patience]), _best(finished)
     if before is None or after is None:
         return None
-    p = min(max(after, 0.0), 1.0)
-    least = LEAST * math.sqrt(p * (1 - p) / validation_rows)
+    least = LEAST * score_error(after, class_sizes)
     return Plateau(patience, after - before, least) if after - before <= least else None
 
 

@@ -51,6 +51,7 @@ PATIENCE: Final = "trials that must raise the best score"
 KEEP_BEST: Final = "trials whose weights are kept"
 BASELINES: Final = "baselines"
 ROWS: Final = "rows"
+CLASS_SIZES: Final = "validation rows of each class"
 CORRECTED: Final = "best score corrected for choosing"
 METRIC: Final = "validation macro-F1"
 
@@ -91,7 +92,7 @@ class SearchStudy:
         if self.round_of is not None:
             number = len(trials) - 1 if after is None else after
             trials = trials[: number - number % self.round_of]
-        return plateau(trials, self.patience, len(self.dataset.split.validation))
+        return plateau(trials, self.patience, self.dataset.class_sizes("validation"))
 
     @property
     def predictions(self) -> Path | None:
@@ -180,7 +181,7 @@ def optimize(
     study = opened.study
     study.sampler = sampler or ConditionalTPE(opened.seed, opened.round_of)
     study.pruner = pruner or BehindTheBest(
-        len(opened.dataset.split.validation), opened.space.fixed["evaluations_per_epoch"], opened.round_of
+        opened.dataset.class_sizes("validation"), opened.space.fixed["evaluations_per_epoch"], opened.round_of
     )
     objective = objective or make_objective(opened)
     running: list[optuna.Trial] = []
@@ -344,6 +345,7 @@ def _record_identity(
         SPACE_DEFAULTS: defaults,
         KEEP_BEST: definition.keep_best,
         ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
+        CLASS_SIZES: dataset.class_sizes("validation"),
         "classes": list(dataset.reviews.classes),
         SPACE: definition.space,
         SEED: definition.seed,

@@ -195,6 +195,11 @@ class Dataset:
         """Class indices of one part, shape (n,)."""
         return self.reviews.labels[self.indices(part)]
 
+    def class_sizes(self, part: str) -> list[int]:
+        """How many rows of one part each class has."""
+        sizes: list[int] = np.bincount(self.labels(part), minlength=len(self.classes)).tolist()
+        return sizes
+
 
 @dataclass(frozen=True)
 class Cleaned:

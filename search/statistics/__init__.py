@@ -15,6 +15,7 @@ from search.statistics.differences import (
     paired_mean_difference,
 )
 from search.statistics.looks import Looks
+from search.statistics.noise import score_error
 from search.statistics.optimism import CorrectedScore, Optimism, corrected_score, optimism
 from search.statistics.verdicts import NO_DIFFERENCE, holm, pairs_needed, verdict
 
@@ -34,6 +35,7 @@ __all__ = [
     "paired_difference",
     "paired_mean_difference",
     "pairs_needed",
+    "score_error",
     "tuning_curve",
     "verdict",
 ]

@@ -52,7 +52,8 @@ class Bank:
     steps_per_epoch: int
     fixed: dict[str, Any]
     """What was not drawn."""
-    validation_rows: int
+    class_sizes: tuple[int, ...]
+    """Validation rows of each class."""
 
 
 def load_banks(path: Path = BANK) -> list[Bank]:
@@ -72,7 +73,7 @@ def load_banks(path: Path = BANK) -> list[Bank]:
                 known_good=sum(row["number"] < len(KNOWN_GOOD) for row in trained),
                 steps_per_epoch=header["steps per epoch"],
                 fixed=header["fixed"],
-                validation_rows=header["rows"]["validation"],
+                class_sizes=tuple(header["validation rows of each class"]),
             )
         )
     return banks
@@ -120,6 +121,7 @@ def _header(name: str) -> dict[str, Any]:
     return {
         "data": name,
         "rows": {"train": len(dataset.split.train), "validation": len(dataset.split.validation)},
+        "validation rows of each class": dataset.class_sizes("validation"),
         "distributions": {key: distribution_to_json(value) for key, value in space.distributions.items()},
         "fixed": space.fixed,
         "steps per epoch": space.fixed["evaluations_per_epoch"],

@@ -64,7 +64,7 @@ def main() -> None:
     for trials in arguments.trials:
         with tempfile.TemporaryDirectory() as folder:
             storage = open_storage(f"sqlite:///{Path(folder) / 'overhead.db'}")
-            study = optuna.create_study(storage=storage, direction="maximize", pruner=BehindTheBest(1000, 2))
+            study = optuna.create_study(storage=storage, direction="maximize", pruner=BehindTheBest([500, 500], 2))
             fill(study, space, trials, np.random.default_rng(0))
             study.sampler = ConditionalTPE(0)
             spent: dict[str, list[float]] = {"ask and sample": [], "report and prune": [], "tell": []}

@@ -14,7 +14,7 @@ Third table: an end when more trials are unlikely to pay (`run --patience`), in 
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +67,7 @@ def _hyperband(bank: Bank) -> BasePruner:
 
 
 def _behind(bank: Bank) -> BasePruner:
-    return BehindTheBest(bank.validation_rows, bank.steps_per_epoch)
+    return BehindTheBest(bank.class_sizes, bank.steps_per_epoch)
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -236,16 +236,16 @@ def _print(bank: Bank, ran: dict[str, list[Replay]]) -> None:
 def _print_patience(bank: Bank, replays: list[Replay]) -> None:
     print(f"ours, {LONG} trials: with a patience of so many, the trials after which it stops, and points lost (mean)")
     for patience in PATIENCES:
-        stops = [_stop(one, patience, bank.validation_rows) for one in replays]
+        stops = [_stop(one, patience, bank.class_sizes) for one in replays]
         lost = [100 * (one.best[-1] - one.best[stop - 1]) for one, stop in zip(replays, stops, strict=True)]
         share = np.mean([one.spent[stop - 1] / one.spent[-1] for one, stop in zip(replays, stops, strict=True)])
         print(f"{patience:>6}{np.median(stops):>8.0f} trials{share:>6.0%} of the epochs{np.mean(lost):>8.2f} points")
 
 
-def _stop(one: Replay, patience: int, rows: int) -> int:
+def _stop(one: Replay, patience: int, class_sizes: Sequence[int]) -> int:
     trials = [optuna.trial.create_trial(value=float(best)) for best in one.best]
     after = range(1, len(trials) + 1)
-    return next((n for n in after if plateau(trials[:n], patience, rows)), len(trials))
+    return next((n for n in after if plateau(trials[:n], patience, class_sizes)), len(trials))
 
 
 def _quiet() -> None:

@@ -63,7 +63,7 @@ def _open(source: DataSource, fixed: dict[str, Any], folder: Path, threads: int)
 
 def _trials(name: str, count: int) -> None:
     work = _work[0]
-    pruner = BehindTheBest(len(work.dataset.split.validation), 2)
+    pruner = BehindTheBest(work.dataset.class_sizes("validation"), 2)
     study = optuna.create_study(
         study_name=name,
         storage=open_storage(work.storage),

@@ -7,7 +7,7 @@ import pytest
 
 from search.pruner import PATIENCE, STANDARD_ERRORS, STARTUP, BehindTheBest, margin
 
-ROWS = 1000
+ROWS = (500, 500)
 
 
 def study_of(*curves: list[float], round_of: int | None = None) -> optuna.Study:
@@ -37,7 +37,7 @@ GOOD = [0.6, 0.7, 0.75, 0.8]
 
 
 def test_the_margin_is_the_standard_error_times_patience() -> None:
-    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4) * math.sqrt(0.8 * 0.2 / ROWS))
+    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4) * math.sqrt(0.8 * 0.2 / 1000))
     assert margin(0.8, 1, ROWS) > margin(0.8, 2, ROWS) > margin(0.8, 8, ROWS)
 
 
@@ -68,7 +68,7 @@ def test_a_short_trial_still_counts_after_its_end() -> None:
 
 
 def test_more_validation_rows_make_it_stricter() -> None:
-    assert margin(0.8, 1, 10 * ROWS) == pytest.approx(margin(0.8, 1, ROWS) / math.sqrt(10))
+    assert margin(0.8, 1, (5000, 5000)) == pytest.approx(margin(0.8, 1, ROWS) / math.sqrt(10))
 
 
 def test_in_rounds_it_knows_earlier_rounds_alone() -> None:

@@ -18,6 +18,7 @@ from search.statistics import (
     paired_difference,
     paired_mean_difference,
     pairs_needed,
+    score_error,
     verdict,
 )
 from search.statistics.crossed import _Error
@@ -292,3 +293,28 @@ def test_the_chance_of_a_decision_comes_true_as_often() -> None:
     assert unlikely < 0.2
     with pytest.raises(ValueError, match="above the 20 there are"):
         chance_of_decision(seen.difference(), 20, region=0.005)
+
+
+class TestTheErrorOfOneScore:
+    def test_of_equal_classes_is_that_of_a_share(self) -> None:
+        assert score_error(0.8, (500, 500)) == pytest.approx(np.sqrt(0.8 * 0.2 / 1000))
+        assert score_error(0.8, (300, 0, 300)) == score_error(0.8, (300, 300))
+
+    def test_of_a_perfect_score_or_of_no_rows_is_none(self) -> None:
+        assert score_error(1.0, (5, 5)) == 0
+        assert score_error(0.5, ()) == 0
+
+    @pytest.mark.parametrize("sizes", [(400, 400), (720, 80), (250, 150, 100), (436, 143, 205, 17)])
+    @pytest.mark.parametrize("recall", [0.4, 0.7, 0.9])
+    def test_is_near_what_repeated_samples_show(self, sizes: tuple[int, ...], recall: float) -> None:
+        rng = np.random.default_rng(1)
+        labels = np.repeat(np.arange(len(sizes)), sizes)
+        share = np.array(sizes) / sum(sizes)
+
+        def scored() -> float:
+            guesses = rng.choice(len(sizes), len(labels), p=share)
+            predicted = np.where(rng.random(len(labels)) < recall, labels, guesses)
+            return float(f1_score(labels, predicted, average="macro"))
+
+        scores = [scored() for _ in range(300)]
+        assert score_error(float(np.mean(scores)), sizes) == pytest.approx(np.std(scores), rel=0.25)
