@@ -3,8 +3,9 @@
 A rank among the others (a median, a successive halving) kills winners: validation scores are noisy, and of trials that
 differ by noise alone half lie below the median each time one looks. This rule asks how far a trial lies behind the best
 at the same number of training examples, in standard errors of such a score, and is the more patient the younger the
-trial is, because slow starters catch up. Its two constants were chosen on learning curves of random configurations,
-trained in full (`python -m tests.benchmarks.strategies`).
+trial is, because slow starters catch up. One that still answers with one class has not begun to learn, which says
+nothing of where it will end; it is let alone for a while. The constants were chosen on learning curves of random
+configurations, trained in full (`python -m tests.benchmarks.strategies`).
 """
 
 import math
@@ -17,19 +18,30 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import score_error
 
-__all__ = ["BehindTheBest", "margin"]
+__all__ = ["BehindTheBest", "begun", "margin"]
 
 STANDARD_ERRORS: Final = 1.0
 """What the margin tends to as a trial grows old."""
-PATIENCE: Final = 2.0
-"""Epochs after which the margin is still twice that."""
+PATIENCE: Final = 0.75
+"""By what share the margin after one epoch is larger than that; it falls with the square of the epochs."""
+BEGUN: Final = 2.0
+"""Standard errors by which a score exceeds that of answering with one class, if something was learned."""
+GRACE: Final = 1.5
+"""Epochs in which a trial may have learned nothing."""
 STARTUP: Final = 5
 """Trials that have to be finished before one is condemned."""
 
 
 def margin(best: float, epoch: float, class_sizes: Sequence[int]) -> float:
     """How far a trial may lie behind `best` after `epoch` epochs, in macro-F1."""
-    return STANDARD_ERRORS * (1 + PATIENCE / epoch) * score_error(best, class_sizes)
+    return STANDARD_ERRORS * (1 + PATIENCE / epoch**2) * score_error(best, class_sizes)
+
+
+def begun(class_sizes: Sequence[int]) -> float:
+    """The macro-F1 from which on a trial has learned something."""
+    largest = max(class_sizes) / sum(class_sizes)
+    one_class = 2 * largest / (1 + largest) / len(class_sizes)  # its F1; the others have none
+    return one_class + BEGUN * score_error(one_class, class_sizes)
 
 
 class BehindTheBest(BasePruner):
@@ -48,6 +60,7 @@ class BehindTheBest(BasePruner):
 
     def __init__(self, class_sizes: Sequence[int], steps_per_epoch: int, round_of: int | None = None) -> None:
         self._class_sizes = tuple(class_sizes)
+        self._begun = begun(class_sizes)
         self._steps_per_epoch = steps_per_epoch
         self._round_of = round_of
         self._number = -1
@@ -61,8 +74,10 @@ class BehindTheBest(BasePruner):
         if trial.last_step is None or len(self._seen) < STARTUP:
             return False
         best = max((value for step, value in self._best.items() if step <= trial.last_step), default=-math.inf)
-        value = trial.intermediate_values[trial.last_step]
-        return value < best - margin(best, trial.last_step / self._steps_per_epoch, self._class_sizes)
+        value, epoch = trial.intermediate_values[trial.last_step], trial.last_step / self._steps_per_epoch
+        if epoch <= GRACE and value < self._begun:
+            return False
+        return value < best - margin(best, epoch, self._class_sizes)
 
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._number = trial.number

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import optuna
 import pytest
+from sklearn.metrics import f1_score
 
-from search.pruner import PATIENCE, STANDARD_ERRORS, STARTUP, BehindTheBest, margin
+from search.pruner import PATIENCE, STANDARD_ERRORS, STARTUP, BehindTheBest, begun, margin
 
 ROWS = (500, 500)
 
@@ -37,19 +39,34 @@ GOOD = [0.6, 0.7, 0.75, 0.8]
 
 
 def test_the_margin_is_the_standard_error_times_patience() -> None:
-    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4) * math.sqrt(0.8 * 0.2 / 1000))
+    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4**2) * math.sqrt(0.8 * 0.2 / 1000))
     assert margin(0.8, 1, ROWS) > margin(0.8, 2, ROWS) > margin(0.8, 8, ROWS)
 
 
 def test_a_hopeless_trial_is_stopped_at_its_first_step_and_an_equal_one_never() -> None:
     study = study_of(*[GOOD] * STARTUP)
-    assert condemned(study, [0.1, 0.1, 0.1, 0.1]) == 1
+    assert condemned(study, [0.45, 0.45, 0.45, 0.45]) == 1
     assert condemned(study, GOOD) is None
 
 
 def test_a_slow_starter_is_not_a_loser() -> None:
     behind = margin(0.6, 0.5, ROWS) - 0.001
     assert condemned(study_of(*[GOOD] * STARTUP), [0.6 - behind, 0.68, 0.76, 0.81]) is None
+
+
+def test_one_that_has_not_begun_to_learn_is_let_alone_for_a_while_and_no_longer() -> None:
+    assert condemned(study_of(*[GOOD] * STARTUP), [1 / 3, 1 / 3, 1 / 3, 0.81]) is None
+    assert condemned(study_of(*[GOOD] * STARTUP), [1 / 3] * 8) == 4
+    assert condemned(study_of(*[GOOD] * STARTUP), [1 / 3, begun(ROWS)]) == 2
+
+
+@pytest.mark.parametrize("sizes", [(500, 500), (281, 35, 184), (600, 0, 10)])
+def test_what_says_that_learning_has_begun_lies_above_answering_with_one_class(sizes: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    one_class = f1_score(
+        labels, np.full(len(labels), np.argmax(sizes)), average="macro", labels=range(len(sizes)), zero_division=0
+    )
+    assert one_class < begun(sizes) < one_class + 0.2
 
 
 def test_what_is_forgiven_early_is_not_forgiven_late() -> None:
@@ -64,7 +81,7 @@ def test_nobody_is_stopped_before_enough_trials_are_finished() -> None:
 def test_a_short_trial_still_counts_after_its_end() -> None:
     study = study_of(*[GOOD] * STARTUP)
     assert condemned(study, [*GOOD, 0.80, 0.80]) is None
-    assert condemned(study_of(*[GOOD] * STARTUP), [0.6, 0.68, 0.73, *[0.78] * 5]) in (5, 6, 7, 8)
+    assert condemned(study_of(*[GOOD] * STARTUP), [0.6, 0.68, 0.74, *[0.786] * 5]) in (5, 6, 7, 8)
 
 
 def test_more_validation_rows_make_it_stricter() -> None:
