@@ -5,12 +5,12 @@ workers waits for them and shows progress.
 """
 
 import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from search.processes import context, enter, interrupt, interrupts_held_back
 
 __all__ = ["cores", "run_workers"]
 
@@ -36,26 +36,41 @@ def run_workers(
 ) -> int:
     """Start `count` workers, wait for all of them, and return the worst exit status.
 
-    Ctrl-C reaches the workers too (a terminal sends it to the whole group); each records its trial before it ends.
+    Ctrl-C reaches the workers too; each records its trial before it ends.
     """
     command = [
-        *(sys.executable, "-m", "search", "worker", "--study", study, "--storage", storage),
-        *("--artifacts", str(artifacts), "--trials", str(trials), "--threads", str(threads), "--device", device),
+        *("worker", "--study", study, "--storage", storage, "--artifacts", str(artifacts)),
+        *("--trials", str(trials), "--threads", str(threads), "--device", device),
         *(() if timeout is None else ("--timeout", str(timeout))),
     ]
-    # Set before the library loads, so that a worker's BLAS does not start a thread for every core.
-    surroundings = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    workers = [subprocess.Popen(command, env=surroundings, stdout=subprocess.DEVNULL) for _ in range(count)]
+    # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
     try:
-        while any(worker.poll() is None for worker in workers):
+        with interrupts_held_back():
+            for worker in workers:
+                worker.start()
+        while any(worker.is_alive() for worker in workers):
             on_poll()
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         for worker in workers:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGINT)
+            interrupt(worker)
         for worker in workers:
-            worker.wait()
+            worker.join()
         raise
     on_poll()
-    return max(abs(int(worker.returncode)) for worker in workers)
+    return max(abs(worker.exitcode or 0) for worker in workers)
+
+
+def _work(command: list[str]) -> None:
+    """What the command `sentiment-search worker` does, without its output."""
+    from search.cli import main
+
+    try:
+        enter()
+        with open(os.devnull, "w") as nowhere:
+            sys.stdout = nowhere
+            sys.exit(main(command))
+    except KeyboardInterrupt:  # before the command had begun
+        sys.exit(130)

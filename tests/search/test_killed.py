@@ -113,6 +113,21 @@ class TestCtrlC:
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
         assert_whole(folder, finish_here(folder, more=3), None)
 
+    @pytest.mark.parametrize("after", [0.0, 1.0, 2.5])
+    def test_while_two_workers_start_ends_with_130_and_shows_nothing_of_their_insides(
+        self, folder: Path, after: float
+    ) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("Several workers"):
+            assert process.poll() is None
+        time.sleep(after)
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert_whole(folder, finish_here(folder, more=3), None)
+
 
 class TestKill9:
     def test_of_the_only_process_loses_no_trial_and_leaves_none_stuck(self, folder: Path) -> None:

@@ -1,0 +1,11 @@
+"""Imported once by the process that workers are forked from: what they all need, in memory that they share."""
+# ruff: noqa: F401
+
+import gc
+
+import search.cli
+import search.compare
+import search.leaderboard
+
+gc.collect()
+gc.freeze()  # a collection in a worker would otherwise write to each of these objects, and so copy them

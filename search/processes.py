@@ -1,0 +1,77 @@
+"""How the processes of a search are started, and when they leave.
+
+Where the system can, they are forked from one process that has read the libraries and done nothing else, so they begin
+at once and share its memory; forking one that has used torch's threads could hang. Ctrl-C waits while they start, and
+when their parent is killed, they end too.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+__all__ = ["context", "enter", "interrupt", "interrupts_held_back"]
+
+
+def context() -> ForkServerContext | SpawnContext:
+    """Makes processes, pools and queues."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["search.preloaded"])
+    return made
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block, and in processes started in it until they `enter`.
+
+    One that came between a process and its entry in a pool would leave it behind; one amidst its imports would show
+    them all.
+
+    Raises:
+        KeyboardInterrupt: at the end, if one came.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let the signal through again, did it start in the block
+    came: list[int] = []
+    # The mask is for the new processes; here another thread may be given the signal all the same.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def enter(on_interrupt: Callable[[int, Any], Any] = signal.default_int_handler) -> None:
+    """The first thing a process does that was started here: it listens to Ctrl-C, and leaves with its parent."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, on_interrupt)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def interrupt(process: BaseProcess) -> None:
+    """Sends Ctrl-C to a process, if it still runs: a terminal sends it to all, a script's kill to the parent alone."""
+    if process.is_alive() and process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
