@@ -281,17 +281,19 @@ def publish(setting: Setting, note: str) -> None:
 
 def _begin(setting: Setting) -> None:
     study = setting.study(PAIRS)
-    record = json.loads(json.dumps(setting.comparison.record | {"seed": setting.comparison.seed}))
+    comparison = setting.comparison
+    record = json.loads(json.dumps(comparison.record | {"seed": comparison.seed, "trials": comparison.trials}))
     recorded = study.user_attrs
     if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
         raise InputError(
             f"comparison {setting.comparison.name!r} was begun with other data, labels or split; restore the file, or "
             "give the comparison another name"
         )
-    if recorded.get(RECORD, record) != record:
+    # Not with other trials either: pairs that are there are of the winners among those that were.
+    if {"trials": comparison.trials} | recorded.get(RECORD, record) != record:
         raise InputError(
-            f"comparison {setting.comparison.name!r} was begun with another baseline, other ideas or another seed; "
-            "give it another name"
+            f"comparison {comparison.name!r} was begun with another baseline, other ideas, another number of trials or "
+            "another seed; give it another name"
         )
     study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
     study.set_user_attr(RECORD, record)
@@ -311,10 +313,11 @@ def _tune(setting: Setting, index: int) -> None:
     torch.set_num_threads(setting.threads)
     comparison, arm = setting.comparison, setting.comparison.arms[index]
     study, space = setting.study(arm.name), arm.space_for(setting.dataset)
+    # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
+    # A free search begins where `run` begins.
+    first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
     if not study.get_trials(deepcopy=False):
-        # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
-        # A free search begins where `run` begins.
-        for settings in space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]:
+        for settings in first:
             study.enqueue_trial(settings)
     dataset = _as_trained(setting.dataset, arm)
     opened = SearchStudy(study, dataset, space, comparison.seed, None, setting.cache)
@@ -327,10 +330,11 @@ def _tune(setting: Setting, index: int) -> None:
         device=setting.device,
         end_early=False,
     )
-    seed = int(np.random.SeedSequence([comparison.seed, len(study.get_trials(deepcopy=False))]).generate_state(1)[0])
-    optimize(
-        opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=RandomSampler(seed=seed)
-    )
+    sampler = RandomSampler(seed=int(np.random.SeedSequence([comparison.seed, len(first)]).generate_state(1)[0]))
+    for trial in study.get_trials(deepcopy=False):
+        if "fixed_params" not in trial.system_attrs:  # an interrupted tuning goes on where its random numbers were
+            space.sample(optuna.create_study(sampler=sampler).ask())
+    optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=sampler)
 
 
 def _random_trials_left(setting: Setting) -> list[int]:

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
 
-from search.compare import Setting, compare, openings, plan, random_scores
-from search.ideas import read_comparison
+from search.compare import Setting, _tune, compare, openings, plan, random_scores
+from search.ideas import BASELINE, read_comparison
 from search.results import Results, results
 from search.tables import markdown, render, rows, to_dict
 
@@ -127,10 +129,25 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     assert 1 <= found["openings"] <= 2
 
 
+def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Path) -> None:
+    comparison = replace(read_comparison(folder / "ideas.toml"), trials=4)
+
+    def tuned(name: str, *stops: int) -> list[dict[str, object]]:
+        for trials in stops:
+            setting = Setting(replace(comparison, trials=trials), f"sqlite:///{folder}/{name}.db", folder / name)
+            _tune(setting, 0)
+        return [trial.params for trial in setting.trials(BASELINE, TrialState.COMPLETE)]
+
+    assert tuned("interrupted", 1, 3, 4) == tuned("whole", 4)
+
+
 def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:
     compare(setting_in(folder))
     (folder / "ideas.toml").write_text(RECIPE + SAME)
     with pytest.raises(ValueError, match="other ideas"):
+        compare(setting_in(folder))
+    (folder / "ideas.toml").write_text(RECIPE.replace("trials = 2", "trials = 3") + SAME + HARM)
+    with pytest.raises(ValueError, match="another number of trials"):
         compare(setting_in(folder))
     (folder / "ideas.toml").write_text(RECIPE + SAME + HARM)
     with open(folder / "reviews.csv", "a") as file:
