@@ -103,6 +103,16 @@ class TestInAnybodysStudy:
 
         assert curve(0) == curve(0) != curve(1)
 
+    def test_the_same_parameters_in_another_trial_are_a_replicate(self, objective: Objective) -> None:
+        study = optuna.create_study(direction="maximize")
+        study.optimize(objective, n_trials=1)
+        study.enqueue_trial(study.trials[0].params)
+        study.optimize(objective, n_trials=1)
+        first, second = study.trials
+        assert first.params == second.params
+        assert first.user_attrs[CONFIG] | {"seed": second.user_attrs[CONFIG]["seed"]} == second.user_attrs[CONFIG]
+        assert first.user_attrs[CURVE][0]["train_loss"] != second.user_attrs[CURVE][0]["train_loss"]
+
     def test_tells_its_progress(self, dataset: Dataset, tmp_path: Path) -> None:
         reports, batches = [], []
         objective = Objective(
