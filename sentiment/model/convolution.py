@@ -24,10 +24,22 @@ class Convolution(nn.Module):
 
         Vectors of pads must be zero already: then a pad reads exactly like the border of the text.
         """
-        channels_first = vectors.transpose(1, 2)
+        # As matrix products: on texts of 20 tokens 1.1 to 1.7 times as fast, forward and backward, as `Conv1d` with AVX2,
+        # and 0.9 to 1.1 times on texts of 250 (python -m tests.benchmarks.convolution).
+        width, size = vectors.shape[1:]
+        before, after = (max(reach) for reach in zip(*map(_reach, self.windows), strict=True))
+        padded = F.pad(vectors, (0, 0, before, after))
+        neighbours = torch.cat([padded[:, shift : shift + width] for shift in range(before + after + 1)], dim=2)
         features = []
         for window in self.windows:
             assert isinstance(window, nn.Conv1d)
-            size = window.kernel_size[0]
-            features.append(F.relu(window(F.pad(channels_first, ((size - 1) // 2, size // 2)))))
-        return torch.cat(features, dim=1).transpose(1, 2)
+            back, ahead = _reach(window)
+            seen = neighbours[:, :, (before - back) * size : (before + ahead + 1) * size]
+            features.append(F.linear(seen, window.weight.transpose(1, 2).flatten(1), window.bias))
+        return F.relu(torch.cat(features, dim=2))
+
+
+def _reach(window: nn.Module) -> tuple[int, int]:
+    """Positions before and after its own that a window sees."""
+    assert isinstance(window, nn.Conv1d)
+    return (window.kernel_size[0] - 1) // 2, window.kernel_size[0] // 2

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from search.processes import context
+from tests.benchmarks import reviews
 
 
 def unique_megabytes() -> float:
@@ -29,11 +30,11 @@ def work(args: argparse.Namespace) -> None:
 
     from search.objective import Objective
     from search.space import Space, defaults_for
-    from sentiment.reviews import DataSource, load_dataset
+    from sentiment.reviews import load_dataset
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(1)
-    source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
+    source = reviews.source(args)
     dataset = load_dataset(source)
     opened = unique_megabytes()
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
@@ -46,12 +47,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Memory of a worker")
-    parser.add_argument("--data", default="demo:movie-reviews")
-    parser.add_argument("--text", default="text")
-    parser.add_argument("--label", default="label")
-    parser.add_argument("--classes", default="as-is")
-    parser.add_argument("--rows", type=int, default=8000)
+    parser = reviews.parser("Memory of a worker")
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--own", action="store_true", help=argparse.SUPPRESS)

@@ -17,7 +17,6 @@ pads and no embeddings. "of mm" is its share of what `torch.mm` reaches in the s
 for all: bfloat16 may pass 100 %).
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -36,9 +35,10 @@ from search.objective import training_data
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
-from sentiment.reviews import Dataset, DataSource, load_dataset
+from sentiment.reviews import Dataset, load_dataset
 from sentiment.tokens import PAD, Corpus, load_corpus
 from sentiment.training import TrainingData, predict_probabilities, train
+from tests.benchmarks import reviews
 
 Loop = Callable[[Config], tuple[list[float], float]]
 """Trains a config; returns the seconds of each epoch, and the best macro-F1 of the epochs."""
@@ -149,12 +149,7 @@ def mm_flops_per_second() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="demo:movie-reviews")
-    parser.add_argument("--text", default="text")
-    parser.add_argument("--label", default="label")
-    parser.add_argument("--classes", default="as-is")
-    parser.add_argument("--rows", type=int, default=8000)
+    parser = reviews.parser(__doc__.splitlines()[0])
     parser.add_argument("--architecture", nargs="+", default=["lstm"])
     parser.add_argument("--width", type=int, nargs="+", default=[128])
     parser.add_argument("--vocabulary", type=int, default=16000)
@@ -168,7 +163,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
 
-    source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
+    source = reviews.source(args)
     dataset = load_dataset(source)
     print(f"{args.data}: {len(dataset.split.train):,} training rows, {args.threads} threads")
     row = "{:<15} {:>5} {:<15} {:<25} {:>6} {:>10} {:>8} {:>6}  {}"

@@ -8,7 +8,6 @@ pruner reads, checkpoints are copies of weights and the files of the best trials
 trials by one worker, by two, and by one with two threads, taking turns.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -35,6 +34,7 @@ from search.sampler import ConditionalTPE
 from search.space import Space, defaults_for
 from search.storage import open_storage
 from sentiment.reviews import Dataset, DataSource, load_dataset
+from tests.benchmarks import reviews
 
 FIXED = {"epochs": 4, "batch_size": 64, "optimizer": "adam", "max_tokens": 256}
 
@@ -143,18 +143,13 @@ def _scaling(source: DataSource, fixed: dict[str, Any], folder: Path, trials: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Where the time of a trial goes")
-    parser.add_argument("--data", default="demo:movie-reviews")
-    parser.add_argument("--text", default="text")
-    parser.add_argument("--label", default="label")
-    parser.add_argument("--classes", default="as-is")
-    parser.add_argument("--rows", type=int, default=8000)
+    parser = reviews.parser("Where the time of a trial goes")
     parser.add_argument("--architecture", default="lstm")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    source = DataSource(path=args.data, text=args.text, label=args.label, classes=args.classes, max_rows=args.rows)
+    source = reviews.source(args)
     sizes = {"embedding_size": args.width, "hidden_size": args.width, "filters": args.width}
     fixed = FIXED | {"architecture": args.architecture} | sizes
     with tempfile.TemporaryDirectory() as name:
