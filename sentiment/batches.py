@@ -6,7 +6,7 @@ epoch to epoch.
 Nothing is tokenized here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sentiment.tokens import EncodedTexts
 
-__all__ = ["Batch", "Examples", "ordered_batches", "shuffled_batches"]
+__all__ = ["Batch", "Examples", "moved_to", "ordered_batches", "shuffled_batches"]
 
 POOL_BATCHES: Final = 50
 """Batches whose rows are sorted by length together. More means fewer pads and less chance in the order."""
@@ -92,6 +92,25 @@ def ordered_batches(
     order = np.argsort(examples.lengths(max_tokens), kind="stable")
     for start in range(0, len(order), batch_size):
         yield _padded(examples, order[start : start + batch_size], max_tokens, pad_to)
+
+
+def moved_to(device: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same batches on another device; they go there in one piece, so that nothing is transferred between them."""
+    if torch.device(device).type == "cpu":
+        yield from batches
+        return
+    yield from _in_one_piece(device, list(batches))
+
+
+def _in_one_piece(device: str, batches: list[Batch]) -> Iterator[Batch]:
+    ids = torch.cat([batch.ids.flatten() for batch in batches]).to(device)
+    lengths = torch.cat([batch.lengths for batch in batches]).to(device)
+    labels = torch.cat([batch.labels for batch in batches]).to(device)
+    rows = [len(batch.lengths) for batch in batches]
+    tokens = [batch.ids.numel() for batch in batches]
+    pieces = (torch.split(ids, tokens), torch.split(lengths, rows), torch.split(labels, rows))
+    for batch, of_ids, of_lengths, of_labels in zip(batches, *pieces, strict=True):
+        yield Batch(of_ids.view(batch.ids.shape), of_lengths, of_labels, batch.examples)
 
 
 def _padded(examples: Examples, chosen: np.ndarray, max_tokens: int, pad_to: int | None) -> Batch:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sentiment.batches import Batch, Examples, ordered_batches, shuffled_batches
+from sentiment.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
 from sentiment.config import Config
 from sentiment.metrics import collapse, macro_f1
 from sentiment.model import Network, build_model
@@ -137,14 +137,13 @@ def _train(
     losses: list[Tensor] = []
     ended: str | None = None
 
-    for done, batch in enumerate(_batches(config, data.train, rng), start=1):
+    for done, batch in enumerate(_batches(config, data.train, rng, device), start=1):
         network.train()
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(config, done - 1, total)
         with _precision(config, device):
-            logits = network(batch.ids.to(device), batch.lengths.to(device)).float()
-        labels = batch.labels.to(device)
-        loss = F.cross_entropy(logits, labels, weight=weights, label_smoothing=config.label_smoothing)
+            logits = network(batch.ids, batch.lengths).float()
+        loss = F.cross_entropy(logits, batch.labels, weight=weights, label_smoothing=config.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if config.clip_norm:
@@ -228,15 +227,16 @@ class _BestCheckpoint:
 def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
     """Class probabilities float32 [n, K] for `examples`, in their order. Leaves the network in evaluation mode."""
     config = network.config
-    device = network.head.weight.device
-    probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
+    device = str(network.head.weight.device)
+    batches = ordered_batches(examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config))
+    scored, found = [np.empty(0, dtype=np.int64)], [torch.empty((0, network.head.out_features), device=device)]
     network.eval()
-    with torch.inference_mode(), _precision(config, device.type):
-        for batch in ordered_batches(
-            examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config)
-        ):
-            logits = network(batch.ids.to(device), batch.lengths.to(device))
-            probabilities[batch.examples] = logits.float().softmax(dim=1).cpu().numpy()
+    with torch.inference_mode(), _precision(config, device):
+        for batch in moved_to(device, batches):
+            scored.append(batch.examples)
+            found.append(network(batch.ids, batch.lengths).float().softmax(dim=1))
+    probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
+    probabilities[np.concatenate(scored)] = torch.cat(found).cpu().numpy()
     return probabilities
 
 
@@ -246,11 +246,12 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(chosen, 1e-38)).mean())
 
 
-def _batches(config: Config, train: Examples, rng: np.random.Generator) -> Iterator[Batch]:
+def _batches(config: Config, train: Examples, rng: np.random.Generator, device: str) -> Iterator[Batch]:
     for _ in range(config.epochs):
-        yield from shuffled_batches(
+        epoch = shuffled_batches(
             train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=_pad_to(config)
         )
+        yield from moved_to(device, epoch)
 
 
 def _precision(config: Config, device: str) -> torch.autocast:

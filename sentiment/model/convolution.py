@@ -24,8 +24,8 @@ class Convolution(nn.Module):
 
         Vectors of pads must be zero already: then a pad reads exactly like the border of the text.
         """
-        # As matrix products: on texts of 20 tokens 1.1 to 1.7 times as fast, forward and backward, as `Conv1d` with AVX2,
-        # and 0.9 to 1.1 times on texts of 250 (python -m tests.benchmarks.convolution).
+        # As matrix products: on texts of 20 tokens 1.1 to 1.7 times as fast, forward and backward, as
+        # `Conv1d` with AVX2, and 0.9 to 1.1 times on texts of 250 (python -m tests.benchmarks.convolution).
         width, size = vectors.shape[1:]
         before, after = (max(reach) for reach in zip(*map(_reach, self.windows), strict=True))
         padded = F.pad(vectors, (0, 0, before, after))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment.batches import Examples, ordered_batches, shuffled_batches
+from sentiment.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
@@ -74,6 +74,12 @@ class TestBatches:
     def test_ordered_batches_hold_every_example_once(self) -> None:
         batches = ordered_batches(reviews(50, 0), batch_size=16, max_tokens=99)
         assert sorted(example for batch in batches for example in batch.examples) == list(range(50))
+
+    def test_moved_in_one_piece_are_the_same_batches(self) -> None:
+        batches = list(ordered_batches(reviews(50, 0), batch_size=16, max_tokens=99))
+        for batch, moved in zip(batches, _in_one_piece("cpu", batches), strict=True):
+            assert batch.ids.equal(moved.ids) and batch.lengths.equal(moved.lengths)
+            assert batch.labels.equal(moved.labels) and batch.examples is moved.examples
 
 
 class TestTheScoreOfARun:

@@ -1,0 +1,41 @@
+"""The same training on a GPU: run with `make test-gpu`."""
+
+import numpy as np
+import pytest
+import torch
+
+from sentiment.model import build_model
+from sentiment.training import TrainingData, predict_probabilities, train
+from tests.sentiment.test_training import SMALL, data  # noqa: F401
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_learns_there_and_its_weights_say_the_same_here(
+    data: TrainingData,  # noqa: F811
+    architecture: str,
+    precision: str,
+) -> None:
+    config = SMALL.replace(architecture=architecture, precision=precision, epochs=6)
+    trained = train(config, data, device="cuda")
+    assert trained.macro_f1 > 0.95
+    network = build_model(config.replace(precision="float32"), data.vocabulary_size, 3)
+    network.load_state_dict(trained.weights)
+    here = predict_probabilities(network, data.validation)
+    tolerance = 1e-3 if precision == "float32" else 5e-2
+    np.testing.assert_allclose(here, trained.probabilities, atol=tolerance)
+
+
+def test_an_epoch_makes_no_transfer_between_its_batches(data: TrainingData) -> None:  # noqa: F811
+    def on_batch(done: int, total: int) -> None:
+        torch.cuda.set_sync_debug_mode("default" if done == total else "error")
+
+    try:
+        train(SMALL.replace(epochs=1, evaluations_per_epoch=1), data, device="cuda", on_batch=on_batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
