@@ -2,10 +2,11 @@
 
 A rank among the others (a median, a successive halving) kills winners: validation scores are noisy, and of trials that
 differ by noise alone half lie below the median each time one looks. This rule asks how far a trial lies behind the best
-at the same number of training examples, in standard errors of such a score, and is the more patient the younger the
-trial is, because slow starters catch up. One that still answers with one class has not begun to learn, which says
-nothing of where it will end; it is let alone for a while. The constants were chosen on learning curves of random
-configurations, trained in full (`python -m tests.benchmarks.strategies`).
+at the same number of training examples, in units of noise, and is the more patient the younger the trial is, because
+slow starters catch up. Noise is that of the rows scored and that of the seed: were it the first alone, many validation
+rows would leave no patience at all. One that still answers with one class has not begun to learn, which says nothing of
+where it will end; it is let alone for a while. The constants were chosen on learning curves of random configurations,
+trained in full (`python -m tests.benchmarks.strategies`).
 """
 
 import math
@@ -20,8 +21,11 @@ from search.statistics import score_error
 
 __all__ = ["BehindTheBest", "begun", "margin"]
 
-STANDARD_ERRORS: Final = 1.0
+NOISES: Final = 1.0
 """What the margin tends to as a trial grows old."""
+SEED_ERROR: Final = 0.01
+"""Standard deviation of macro-F1 over trainings of one recipe, however many rows it is scored on: of the repaired
+networks in `studies`, .85 points (median; that of a pair's difference over the root of two)."""
 PATIENCE: Final = 0.75
 """By what share the margin after one epoch is larger than that; it falls with the square of the epochs."""
 BEGUN: Final = 2.0
@@ -34,7 +38,8 @@ STARTUP: Final = 5
 
 def margin(best: float, epoch: float, class_sizes: Sequence[int]) -> float:
     """How far a trial may lie behind `best` after `epoch` epochs, in macro-F1."""
-    return STANDARD_ERRORS * (1 + PATIENCE / epoch**2) * score_error(best, class_sizes)
+    noise = math.hypot(score_error(best, class_sizes), SEED_ERROR)
+    return NOISES * (1 + PATIENCE / epoch**2) * noise
 
 
 def begun(class_sizes: Sequence[int]) -> float:

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from sklearn.metrics import f1_score
 
-from search.pruner import PATIENCE, STANDARD_ERRORS, STARTUP, BehindTheBest, begun, margin
+from search.pruner import NOISES, PATIENCE, SEED_ERROR, STARTUP, BehindTheBest, begun, margin
 
 ROWS = (500, 500)
 
@@ -38,9 +38,14 @@ def condemned(study: optuna.Study, curve: list[float]) -> int | None:
 GOOD = [0.6, 0.7, 0.75, 0.8]
 
 
-def test_the_margin_is_the_standard_error_times_patience() -> None:
-    assert margin(0.8, 4, ROWS) == pytest.approx(STANDARD_ERRORS * (1 + PATIENCE / 4**2) * math.sqrt(0.8 * 0.2 / 1000))
+def test_the_margin_is_the_noise_of_rows_and_seeds_times_patience() -> None:
+    noise = math.sqrt(0.8 * 0.2 / 1000 + SEED_ERROR**2)
+    assert margin(0.8, 4, ROWS) == pytest.approx(NOISES * (1 + PATIENCE / 4**2) * noise)
     assert margin(0.8, 1, ROWS) > margin(0.8, 2, ROWS) > margin(0.8, 8, ROWS)
+
+
+def test_many_validation_rows_do_not_take_away_all_patience() -> None:
+    assert margin(0.8, 8, [10**6, 10**6]) > NOISES * SEED_ERROR
 
 
 def test_a_hopeless_trial_is_stopped_at_its_first_step_and_an_equal_one_never() -> None:
