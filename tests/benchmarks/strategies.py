@@ -1,6 +1,7 @@
 """Search strategies replayed on the curve bank: what they find, what it costs, and whom they kill.
 
     python -m tests.benchmarks.strategies --replays 200 --workers 2
+    python -m tests.benchmarks.strategies --replays 200 --workers 2 --only "ours (known-good, conditional TPE)"
 
 Nothing is trained: a strategy asks for a configuration and is shown, step by step, the best macro-F1 so far of the one
 in `curves.jsonl`. Samplers and pruners are the real ones. A random strategy draws from the bank; what TPE proposes is
@@ -196,14 +197,16 @@ def main() -> None:
     parser.add_argument("--bank", type=Path, default=BANK)
     parser.add_argument("--replays", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", choices=[strategy.name for strategy in STRATEGIES[1:]], help="beside the first")
     arguments = parser.parse_args()
+    wanted = [strategy for strategy in STRATEGIES if arguments.only in (None, strategy.name)]
     with ProcessPoolExecutor(arguments.workers, get_context("spawn"), _quiet) as pool:
         for bank in load_banks(arguments.bank):
             ran = {
                 strategy.name: list(
                     pool.map(partial(replay, bank, strategy, trials=TRIALS), range(arguments.replays), chunksize=10)
                 )
-                for strategy in STRATEGIES
+                for strategy in dict.fromkeys((STRATEGIES[0], *wanted))
             }
             _print(bank, ran)
             long = partial(replay, bank, STRATEGIES[-1], trials=LONG)
