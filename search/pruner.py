@@ -5,8 +5,8 @@ differ by noise alone half lie below the median each time one looks. This rule a
 at the same number of training examples, in units of noise, and is the more patient the younger the trial is, because
 slow starters catch up. Noise is that of the rows scored and that of the seed: were it the first alone, many validation
 rows would leave no patience at all. One that still answers with one class has not begun to learn, which says nothing of
-where it will end; it is let alone for a while. The constants were chosen on learning curves of random configurations,
-trained in full (`python -m tests.benchmarks.strategies`).
+where it will end; it is let alone for a while. The other constants were chosen on learning curves of random
+configurations, trained in full (`python -m tests.benchmarks.strategies`).
 """
 
 import math
@@ -24,8 +24,8 @@ __all__ = ["BehindTheBest", "begun", "margin"]
 NOISES: Final = 1.0
 """What the margin tends to as a trial grows old."""
 SEED_ERROR: Final = 0.01
-"""Standard deviation of macro-F1 over trainings of one recipe, however many rows it is scored on: of the repaired
-networks in `studies`, .85 points (median; that of a pair's difference over the root of two)."""
+"""Standard deviation of macro-F1 over trainings of one recipe, rounded: of the repaired networks in `studies` it is .9
+points (median over both studies of the standard deviation of `step.difference.pairs` over the root of two)."""
 PATIENCE: Final = 0.75
 """By what share the margin after one epoch is larger than that; it falls with the square of the epochs."""
 BEGUN: Final = 2.0

@@ -103,6 +103,8 @@ def moved_to(device: str, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def _in_one_piece(device: str, batches: list[Batch]) -> Iterator[Batch]:
+    if not batches:
+        return
     ids = torch.cat([batch.ids.flatten() for batch in batches]).to(device)
     lengths = torch.cat([batch.lengths for batch in batches]).to(device)
     labels = torch.cat([batch.labels for batch in batches]).to(device)

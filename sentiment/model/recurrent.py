@@ -57,5 +57,5 @@ def reverse_by_length(vectors: Tensor, lengths: Tensor) -> Tensor:
     mirrored = lengths[:, None] - 1 - positions
     index = torch.where(mirrored >= 0, mirrored, positions)
     index = index + width * torch.arange(rows, device=vectors.device)[:, None]
-    # Whole vectors at a time: `gather` would move single numbers, three times as slowly.
+    # Whole vectors at a time; `gather` would move single numbers.
     return vectors.reshape(rows * width, size).index_select(0, index.flatten()).view(rows, width, size)

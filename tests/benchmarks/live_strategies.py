@@ -1,7 +1,7 @@
 """Our search against Optuna's defaults, trained for real, on data that the pruner's constants were not chosen on.
 
-    python -m tests.benchmarks.live_strategies --data korean-apps.csv.xz --text text --label stars --classes stars-3 \\
-        --rows 7000 --fractions 0.6 0.3 0.1 --epochs 48 --seeds 5 --workers 2
+    python -m tests.benchmarks.live_strategies --data mr.csv --rows 5000 --fractions 0.6 0.3 0.1 --epochs 30 \\
+        --seeds 5 --workers 2
 
 Both have the same space, the same training code and the same number of epochs to spend; the trial in which they run out
 is not counted. Optuna's defaults: `create_study()` with TPE and the median pruner, no trials that are known to be good.

@@ -209,6 +209,8 @@ def main() -> None:
                 for strategy in dict.fromkeys((STRATEGIES[0], *wanted))
             }
             _print(bank, ran)
+            if STRATEGIES[-1] not in wanted:
+                continue
             long = partial(replay, bank, STRATEGIES[-1], trials=LONG)
             _print_patience(bank, list(pool.map(long, range(arguments.replays // 4), chunksize=5)))
 

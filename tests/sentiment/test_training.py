@@ -80,6 +80,7 @@ class TestBatches:
         for batch, moved in zip(batches, _in_one_piece("cpu", batches), strict=True):
             assert batch.ids.equal(moved.ids) and batch.lengths.equal(moved.lengths)
             assert batch.labels.equal(moved.labels) and batch.examples is moved.examples
+        assert list(_in_one_piece("cpu", [])) == []
 
 
 class TestTheScoreOfARun:

@@ -11,9 +11,11 @@ from itertools import product
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sentiment.config import Config
 from sentiment.model import Network, build_model
+from sentiment.model.convolution import SHORT, Convolution
 from sentiment.model.recurrent import reverse_by_length
 from sentiment.tokens import PAD
 
@@ -161,3 +163,30 @@ def test_a_bidirectional_lstm_equals_torch_with_packed_sequences() -> None:
         torch.testing.assert_close(
             ours.last(states, lengths), torch.cat([hidden[-2], hidden[-1]], 1), atol=1e-6, rtol=1e-5
         )
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 7, SHORT, SHORT + 1])
+@pytest.mark.parametrize("sizes", [(1,), (2,), (3, 4, 5), (5, 2, 3), (64, 1)])
+def test_a_convolution_and_its_gradients_are_torchs_with_zeros_beyond_the_text(
+    sizes: tuple[int, ...], tokens: int
+) -> None:
+    convolution = Convolution(3, 4, sizes).double()
+    vectors = torch.randn(2, tokens, 3, dtype=torch.float64, requires_grad=True)
+    expected = torch.cat(
+        [
+            F.conv1d(F.pad(vectors.mT, ((size - 1) // 2, size // 2)), window.weight, window.bias).relu()  # type: ignore[arg-type]
+            for size, window in zip(sizes, convolution.windows, strict=True)
+        ],
+        dim=1,
+    ).mT
+    towards = torch.randn_like(expected)
+    wanted = [vectors, *convolution.parameters()]
+    for training in (True, False):
+        found = convolution.train(training)(vectors)
+        torch.testing.assert_close(found, expected)
+        for gradient, right in zip(
+            torch.autograd.grad(found, wanted, towards),
+            torch.autograd.grad(expected, wanted, towards, retain_graph=True),
+            strict=True,
+        ):
+            torch.testing.assert_close(gradient, right)
