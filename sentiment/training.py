@@ -26,8 +26,9 @@ from sentiment.model import Network, build_model
 
 __all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
 
-SCORING_BATCH: Final = 256
-"""Rows scored at a time; no gradients, so more fit than in a training batch."""
+SCORING_BATCH: Final = 64
+"""Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: of 800 rows 256 at a
+time take 1.2 to 1.3 times as long, of 240 short ones 3.2 times."""
 
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
