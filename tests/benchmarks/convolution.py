@@ -1,4 +1,5 @@
-"""Window features by matrix products, as `sentiment.model.convolution` makes them, against `torch.nn.Conv1d`.
+"""Window features by matrix products, as `sentiment.model.convolution` trains those of short texts, against
+`torch.nn.Conv1d`.
 
     python -m tests.benchmarks.convolution
 
@@ -7,6 +8,7 @@ Forward and backward with one thread, the two taking turns; GFLOP/s of useful wo
 
 import statistics
 import time
+from functools import partial
 from itertools import product
 
 import torch
@@ -37,9 +39,10 @@ def main() -> None:
         convolution = Convolution(width, width, sizes)
         vectors = torch.randn(batch, tokens, width, requires_grad=True)
         gradient = torch.randn(batch, tokens, convolution.output_size)
+        ways = (partial(by_conv1d, convolution, vectors), partial(convolution._by_products, vectors))
         took: tuple[list[float], list[float]] = ([], [])
         for _ in range(ROUNDS):
-            for way, seconds in zip((lambda: by_conv1d(convolution, vectors), lambda: convolution(vectors)), took):  # noqa: B023, B905
+            for way, seconds in zip(ways, took, strict=True):
                 started = time.perf_counter()
                 way().backward(gradient)
                 seconds.append(time.perf_counter() - started)
