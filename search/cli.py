@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no 좋 shall not end the work
     # A polite kill (a batch system's, a shutdown's) keeps as much as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGTERM, on_interrupt if callable(on_interrupt) else signal.default_int_handler)
     try:
         status = int(parsed.command(parsed))
         if sys.stdout is not None:

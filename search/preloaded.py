@@ -1,7 +1,10 @@
 """Imported once by the process that workers are forked from: what they all need, in memory that they share."""
-# ruff: noqa: F401
+# ruff: noqa: F401, E402
 
 import gc
+import signal
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all of them, it would take the exit status of each worker along
 
 import search.cli
 import search.compare

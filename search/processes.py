@@ -55,10 +55,18 @@ def interrupts_held_back() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def enter(on_interrupt: Callable[[int, Any], Any] = signal.default_int_handler) -> None:
+def _interrupt_once(number: int, frame: Any) -> None:
+    """Ctrl-C comes from the terminal and again from the parent: the second would break off what the first began."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, frame: None)  # not SIG_IGN: Python reports one that is on its way then
+    raise KeyboardInterrupt
+
+
+def enter(on_interrupt: Callable[[int, Any], Any] = _interrupt_once) -> None:
     """The first thing a process does that was started here: it listens to Ctrl-C, and leaves with its parent."""
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, on_interrupt)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, on_interrupt)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

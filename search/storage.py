@@ -5,6 +5,7 @@ logging a reader (the dashboard) stops a writer. Heartbeats tell a killed worker
 """
 
 import copy
+import logging
 import os
 import platform
 import sqlite3
@@ -68,6 +69,8 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
         InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
+    # A connection that Ctrl-C breaks off, it would show with a traceback; what it could not do is raised all the same.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     try:
         parsed = sqlalchemy.make_url(url)
     except ArgumentError:

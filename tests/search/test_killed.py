@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -15,7 +16,7 @@ from search.definition import read_definition
 from search.objective import CURVE, PREDICTIONS
 from search.predictions import kept_predictions
 from search.storage import WORKER, open_storage
-from search.study import create_or_resume, optimize
+from search.study import ENDED, create_or_resume, optimize
 from sentiment.bundle import verify
 from tests.search.conftest import run, start
 from tests.tiny import write_study_file
@@ -111,6 +112,23 @@ class TestCtrlC:
         assert process.returncode == 130
         assert "Traceback" not in err
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+        assert_whole(folder, finish_here(folder, more=3), None)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_again_and_again_does_not_break_off_what_the_first_began(self, folder: Path, number: int) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        workers = wait_for_training(folder, process, workers=2)
+        os.killpg(process.pid, number)
+        while process.poll() is None:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(worker, number)
+            time.sleep(0.001)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        ended = study(folder).get_trials(states=(TrialState.FAIL,))
+        assert {trial.user_attrs.get(ENDED) for trial in ended} <= {"interrupted; queued to be begun again"}
         assert_whole(folder, finish_here(folder, more=3), None)
 
     @pytest.mark.parametrize("after", [0.0, 1.0, 2.5])
