@@ -67,7 +67,8 @@ class Bundle:
             described = json.loads((directory / "config.json").read_text("utf-8"))
             config = Config.from_dict(described["config"])
             classes = tuple(described["classes"])
-            network = build_model(config, described["vocabulary_size"], len(classes))
+            # The weights are float32, in which every machine predicts, and all the same.
+            network = build_model(config.replace(precision="float32"), described["vocabulary_size"], len(classes))
             network.load_state_dict(safetensors.torch.load_file(directory / "weights.safetensors"))
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
             facts = described["facts"]

@@ -12,15 +12,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
 from sentiment.config import Config
+from sentiment.errors import InputError
 from sentiment.metrics import collapse, macro_f1
 from sentiment.model import Network, build_model
 
@@ -112,7 +114,15 @@ def train(
 
     On the same machine, with the same thread count, equal arguments give equal results, bit for bit.
     Torch's global random state is left as it was.
+
+    Raises:
+        InputError: this machine has no LSTM in the precision asked for.
     """
+    if config.precision == "bfloat16" and config.recurrent == "lstm" and not _has_bfloat16_lstm(device):
+        raise InputError(
+            "precision is 'bfloat16', in which this processor has no LSTM; train with precision = \"float32\" "
+            "(in a new study, if this one was begun on another machine), or on a GPU"
+        )
     cuda = [torch.cuda.current_device()] if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(config.seed)
@@ -257,6 +267,17 @@ def _batches(config: Config, train: Examples, rng: np.random.Generator, device: 
 
 def _precision(config: Config, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+@cache
+def _has_bfloat16_lstm(device: str) -> bool:
+    """Asked by running one: torch has no other word for it, and fails in the first batch."""
+    with torch.random.fork_rng(devices=[]), torch.autocast(device.split(":")[0], torch.bfloat16):
+        try:
+            nn.LSTM(1, 1).to(device)(torch.zeros(1, 1, 1, device=device))
+        except RuntimeError:
+            return False
+    return True
 
 
 def _pad_to(config: Config) -> int | None:

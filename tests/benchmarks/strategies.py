@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.strategies --replays 200 --workers 2
     python -m tests.benchmarks.strategies --replays 200 --workers 2 --only "ours (known-good, conditional TPE)"
+    python -m tests.benchmarks.strategies --replays 200 --workers 2 --whole-epochs       # no report within an epoch
 
 Nothing is trained: a strategy asks for a configuration and is shown, step by step, the best macro-F1 so far of the one
 in `curves.jsonl`. Samplers and pruners are the real ones. A random strategy draws from the bank; what TPE proposes is
@@ -17,7 +18,7 @@ Third table: an end when more trials are unlikely to pay (`run --patience`), in 
 import argparse
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -111,11 +112,12 @@ def replay(bank: Bank, strategy: Strategy, seed: int, trials: int) -> Replay:
     space = Space(bank.fixed, bank.distributions)
     rng = np.random.default_rng(seed)
     queue = list(range(bank.known_good)) if strategy.known_good else []
+    there = np.stack([_coordinates(bank, params) for params in bank.params])
     left = np.ones(len(bank.curves), dtype=bool)
     left[: bank.known_good] = False
     spent, best, chosen, killed = [], [], [], []
     for _ in range(trials):
-        index = queue.pop(0) if queue else _next(bank, study, space, left, rng, strategy.sampler is None)
+        index = queue.pop(0) if queue else _next(bank, study, space, there, left, rng, strategy.sampler is None)
         left[index] = False
         study.enqueue_trial(bank.params[index])
         trial = study.ask()
@@ -146,7 +148,13 @@ def replay(bank: Bank, strategy: Strategy, seed: int, trials: int) -> Replay:
 
 
 def _next(
-    bank: Bank, study: optuna.Study, space: Space, left: np.ndarray, rng: np.random.Generator, at_random: bool
+    bank: Bank,
+    study: optuna.Study,
+    space: Space,
+    there: np.ndarray,
+    left: np.ndarray,
+    rng: np.random.Generator,
+    at_random: bool,
 ) -> int:
     if at_random:
         return int(rng.choice(np.flatnonzero(left)))
@@ -154,7 +162,6 @@ def _next(
     space.sample(proposal)
     point = _coordinates(bank, proposal.params)
     study.tell(proposal, state=TrialState.FAIL)  # the samplers look at finished trials only
-    there = np.stack([_coordinates(bank, params) for params in bank.params])
     apart = np.abs(there - point)
     apart[np.isnan(there) != np.isnan(point)] = 1.0  # a parameter that only one of them has
     distance = np.nansum(apart, axis=1)
@@ -198,10 +205,13 @@ def main() -> None:
     parser.add_argument("--replays", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=[strategy.name for strategy in STRATEGIES[1:]], help="beside the first")
+    parser.add_argument("--whole-epochs", action="store_true", help="show the pruners no report within an epoch")
     arguments = parser.parse_args()
     wanted = [strategy for strategy in STRATEGIES if arguments.only in (None, strategy.name)]
     with ProcessPoolExecutor(arguments.workers, get_context("spawn"), _quiet) as pool:
         for bank in load_banks(arguments.bank):
+            if arguments.whole_epochs:
+                bank = _in_whole_epochs(bank)
             ran = {
                 strategy.name: list(
                     pool.map(partial(replay, bank, strategy, trials=TRIALS), range(arguments.replays), chunksize=10)
@@ -213,6 +223,12 @@ def main() -> None:
                 continue
             long = partial(replay, bank, STRATEGIES[-1], trials=LONG)
             _print_patience(bank, list(pool.map(long, range(arguments.replays // 4), chunksize=5)))
+
+
+def _in_whole_epochs(bank: Bank) -> Bank:
+    """As if the validation rows were scored once an epoch."""
+    each = bank.steps_per_epoch
+    return replace(bank, curves=tuple(curve[each - 1 :: each] for curve in bank.curves), steps_per_epoch=1)
 
 
 def _print(bank: Bank, ran: dict[str, list[Replay]]) -> None:

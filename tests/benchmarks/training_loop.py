@@ -8,7 +8,7 @@ minute of the machine hits all of them.
 
 - post: tokenizes each item when it is asked for, pads every batch to the longest review, `DataLoader`, `Adam`.
 - tutorial: token lists made beforehand, `DataLoader`, pads to the longest of the batch, `Adam`.
-- ours: `sentiment.training.train`, in float32 and in bfloat16.
+- ours: `sentiment.training.train`, in float32 and, where the processor multiplies it natively, in bfloat16.
 
 An epoch includes one scoring of the validation rows, by the same function, for all three.
 
@@ -32,6 +32,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from search.objective import training_data
+from search.space import defaults_for
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
@@ -40,16 +41,20 @@ from sentiment.tokens import PAD, Corpus, load_corpus
 from sentiment.training import TrainingData, predict_probabilities, train
 from tests.benchmarks import reviews
 
+OURS = {"float32": ["ours"], "bfloat16": ["ours", "ours, bfloat16"]}[str(defaults_for(())["precision"])]
+
 Loop = Callable[[Config], tuple[list[float], float]]
 """Trains a config; returns the seconds of each epoch, and the best macro-F1 of the epochs."""
 
 
-def tutorial_loop(config: Config, data: TrainingData, items: object, pad_to: int | None) -> tuple[list[float], float]:
+def tutorial_loop(
+    config: Config, data: TrainingData, items: object, pad_to: int | None, device: str
+) -> tuple[list[float], float]:
     """The loop of the tutorials: only where the items come from, and how far they are padded, differs from the
     post's.
     """
     torch.manual_seed(config.seed)
-    network = build_model(config, data.vocabulary_size, len(data.classes))
+    network = build_model(config, data.vocabulary_size, len(data.classes)).to(device)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
 
     def collate(batch: list[tuple[list[int], int]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -68,7 +73,8 @@ def tutorial_loop(config: Config, data: TrainingData, items: object, pad_to: int
     for _ in range(config.epochs):
         started = time.perf_counter()
         network.train()
-        for ids, lengths, labels in loader:
+        for batch in loader:
+            ids, lengths, labels = (part.to(device) for part in batch)
             loss = F.cross_entropy(network(ids, lengths), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -94,13 +100,13 @@ class TokenizedWhenAsked:
         return ids or [1], int(self.labels[index])
 
 
-def our_loop(config: Config, data: TrainingData) -> tuple[list[float], float]:
-    trained = train(config, data, end_early=False)
+def our_loop(config: Config, data: TrainingData, device: str) -> tuple[list[float], float]:
+    trained = train(config, data, end_early=False, device=device)
     ends = [0.0] + [report.seconds for report in trained.reports]
     return [end - start for start, end in pairwise(ends)], trained.macro_f1
 
 
-def loops_for(config: Config, dataset: Dataset, corpus: Corpus) -> dict[str, Loop]:
+def loops_for(config: Config, dataset: Dataset, corpus: Corpus, device: str) -> dict[str, Loop]:
     data = training_data(dataset, corpus)
     lists = [
         (data.train.encoded.ids[data.train.encoded.offsets[row] :][:length].tolist(), int(label))
@@ -113,10 +119,10 @@ def loops_for(config: Config, dataset: Dataset, corpus: Corpus) -> dict[str, Loo
         dataset.texts("train"), dataset.labels("train"), Tokenizer.from_str(corpus.tokenizer_json), config.max_tokens
     )
     return {
-        "post": lambda config: tutorial_loop(config, data, asked, longest),
-        "tutorial": lambda config: tutorial_loop(config, data, lists, None),
-        "ours": lambda config: our_loop(config, data),
-        "ours, bfloat16": lambda config: our_loop(config.replace(precision="bfloat16"), data),
+        "post": lambda config: tutorial_loop(config, data, asked, longest, device),
+        "tutorial": lambda config: tutorial_loop(config, data, lists, None, device),
+        "ours": lambda config: our_loop(config, data, device),
+        "ours, bfloat16": lambda config: our_loop(config.replace(precision="bfloat16"), data, device),
     }
 
 
@@ -136,14 +142,17 @@ def useful_flops(config: Config, data: TrainingData) -> float:
     return per_token * (3 * trained + scored)
 
 
-def mm_flops_per_second() -> float:
-    """What `torch.mm` reaches in float32 with the threads of this process."""
-    n = 1024
-    a, b = torch.randn(n, n), torch.randn(n, n)
+def mm_flops_per_second(device: str) -> float:
+    """What `torch.mm` reaches in float32 with the threads of this process, or on its GPU."""
+    n = 1024 if device == "cpu" else 8192
+    a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+    wait = torch.cpu.synchronize if device == "cpu" else torch.cuda.synchronize
     times = []
     for _ in range(20):
+        wait()
         started = time.perf_counter()
         torch.mm(a, b)
+        wait()
         times.append(time.perf_counter() - started)
     return 2 * n**3 / statistics.median(times)
 
@@ -158,7 +167,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", "ours", "ours, bfloat16"])
+    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", *OURS])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -185,7 +195,7 @@ def main() -> None:
                 epochs=args.epochs,
                 evaluations_per_epoch=1,
             )
-            all_loops = loops_for(base, dataset, corpus)
+            all_loops = loops_for(base, dataset, corpus, args.device)
             loops = {name: all_loops[name] for name in args.loops}
             seconds: dict[str, list[float]] = {name: [] for name in loops}
             scores: dict[str, list[float]] = {name: [] for name in loops}
@@ -195,7 +205,7 @@ def main() -> None:
                     spent, score = loop(base.replace(seed=seed))
                     seconds[name] += spent
                     scores[name].append(score)
-                    peaks.append(mm_flops_per_second())
+                    peaks.append(mm_flops_per_second(args.device))
             medians = {name: statistics.median(seconds[name]) for name in loops}
             for name, middle in medians.items():
                 sd = statistics.stdev(scores[name]) if len(scores[name]) > 1 else float("nan")

@@ -5,9 +5,14 @@
 Trials of one fixed configuration with all that belongs to a search: a SQLite file, the pruner, stored predictions and
 the weights of the best. First table: shares of a trial's time, one worker; storage is what Optuna writes and what the
 pruner reads, checkpoints are copies of weights and the files of the best trials. Second table: the same number of
-trials by one worker, by two, and by one with two threads, taking turns.
+trials by one worker with one thread, by one with two, and by as many workers at once as asked for, taking turns; on a
+GPU, for example:
+
+    python -m tests.benchmarks.trial_time --data nsmc-train.tsv.xz --text document --label label --rows 50000 \\
+        --device cuda --at-once 2 4 8 --trials 16
 """
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -51,13 +56,13 @@ class Work:
 _work: list[Work] = []
 
 
-def _open(source: DataSource, fixed: dict[str, Any], folder: Path, threads: int) -> None:
+def _open(source: DataSource, fixed: dict[str, Any], folder: Path, threads: int, device: str) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(threads)
     dataset = load_dataset(source)
     space = Space.of(fixed, defaults=defaults_for(dataset.texts("train")))
     artifacts = TrialArtifacts(folder / "artifacts", 3)
-    objective = Objective(dataset, space, folder / "cache", artifacts, folder / "predictions")
+    objective = Objective(dataset, space, folder / "cache", artifacts, folder / "predictions", device=device)
     _work[:] = [Work(dataset, objective, f"sqlite:///{folder}/study.db")]
 
 
@@ -119,15 +124,18 @@ def _shares(trials: int) -> None:
         print(f"{kind:36}{seconds / total:>7.1%}")
 
 
-def _scaling(source: DataSource, fixed: dict[str, Any], folder: Path, trials: int, rounds: int) -> None:
-    arranged = {"one worker": (1, 1), "two workers": (2, 1), "one worker, two threads": (1, 2)}
+def _scaling(args: argparse.Namespace, source: DataSource, fixed: dict[str, Any], folder: Path) -> None:
+    trials = args.trials
+    arranged = {"one worker": (1, 1), "one worker, two threads": (1, 2)}
+    arranged |= {f"{count} workers": (count, 1) for count in args.at_once}
     context = get_context("spawn")
-    pools = {
-        name: ProcessPoolExecutor(workers, context, _open, (source, fixed, folder / f"{workers}{threads}", threads))
-        for name, (workers, threads) in arranged.items()
-    }
+    pools = {}
+    for name, (workers, threads) in arranged.items():
+        own = folder / name
+        own.mkdir()
+        pools[name] = ProcessPoolExecutor(workers, context, _open, (source, fixed, own, threads, args.device))
     took: dict[str, list[float]] = {name: [] for name in arranged}
-    for turn in range(rounds + 1):
+    for turn in range(args.rounds + 1):
         for name, (workers, _) in arranged.items():
             study = uuid.uuid4().hex
             started = time.perf_counter()
@@ -148,17 +156,18 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, nargs="+", default=[2], help="workers")
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     source = reviews.source(args)
     sizes = {"embedding_size": args.width, "hidden_size": args.width, "filters": args.width}
     fixed = FIXED | {"architecture": args.architecture} | sizes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("shares", "11", "21", "12"):
-            (folder / part).mkdir()
-        _open(source, fixed, folder / "shares", 1)
+        (folder / "shares").mkdir()
+        _open(source, fixed, folder / "shares", 1, args.device)
         _shares(args.trials)
-        _scaling(source, fixed, folder, args.trials, args.rounds)
+        _scaling(args, source, fixed, folder)
 
 
 if __name__ == "__main__":

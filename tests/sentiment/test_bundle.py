@@ -10,6 +10,7 @@ import torch
 from sentiment import bundle as bundles
 from sentiment.bundle import FILES, Bundle, copy_bundle, write_bundle
 from sentiment.errors import InputError
+from sentiment.model import build_model
 from tests.sentiment.conftest import Exported
 
 EVERY_FILE = (*FILES, "manifest.json")
@@ -38,6 +39,29 @@ class TestAnOpenedBundle:
         expected = [opened.classes[index] for index in exported.trained.probabilities.argmax(1)]
         assert opened.predict(texts) == expected
         assert np.mean(exported.dataset.labels("validation") == opened.probabilities(texts).argmax(1)) > 0.7
+
+    @pytest.mark.parametrize("recurrent", ["lstm", "gru"])
+    def test_predicts_in_float32_whatever_it_was_trained_in(
+        self, exported: Exported, tmp_path: Path, recurrent: str
+    ) -> None:
+        probabilities = []
+        for precision in ("float32", "bfloat16"):
+            config = exported.trained.config.replace(architecture=recurrent, precision=precision, hidden_size=8)
+            torch.manual_seed(0)
+            weights = build_model(config, exported.corpus.vocabulary_size, 2).state_dict()
+            write_bundle(
+                tmp_path / precision,
+                config=config,
+                classes=exported.dataset.classes,
+                vocabulary_size=exported.corpus.vocabulary_size,
+                tokenizer_json=exported.corpus.tokenizer_json,
+                weights=weights,
+                facts={},
+            )
+            opened = Bundle.open(tmp_path / precision)
+            assert opened.config.precision == precision
+            probabilities.append(opened.probabilities(exported.dataset.texts("validation")))
+        np.testing.assert_array_equal(*probabilities)
 
     def test_knows_its_classes_its_config_and_the_facts_of_its_card(self, exported: Exported) -> None:
         opened = Bundle.open(str(exported.folder))

@@ -6,6 +6,7 @@ import torch
 
 from sentiment.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
 from sentiment.config import Config
+from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
 from sentiment.tokens import PAD, EncodedTexts
@@ -106,6 +107,24 @@ class TestTheScoreOfARun:
     def test_is_near_perfect_where_a_token_names_the_class(self, data: TrainingData) -> None:
         for architecture in ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn"):
             assert train(SMALL.replace(architecture=architecture, epochs=6), data).macro_f1 > 0.95, architecture
+
+    def test_is_near_perfect_in_bfloat16_or_the_machine_is_said_to_lack_it(self, data: TrainingData) -> None:
+        config = SMALL.replace(architecture="lstm", precision="bfloat16", epochs=6)
+        torch.manual_seed(123)
+        expected = torch.rand(1)
+        torch.manual_seed(123)
+        try:
+            score, refused = train(config, data).macro_f1, ""
+        except InputError as error:
+            score, refused = None, str(error)
+        assert torch.rand(1) == expected
+        if score is not None:
+            assert score > 0.95
+        else:
+            assert "\n" not in refused
+            assert 'train with precision = "float32"' in refused
+            with torch.autocast("cpu", torch.bfloat16), pytest.raises(RuntimeError):
+                torch.nn.LSTM(8, 8)(torch.zeros(2, 2, 8))
 
     @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
     def test_is_the_same_again_bit_for_bit_and_the_callers_random_state_is_left_alone(
