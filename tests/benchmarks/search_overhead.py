@@ -3,7 +3,7 @@
     python -m tests.benchmarks.search_overhead --trials 1000
 
 The objective trains nothing: it draws from the default space and reports a curve of as many steps as a trial has.
-Printed: milliseconds a trial, for the last hundred trials of the study.
+Printed: milliseconds a trial, median over the trials that follow (`--measured`).
 """
 
 import argparse
@@ -20,7 +20,6 @@ from search.sampler import ConditionalTPE
 from search.space import Space
 from search.storage import open_storage
 
-LAST = 100
 STEPS = 8
 
 
