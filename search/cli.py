@@ -106,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
     from search.study import correct_for_choosing, create_or_resume, describe, make_objective, optimize, publish
     from search.workers import cores, run_workers
 
-    opened = create_or_resume(definition, storage, args.artifacts, say=_say)
+    opened = create_or_resume(definition, storage, args.artifacts, say=_say, device=device)
     threads = definition.threads or max(1, cores() // definition.workers)
     _say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:

@@ -29,6 +29,7 @@ from search.space import Space
 from search.storage import WORKER, experimental_features
 from sentiment.batches import Examples
 from sentiment.config import Config
+from sentiment.errors import InputError
 from sentiment.reviews import Dataset
 from sentiment.tokens import Corpus, load_corpus
 from sentiment.training import Report, TrainingData, train
@@ -136,14 +137,19 @@ class Objective:
                     return
                 raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
 
-        trained = train(
-            config,
-            training_data(self.dataset, corpus),
-            on_report=on_report,
-            on_batch=lambda done, total: self.on_batch(trial, done, total),
-            device=self.device,
-            end_early=self.end_early,
-        )
+        try:
+            trained = train(
+                config,
+                training_data(self.dataset, corpus),
+                on_report=on_report,
+                on_batch=lambda done, total: self.on_batch(trial, done, total),
+                device=self.device,
+                end_early=self.end_early,
+            )
+        except InputError as error:
+            if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
+                raise RuntimeError(str(error)) from None
+            raise
         self._record(trial, curve)
         if self.predictions is not None:
             classes = trained.probabilities.argmax(axis=1).astype(np.int16)

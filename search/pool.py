@@ -6,12 +6,16 @@ jobs, and where it reached the parent alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 from typing import Any
 
 from search.processes import context, enter, interrupt, interrupts_held_back
 
 __all__ = ["work_through"]
+
+BROKEN_SECONDS = 5
+"""How long a worker may take to end its job when another one was killed."""
 
 
 def work_through(jobs: Sequence[tuple[Any, ...]], shared: Any, workers: int) -> Iterator[int]:
@@ -41,6 +45,10 @@ def work_through(jobs: Sequence[tuple[Any, ...]], shared: Any, workers: int) -> 
             if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
                 for worker in active_children():
                     interrupt(worker)
+            if isinstance(error, BrokenProcessPool):  # one was killed, and may have taken the lock of the queue along
+                for worker in active_children():
+                    worker.join(BROKEN_SECONDS)
+                    worker.kill()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 

@@ -30,7 +30,7 @@ def context() -> ForkServerContext | SpawnContext:
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block, and in processes started in it until they `enter`.
+    """Ctrl-C, or SIGTERM, waits for the end of the block, and in processes started in it until they `enter`.
 
     One that came between a process and its entry in a pool would leave it behind; one amidst its imports would show
     them all.
@@ -44,13 +44,15 @@ def interrupts_held_back() -> Iterator[None]:
     resource_tracker.ensure_running()  # which would let the signal through again, did it start in the block
     came: list[int] = []
     # The mask is for the new processes; here another thread may be given the signal all the same.
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    both = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(name, lambda number, frame: came.append(number)) for name in both]
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        for name, handler in zip(both, handlers, strict=True):
+            signal.signal(name, handler)
     if came:
         raise KeyboardInterrupt
 
@@ -68,7 +70,7 @@ def enter(on_interrupt: Callable[[int, Any], Any] = _interrupt_once) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, on_interrupt)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def interrupt(process: BaseProcess) -> None:

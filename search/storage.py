@@ -62,6 +62,10 @@ def experimental_features() -> Iterator[None]:
         yield
 
 
+def _no_interrupt(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+
+
 def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     """Open the storage at `url`; a SQLite file and its folder are made if `create`.
 
@@ -69,8 +73,8 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
         InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
-    # A connection that Ctrl-C breaks off, it would show with a traceback; what it could not do is raised all the same.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    # It would show with a traceback that Ctrl-C broke off a connection. Every other failure is shown.
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_no_interrupt)
     try:
         parsed = sqlalchemy.make_url(url)
     except ArgumentError:

@@ -110,8 +110,9 @@ def create_or_resume(
     storage: RDBStorage,
     artifacts: Path,
     say: Callable[[str], None] = lambda line: None,
+    device: str = "cpu",
 ) -> SearchStudy:
-    """Open the study that `definition` names, making it if there is none.
+    """Open the study that `definition` names, making it if there is none, with the precision that suits `device`.
 
     A new study gets the known-good settings as its first trials, and the majority and linear baselines are measured
     once.
@@ -120,7 +121,7 @@ def create_or_resume(
         InputError: the data cannot be used; or the study exists with other data, labels, split or space.
     """
     dataset = load_dataset(definition.data)
-    defaults = defaults_for(dataset.texts("train"))
+    defaults = defaults_for(dataset.texts("train"), device)
     Space.of(definition.space, defaults=defaults)  # refused before anything is written
     _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)

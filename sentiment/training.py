@@ -118,7 +118,7 @@ def train(
     Raises:
         InputError: this machine has no LSTM in the precision asked for.
     """
-    if config.precision == "bfloat16" and config.recurrent == "lstm" and not _has_bfloat16_lstm(device):
+    if config.precision == "bfloat16" and config.recurrent == "lstm" and device == "cpu" and not _has_bfloat16_lstm():
         raise InputError(
             "precision is 'bfloat16', in which this processor has no LSTM; train with precision = \"float32\" "
             "(in a new study, if this one was begun on another machine), or on a GPU"
@@ -270,11 +270,11 @@ def _precision(config: Config, device: str) -> torch.autocast:
 
 
 @cache
-def _has_bfloat16_lstm(device: str) -> bool:
+def _has_bfloat16_lstm() -> bool:
     """Asked by running one: torch has no other word for it, and fails in the first batch."""
-    with torch.random.fork_rng(devices=[]), torch.autocast(device.split(":")[0], torch.bfloat16):
+    with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
         try:
-            nn.LSTM(1, 1).to(device)(torch.zeros(1, 1, 1, device=device))
+            nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
         except RuntimeError:
             return False
     return True

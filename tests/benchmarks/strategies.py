@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.strategies --replays 200 --workers 2
     python -m tests.benchmarks.strategies --replays 200 --workers 2 --only "ours (known-good, conditional TPE)"
-    python -m tests.benchmarks.strategies --replays 200 --workers 2 --whole-epochs       # no report within an epoch
+    python -m tests.benchmarks.strategies --replays 200 --workers 2 --whole-epochs       # one scoring an epoch
 
 Nothing is trained: a strategy asks for a configuration and is shown, step by step, the best macro-F1 so far of the one
 in `curves.jsonl`. Samplers and pruners are the real ones. A random strategy draws from the bank; what TPE proposes is
@@ -205,7 +205,11 @@ def main() -> None:
     parser.add_argument("--replays", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=[strategy.name for strategy in STRATEGIES[1:]], help="beside the first")
-    parser.add_argument("--whole-epochs", action="store_true", help="show the pruners no report within an epoch")
+    parser.add_argument(
+        "--whole-epochs",
+        action="store_true",
+        help="as if rows were scored once an epoch: fewer reports and checkpoints",
+    )
     arguments = parser.parse_args()
     wanted = [strategy for strategy in STRATEGIES if arguments.only in (None, strategy.name)]
     with ProcessPoolExecutor(arguments.workers, get_context("spawn"), _quiet) as pool:

@@ -41,8 +41,6 @@ from sentiment.tokens import PAD, Corpus, load_corpus
 from sentiment.training import TrainingData, predict_probabilities, train
 from tests.benchmarks import reviews
 
-OURS = {"float32": ["ours"], "bfloat16": ["ours", "ours, bfloat16"]}[str(defaults_for(())["precision"])]
-
 Loop = Callable[[Config], tuple[list[float], float]]
 """Trains a config; returns the seconds of each epoch, and the best macro-F1 of the epochs."""
 
@@ -167,11 +165,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--loops", nargs="+", default=["post", "tutorial", *OURS])
+    parser.add_argument("--loops", nargs="+", help="default: all that the machine has")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    native = defaults_for((), args.device)["precision"] == "bfloat16"
+    asked = args.loops or ["post", "tutorial", "ours", *(["ours, bfloat16"] if native else [])]
 
     source = reviews.source(args)
     dataset = load_dataset(source)
@@ -196,7 +196,7 @@ def main() -> None:
                 evaluations_per_epoch=1,
             )
             all_loops = loops_for(base, dataset, corpus, args.device)
-            loops = {name: all_loops[name] for name in args.loops}
+            loops = {name: all_loops[name] for name in asked}
             seconds: dict[str, list[float]] = {name: [] for name in loops}
             scores: dict[str, list[float]] = {name: [] for name in loops}
             peaks = []

@@ -159,6 +159,8 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, nargs="+", default=[2], help="workers")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
+    if any(args.trials % count for count in args.at_once):
+        parser.error("--trials must be a multiple of each --at-once")
     source = reviews.source(args)
     sizes = {"embedding_size": args.width, "hidden_size": args.width, "filters": args.width}
     fixed = FIXED | {"architecture": args.architecture} | sizes

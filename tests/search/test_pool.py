@@ -97,6 +97,26 @@ def test_an_interrupt_while_they_start_leaves_nobody_behind(tmp_path: Path, afte
     assert err.rstrip().endswith("KeyboardInterrupt")
 
 
+def briefly_or_long(folder: Path, number: int) -> None:
+    touch(folder, number)
+    time.sleep(60 * number)
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("number", [0, 1], ids=["idle", "busy"])
+def test_when_one_is_killed_that_is_raised_and_the_others_leave(tmp_path: Path, number: int) -> None:
+    program = PROGRAM.replace("import sleep", "import briefly_or_long").replace(
+        "(sleep, n) for n in range(6)", "(briefly_or_long, n) for n in range(2)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program, tmp_path], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(workers_of(tmp_path)) == 2)
+    time.sleep(1)
+    os.kill(int(next(tmp_path.glob(f"{number}-*")).name.split("-")[1]), signal.SIGKILL)
+    _, err = parent.communicate(timeout=20)
+    assert "BrokenProcessPool" in err
+    assert not any(runs(pid) for pid in workers_of(tmp_path))
+
+
 @NEEDS_PROC
 def test_they_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
     parent = begin(tmp_path)
