@@ -23,7 +23,7 @@ demo: $(VENV)/installed  ## search the packaged reviews, export the best model, 
 	mkdir $(DEMO)
 	$(BIN)/sentiment-search run studies/demo.toml --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
 	$(BIN)/sentiment-search export demo --to $(DEMO)/model --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
-	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "two hours i will never get back"
+	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "a dull, lifeless film that wastes its cast"
 
 test: $(VENV)/installed  ## every check: ruff, mypy, pytest
 	$(BIN)/ruff check .

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
-from typing import Any
+from typing import Any, Final
 
 from search.processes import context, enter, interrupt, interrupts_held_back
 
 __all__ = ["work_through"]
 
-BROKEN_SECONDS = 5
+BROKEN_SECONDS: Final = 5
 """How long a worker may take to end its job when another one was killed."""
 
 

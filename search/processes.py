@@ -14,9 +14,12 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["context", "enter", "interrupt", "interrupts_held_back"]
+
+INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and the polite kill of a batch system or a shutdown."""
 
 
 def context() -> ForkServerContext | SpawnContext:
@@ -44,14 +47,13 @@ def interrupts_held_back() -> Iterator[None]:
     resource_tracker.ensure_running()  # which would let the signal through again, did it start in the block
     came: list[int] = []
     # The mask is for the new processes; here another thread may be given the signal all the same.
-    both = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(name, lambda number, frame: came.append(number)) for name in both]
-    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    handlers = [signal.signal(name, lambda number, frame: came.append(number)) for name in INTERRUPTS]
+    signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
-        for name, handler in zip(both, handlers, strict=True):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        for name, handler in zip(INTERRUPTS, handlers, strict=True):
             signal.signal(name, handler)
     if came:
         raise KeyboardInterrupt
@@ -59,7 +61,7 @@ def interrupts_held_back() -> Iterator[None]:
 
 def _interrupt_once(number: int, frame: Any) -> None:
     """Ctrl-C comes from the terminal and again from the parent: the second would break off what the first began."""
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in INTERRUPTS:
         signal.signal(name, lambda number, frame: None)  # not SIG_IGN: Python reports one that is on its way then
     raise KeyboardInterrupt
 
@@ -67,10 +69,10 @@ def _interrupt_once(number: int, frame: Any) -> None:
 def enter(on_interrupt: Callable[[int, Any], Any] = _interrupt_once) -> None:
     """The first thing a process does that was started here: it listens to Ctrl-C, and leaves with its parent."""
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in INTERRUPTS:
         signal.signal(name, on_interrupt)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
 
 def interrupt(process: BaseProcess) -> None:

@@ -62,10 +62,6 @@ def experimental_features() -> Iterator[None]:
         yield
 
 
-def _no_interrupt(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
-
-
 def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     """Open the storage at `url`; a SQLite file and its folder are made if `create`.
 
@@ -74,7 +70,7 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
     # It would show with a traceback that Ctrl-C broke off a connection. Every other failure is shown.
-    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_no_interrupt)
+    logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
     try:
         parsed = sqlalchemy.make_url(url)
     except ArgumentError:
@@ -188,6 +184,10 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
             f"it has {', '.join(sorted(names)[:8])}" if names else "it has none yet; `sentiment-search run` makes one"
         )
         raise InputError(f"there is no study {name!r} in the storage; {known}") from None
+
+
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 def _check_sqlite_file(path: Path, create: bool) -> None:

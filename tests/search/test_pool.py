@@ -18,9 +18,10 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from search.pool import work_through
-from tests.search.test_pool import sleep
+from tests.search import test_pool
 if __name__ == "__main__":
-    list(work_through([(sleep, n) for n in range(6)], Path(sys.argv[1]), workers=2))
+    job, jobs = getattr(test_pool, sys.argv[2]), int(sys.argv[3])
+    list(work_through([(job, n) for n in range(jobs)], Path(sys.argv[1]), workers=2))
 """
 
 
@@ -34,12 +35,21 @@ def touch(folder: Path, number: int) -> None:
     (folder / f"{number}-{os.getpid()}").touch()
 
 
+def briefly_or_long(folder: Path, number: int) -> None:
+    """A job that takes no time, if it is the first, or a minute."""
+    touch(folder, number)
+    time.sleep(60 * number)
+
+
 def fail(folder: Path, number: int) -> None:
     raise OSError(28, f"job {number}")
 
 
-def begin(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, folder], stderr=subprocess.PIPE, text=True)
+def begin(
+    folder: Path, job: Callable[[Path, int], None] = sleep, jobs: int = 6, *, own_group: bool = False
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, folder, job.__name__, str(jobs)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=own_group)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -86,9 +96,7 @@ def test_an_interrupt_of_the_parent_alone_ends_the_jobs_at_hand_and_begins_no_ot
 @NEEDS_PROC
 @pytest.mark.parametrize("after", [0.0, 0.2, 0.6, 1.2])
 def test_an_interrupt_while_they_start_leaves_nobody_behind(tmp_path: Path, after: float) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, tmp_path], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    parent = begin(tmp_path, own_group=True)
     wait_until(lambda: Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split())
     time.sleep(after)
     os.killpg(parent.pid, signal.SIGINT)
@@ -97,20 +105,12 @@ def test_an_interrupt_while_they_start_leaves_nobody_behind(tmp_path: Path, afte
     assert err.rstrip().endswith("KeyboardInterrupt")
 
 
-def briefly_or_long(folder: Path, number: int) -> None:
-    touch(folder, number)
-    time.sleep(60 * number)
-
-
 @NEEDS_PROC
 @pytest.mark.parametrize("number", [0, 1], ids=["idle", "busy"])
 def test_when_one_is_killed_that_is_raised_and_the_others_leave(tmp_path: Path, number: int) -> None:
-    program = PROGRAM.replace("import sleep", "import briefly_or_long").replace(
-        "(sleep, n) for n in range(6)", "(briefly_or_long, n) for n in range(2)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", program, tmp_path], stderr=subprocess.PIPE, text=True)
+    parent = begin(tmp_path, briefly_or_long, 2)
     wait_until(lambda: len(workers_of(tmp_path)) == 2)
-    time.sleep(1)
+    time.sleep(1)  # until the idle one waits for another job, holding the lock of the queue
     os.kill(int(next(tmp_path.glob(f"{number}-*")).name.split("-")[1]), signal.SIGKILL)
     _, err = parent.communicate(timeout=20)
     assert "BrokenProcessPool" in err
