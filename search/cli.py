@@ -22,6 +22,8 @@ __all__ = ["main"]
 
 ARTIFACTS: Final = Path("studies/artifacts")
 
+KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
+
 EPILOG: Final = """\
 A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
 What it found:    sentiment-search report reviews
@@ -102,8 +104,9 @@ def _run(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.leaderboard import leaderboard
+    from search.optimization import optimize
     from search.progress import SearchProgress
-    from search.study import correct_for_choosing, create_or_resume, describe, make_objective, optimize, publish
+    from search.study import correct_for_choosing, create_or_resume, describe, make_objective, publish
     from search.workers import cores, run_workers
 
     opened = create_or_resume(definition, storage, args.artifacts, say=_say, device=device)
@@ -111,7 +114,8 @@ def _run(args: argparse.Namespace) -> int:
     _say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:
         _say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
-    interrupted, status = False, 0
+    interrupted = False
+    statuses: tuple[int, ...] = (0,)
     with SearchProgress(opened.study, definition.trials) as progress:
         try:
             if definition.workers == 1:
@@ -125,7 +129,7 @@ def _run(args: argparse.Namespace) -> int:
                     on_trial=progress.on_trial,
                 )
             elif opened.finished < definition.trials:
-                status = run_workers(
+                statuses = run_workers(
                     min(definition.workers, definition.trials - opened.finished),
                     storage=url,
                     study=definition.name,
@@ -142,6 +146,11 @@ def _run(args: argparse.Namespace) -> int:
     board = leaderboard(opened.study)
     publish(opened.study, board)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render())
+    short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
+    killed = sum(status < 0 for status in statuses)
+    if killed:
+        advice = f"Go on with the same command: {_same_command()}" if short else "The others did their work."
+        _say(f"\n{killed} of {len(statuses)} workers were killed; {KILLED_BY}. {advice}")
     if interrupted:
         _say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {_same_command()}")
         return 130
@@ -151,7 +160,7 @@ def _run(args: argparse.Namespace) -> int:
         name = _quoted(definition.name)
         print(f"\nNext: sentiment-search export {name} --to {_quoted(definition.name + '-model')}{where}")
         print(f"      optuna-dashboard {url} --artifact-dir {args.artifacts}")
-    return status
+    return max(*statuses, int(killed > 0 and short))
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -162,6 +171,8 @@ def _compare(args: argparse.Namespace) -> int:
     comparisons = [read_comparison(path) for path in args.study_files]
     device = _device(args.device)
     _check_extras(args.out, comparisons)
+
+    from concurrent.futures.process import BrokenProcessPool
 
     from search.compare import Setting, compare, openings, plan, publish, random_scores
     from search.progress import training_bar
@@ -174,8 +185,15 @@ def _compare(args: argparse.Namespace) -> int:
         _say(f"{comparison.name}: {plan(setting).render(args.workers)}")
         if args.dry_run:
             continue
-        with training_bar() as on_training:
-            arms = compare(setting, workers=args.workers, on_training=on_training)
+        try:
+            with training_bar() as on_training:
+                arms = compare(setting, workers=args.workers, on_training=on_training)
+        except BrokenProcessPool:
+            return _fail(
+                f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
+                f"Go on with the same command: {_same_command()}",
+                1,
+            )
         found = results(
             comparison,
             setting.dataset,
@@ -198,8 +216,9 @@ def _compare(args: argparse.Namespace) -> int:
 
 def _worker(args: argparse.Namespace) -> int:
     _set_threads(args.threads)
+    from search.optimization import optimize
     from search.storage import open_storage, storage_url
-    from search.study import make_objective, open_recorded, optimize
+    from search.study import make_objective, open_recorded
 
     opened = open_recorded(args.study, open_storage(storage_url(args.storage), create=False), args.artifacts)
     optimize(

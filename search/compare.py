@@ -41,10 +41,13 @@ from search.objective import (
     environment,
     training_data,
 )
+from search.optimization import optimize
 from search.pool import work_through
+from search.positions import FINISHED, positions
 from search.predictions import keep_predictions, kept_predictions
-from search.storage import begin_lost_trials_again, experimental_features, open_storage
-from search.study import FINGERPRINT, FINISHED, METRIC, SearchStudy, optimize
+from search.sampler import IndependentDraws
+from search.storage import experimental_features, open_storage
+from search.study import FINGERPRINT, METRIC, SearchStudy
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -305,8 +308,6 @@ def _begin(setting: Setting) -> None:
                 "comparison another name"
             )
         random.set_user_attr(RECORD, search)
-    for arm in setting.comparison.arms:
-        begin_lost_trials_again(setting.study(arm.name))
 
 
 def _tune(setting: Setting, index: int) -> None:
@@ -316,9 +317,9 @@ def _tune(setting: Setting, index: int) -> None:
     # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
     # A free search begins where `run` begins.
     first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
-    if not study.get_trials(deepcopy=False):
-        for settings in first:
-            study.enqueue_trial(settings)
+    queued = len(set(positions(study.get_trials(deepcopy=False)).values()))
+    for settings in first[queued:]:
+        study.enqueue_trial(settings)
     dataset = _as_trained(setting.dataset, arm)
     opened = SearchStudy(study, dataset, space, comparison.seed, None, setting.cache)
     objective = Objective(
@@ -330,10 +331,7 @@ def _tune(setting: Setting, index: int) -> None:
         device=setting.device,
         end_early=False,
     )
-    sampler = RandomSampler(seed=int(np.random.SeedSequence([comparison.seed, len(first)]).generate_state(1)[0]))
-    for trial in study.get_trials(deepcopy=False):
-        if "fixed_params" not in trial.system_attrs:  # an interrupted tuning goes on where its random numbers were
-            space.sample(optuna.create_study(sampler=sampler).ask())
+    sampler = IndependentDraws(comparison.seed)
     optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=sampler)
 
 
@@ -417,12 +415,19 @@ def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
 
 
 def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
+    """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
-        (trial.value, -trial.number, trial) for trial in setting.trials(arm.name, *FINISHED) if trial.value is not None
+        (trial.value, -trial.number, Config.from_dict(trial.user_attrs[CONFIG]))
+        for trial in setting.trials(arm.name, *FINISHED)
+        if trial.value is not None
     ]
+    paired = [trial for (name, _), trial in _finished_pairs(setting).items() if name == arm.name]
+    if paired:
+        frozen = Config.from_dict(paired[0].user_attrs[CONFIG])
+        scored = [tuned for tuned in scored if tuned[2].replace(seed=frozen.seed) == frozen] or scored
     value, _, best = max(scored, key=lambda item: item[:2])
-    return Config.from_dict(best.user_attrs[CONFIG]), value
+    return best, value
 
 
 def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:

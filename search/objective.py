@@ -11,7 +11,6 @@ number of training examples for every trial, whatever its `epochs`, so a pruner 
 since Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
 """
 
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,12 +20,11 @@ from typing import Any, Final
 import numpy as np
 import optuna
 import torch
-from optuna.storages import RetryHeartbeatStaleTrialCallback
 
 from search.artifacts import TrialArtifacts
+from search.positions import positions
 from search.predictions import keep_predictions
 from search.space import Space
-from search.storage import WORKER, experimental_features
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -85,7 +83,7 @@ class Objective:
         cache: where encoded corpora lie between runs.
         artifacts: where the weights of the best trials are kept; None keeps none.
         predictions: folder that keeps what each trial predicts for the validation rows; None keeps none.
-        seed: with the trial's number it decides the trial's initial weights, order and dropout.
+        seed: with the trial's position (`search.positions`) it decides the trial's initial weights, order and dropout.
         device: a torch device.
         end_early: end a trial that has collapsed by half of its epochs.
         audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
@@ -114,14 +112,13 @@ class Objective:
         Raises:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
         """
-        # First of all: from here on, a trial whose process is killed is known to be lost.
-        trial.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
-        config = self.space.sample(trial, seed=self._seed(trial))
+        position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
+        config = self.space.sample(trial, seed=int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0]))
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
         corpus = self._corpus(config)
         curve: list[dict[str, Any]] = []
-        audited = np.random.default_rng([self.seed, trial.number]).random() < self.audit
+        audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False
 
         def on_report(report: Report) -> None:
@@ -163,15 +160,6 @@ class Objective:
         if self.artifacts is not None:
             self.artifacts.keep(trial, trained, corpus, self.dataset)
         return trained.macro_f1
-
-    def _seed(self, trial: optuna.Trial) -> int:
-        # A trial that takes the place of one whose process died is that trial again, under a new number.
-        with experimental_features():
-            original = RetryHeartbeatStaleTrialCallback.retried_trial_number(
-                trial.study.get_trials(deepcopy=False)[trial.number]
-            )
-        number = trial.number if original is None else original
-        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
 
     def _corpus(self, config: Config) -> Corpus:
         return load_corpus(self.dataset, config.token_unit, config.vocabulary_size, self.cache)

@@ -75,11 +75,14 @@ def _on_interrupt(number: int, frame: Any) -> None:
 
 
 def _in_worker(job: Callable[..., None], *arguments: Any) -> None:
-    global _working
+    global _working, _interrupted
     _working = True
     try:
         if _interrupted:
             raise KeyboardInterrupt
         job(_shared, *arguments)
+    except KeyboardInterrupt:  # also one that the job listened to itself
+        _interrupted = True
+        raise
     finally:
         _working = False

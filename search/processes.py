@@ -14,9 +14,10 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
+from types import TracebackType
 from typing import Any, Final
 
-__all__ = ["context", "enter", "interrupt", "interrupts_held_back"]
+__all__ = ["Interrupts", "context", "enter", "interrupt", "interrupts_held_back"]
 
 INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and the polite kill of a batch system or a shutdown."""
@@ -57,6 +58,51 @@ def interrupts_held_back() -> Iterator[None]:
             signal.signal(name, handler)
     if came:
         raise KeyboardInterrupt
+
+
+class Interrupts:
+    """Within it, the first Ctrl-C (or SIGTERM) raises KeyboardInterrupt, and further ones do nothing: what the first
+    began to record is recorded. Parts in which it would do harm hold it back until they end.
+
+    Does nothing where signals cannot be listened to: outside of the main thread.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Any] = {}
+        self._held = self._raised = self._came = False
+
+    def __enter__(self) -> "Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            self._handlers = {name: signal.signal(name, self._on_interrupt) for name in INTERRUPTS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name, handler in self._handlers.items():
+            signal.signal(name, handler)
+        if kind is None:
+            self._raise_if_due()
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """What is done here is done whole."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._raise_if_due()
+
+    def _on_interrupt(self, number: int, frame: Any) -> None:
+        self._came = True
+        if not self._held:
+            self._raise_if_due()
+
+    def _raise_if_due(self) -> None:
+        if self._came and not self._raised:
+            self._raised = True
+            raise KeyboardInterrupt
 
 
 def _interrupt_once(number: int, frame: Any) -> None:

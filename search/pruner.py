@@ -15,8 +15,9 @@ from typing import Final
 
 import optuna
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from search.positions import FINISHED, before
 from search.statistics import score_error
 
 __all__ = ["BehindTheBest", "begun", "margin"]
@@ -53,9 +54,9 @@ class BehindTheBest(BasePruner):
     """Stops a trial whose best score so far lies further behind the best of the others than noise and a late start
     explain.
 
-    The others are the trials that were finished when this one was first asked about; each counts with the best score
-    it had after as many training examples, or with its last if it ended before. Values reported must be best scores so
-    far, as those of `search.Objective` are.
+    The others are the trials of earlier positions (`search.positions`) that were finished when this one was first asked
+    about; each counts with the best score it had after as many training examples, or with its last if it ended before.
+    Values reported must be best scores so far, as those of `search.Objective` are.
 
     Args:
         class_sizes: how many validation rows each class has.
@@ -86,9 +87,12 @@ class BehindTheBest(BasePruner):
 
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._number = trial.number
-        before = math.inf if self._round_of is None else trial.number - trial.number % self._round_of
-        for other in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
-            if other.number in self._seen or other.number >= before:
+        trials = study.get_trials(deepcopy=False)
+        known = before(trials, trial.number, self._round_of)
+        if not self._seen <= {other.number for other in known}:  # a trial that is begun again, after later ones
+            self._seen, self._best = set(), {}
+        for other in known:
+            if other.number in self._seen or other.state not in FINISHED:
                 continue
             self._seen.add(other.number)
             for step, value in other.intermediate_values.items():

@@ -1,9 +1,9 @@
-"""TPE, arranged so that a trial's draw depends on its number and on the trials before it, and costs the same in the ten
-thousandth trial as in the thousandth.
+"""TPE, arranged so that a trial's draw depends on its position and on the trials before it (see `search.positions`),
+and costs the same in the ten thousandth trial as in the thousandth; and random draws that are arranged in the same way.
 
 - Conditional parameters are modelled in groups: without groups, Optuna drops them from the joint model silently.
-- Every trial draws from its own stream of random numbers, so a search that was interrupted draws what it would have
-  drawn anyway, and no worker draws another one's trials again.
+- Every trial draws from its own stream of random numbers, so a search that was interrupted, also in the middle of a
+  trial, draws what it would have drawn anyway, and no worker draws another one's trials again.
 - The trials are read once for each draw. Optuna reads them once for every group of parameters.
 - Of a long history TPE sees the newest and the best trials: it weighs old ones less and less anyhow.
 """
@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from search.positions import FINISHED, before, positions
 from search.storage import experimental_features
 
-__all__ = ["ConditionalTPE"]
+__all__ = ["ConditionalTPE", "IndependentDraws"]
 
 NEWEST: Final = 200
 BEST: Final = 50
@@ -35,10 +36,10 @@ class ConditionalTPE(BaseSampler):
     """Optuna's multivariate TPE for a space whose parameters depend on one another.
 
     Args:
-        seed: with a trial's number it decides the trial's draw.
-        round_of: with so many workers, a draw depends only on trials of earlier rounds: trials 0 to `round_of` - 1 are
-            the first round, and so on. Whoever uses it must see to it that a round has ended before the next begins
-            (see `search.study.optimize`). None: on every trial there is, those that still run included.
+        seed: with a trial's position it decides the trial's draw.
+        round_of: with so many workers, a draw depends only on trials of earlier rounds: positions 0 to `round_of` - 1
+            are the first round, and so on. Whoever uses it must see to it that a round has ended before the next begins
+            (see `search.claims`). None: on every trial of an earlier position, those that still run included.
     """
 
     def __init__(self, seed: int, round_of: int | None = None) -> None:
@@ -72,20 +73,54 @@ class ConditionalTPE(BaseSampler):
         if trial.number == self._number:
             return
         self._number = trial.number
-        seed = int(np.random.SeedSequence([self._seed, trial.number]).generate_state(1)[0])
+        trials = study.get_trials(deepcopy=False)
         with experimental_features():
             self._tpe = TPESampler(
                 multivariate=True,
                 group=True,
                 constant_liar=self._round_of is None,
                 n_startup_trials=STARTUP,
-                seed=seed,
+                seed=_stream(self._seed, positions(trials)[trial.number]),
             )
-        trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
-        if self._round_of is not None:
-            first = trial.number - trial.number % self._round_of
-            trials = [other for other in trials if other.number < first]
-        self._seen = _Seen(study, _window(trials))
+        self._seen = _Seen(study, _window(before(trials, trial.number, self._round_of)))
+
+
+class IndependentDraws(BaseSampler):
+    """Draws at random; what a trial gets depends on its position alone.
+
+    Args:
+        seed: with a trial's position it decides the trial's draw.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._number = -1
+        self._random: RandomSampler
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """No parameters are drawn together; see `optuna.samplers.BaseSampler`."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing to draw; see `optuna.samplers.BaseSampler`."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Draw one parameter; see `optuna.samplers.BaseSampler`."""
+        if trial.number != self._number:
+            self._number = trial.number
+            position = positions(study.get_trials(deepcopy=False))[trial.number]
+            self._random = RandomSampler(_stream(self._seed, position))
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _stream(seed: int, position: int) -> int:
+    """The seed of a trial's own random numbers."""
+    return int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
 
 
 class _Seen:
@@ -108,7 +143,7 @@ class _Seen:
 
 
 def _window(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    finished = [trial for trial in trials if trial.state in FINISHED]
     if len(finished) <= NEWEST + BEST:
         return trials
     older = finished[:-NEWEST]

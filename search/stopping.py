@@ -11,6 +11,7 @@ from typing import Final
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.positions import FINISHED
 from search.statistics import score_error
 
 __all__ = ["LEAST", "Plateau", "plateau"]
@@ -40,11 +41,11 @@ def plateau(trials: Sequence[FrozenTrial], patience: int, class_sizes: Sequence[
     """Whether the newest `patience` finished trials gained too little; None while they did not, or are too few.
 
     Args:
-        trials: of a study, in the order of their numbers; those that are not finished are passed over.
+        trials: of a study, in the order of their positions; those that are not finished are passed over.
         patience: trials that have to gain something together.
         class_sizes: how many validation rows each class has.
     """
-    finished = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    finished = [trial for trial in trials if trial.state in FINISHED]
     before, after = _best(finished[:-patience]), _best(finished)
     if before is None or after is None:
         return None

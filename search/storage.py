@@ -4,10 +4,8 @@ Optuna sets no SQLite PRAGMA: without a busy timeout two workers meet "database 
 logging a reader (the dashboard) stops a writer. Heartbeats tell a killed worker's trial from a running one.
 """
 
-import copy
 import logging
 import os
-import platform
 import sqlite3
 import time
 import warnings
@@ -18,17 +16,14 @@ from typing import Any, Final
 
 import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-from optuna.trial import FrozenTrial, TrialState
+from optuna.storages import RDBStorage
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 
 from sentiment.errors import InputError
 
 __all__ = [
     "DEFAULT_STORAGE",
-    "WORKER",
-    "begin_again",
-    "begin_lost_trials_again",
+    "HEARTBEAT_SECONDS",
     "experimental_features",
     "load_study",
     "open_storage",
@@ -41,12 +36,6 @@ HEARTBEAT_SECONDS: Final = 10
 GRACE_SECONDS: Final = 40
 LOCK_SECONDS: Final = 60
 """How long a worker waits for another one's write before it gives up."""
-
-WORKER: Final = "worker"
-"""The user attribute of a trial that says which process works on it."""
-
-RETRIES: Final = 2
-"""How often a trial whose worker died is begun again."""
 
 
 def storage_url(given: str | None) -> str:
@@ -124,7 +113,6 @@ def _connected(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
                     engine_kwargs=engine_kwargs,
                     heartbeat_interval=HEARTBEAT_SECONDS,
                     grace_period=GRACE_SECONDS,
-                    heartbeat_stale_trial_callback=begin_again,
                 )
         except (OperationalError, IntegrityError) as error:
             # Of two processes that open a new database at once, one finds a table or row that the other is just making.
@@ -132,42 +120,6 @@ def _connected(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
             if not just_made or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-
-
-def begin_lost_trials_again(study: optuna.Study) -> int:
-    """Fail and queue again the trials whose process, on this machine, is no more; returns how many.
-
-    A heartbeat says so too, on any machine, but only after a grace period.
-    """
-    lost = 0
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        worker = trial.user_attrs.get(WORKER)
-        if worker and worker["host"] == platform.node() and not _alive(worker["pid"]):
-            try:
-                study.tell(trial.number, state=TrialState.FAIL)
-            except ValueError:  # it ended well between the two looks, and then its process did
-                continue
-            begin_again(study, trial)
-            lost += 1
-    return lost
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def begin_again(study: optuna.Study, trial: FrozenTrial, *, retries: int | None = RETRIES) -> None:
-    """Queue a trial that lost its worker, with the same parameters; it will draw the same seed."""
-    blank = copy.deepcopy(trial)
-    blank.user_attrs = {}  # what the lost one had recorded is not the new one's
-    with experimental_features():
-        RetryHeartbeatStaleTrialCallback(max_retry=retries)(study, blank)
 
 
 def load_study(name: str, storage: RDBStorage) -> optuna.Study:

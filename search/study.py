@@ -1,4 +1,4 @@
-"""A definition becomes an Optuna study: made or resumed, seeded, with its baselines beside it, and run.
+"""A definition becomes an Optuna study: made or resumed, seeded, with its baselines beside it.
 
 What a study must know to be joined by a worker, resumed next week or replayed stands in its own user attributes; its
 data do not, but their fingerprint does, and a study refuses to go on with other data.
@@ -7,7 +7,6 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 import os
 import shutil
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -17,28 +16,26 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
-from optuna.storages import RDBStorage, fail_stale_trials
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search.artifacts import TrialArtifacts
+from search.claims import begin_lost_again, is_unsettled
 from search.definition import StudyDefinition
-from search.objective import ENDED, PREDICTIONS, Objective
+from search.objective import PREDICTIONS, Objective
+from search.positions import FINISHED, first_of_round, positions
 from search.predictions import kept_predictions
-from search.pruner import BehindTheBest
-from search.sampler import ConditionalTPE
 from search.space import Space, defaults_for
 from search.statistics import corrected_score
 from search.stopping import Plateau, plateau
-from search.storage import begin_again, begin_lost_trials_again, experimental_features, load_study
+from search.storage import experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, DataSource, load_dataset
 
-__all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded", "optimize"]
+__all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded"]
 
 DATA: Final = "data"
 FINGERPRINT: Final = "data fingerprint"
@@ -54,11 +51,6 @@ ROWS: Final = "rows"
 CLASS_SIZES: Final = "validation rows of each class"
 CORRECTED: Final = "best score corrected for choosing"
 METRIC: Final = "validation macro-F1"
-
-FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
-ROUND_POLL_SECONDS: Final = 0.05
-FAILURES_IN_A_ROW: Final = 3
-"""After so many failed trials in a row the cause is not the parameters, and the search stops."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +72,24 @@ class SearchStudy:
     patience: int | None = None
     """So many finished trials must together raise the best score by more than noise, or the search stops."""
 
-    def plateau(self, after: int | None = None) -> Plateau | None:
-        """Why more trials are unlikely to pay once trial `after` has ended (None: the newest); None if they may pay, or
-        if nobody asked.
+    def plateau(self) -> Plateau | None:
+        """Why another trial is unlikely to pay; None if it may, or if nobody asked.
 
         In step, the rounds before that trial's own decide, so that all of a round come to the same answer.
         """
         if self.patience is None:
             return None
         trials = self.study.get_trials(deepcopy=False)
-        if self.round_of is not None:
-            number = len(trials) - 1 if after is None else after
-            trials = trials[: number - number % self.round_of]
-        return plateau(trials, self.patience, self.dataset.class_sizes("validation"))
+        order = positions(trials)
+        following = min(
+            (order[trial.number] for trial in trials if trial.state == TrialState.WAITING),
+            default=len(set(order.values())),
+        )
+        first = first_of_round(following, self.round_of)
+        if self.round_of is not None and is_unsettled(trials, first):
+            return None
+        known = sorted((t for t in trials if order[t.number] < first), key=lambda trial: order[trial.number])
+        return plateau(known, self.patience, self.dataset.class_sizes("validation"))
 
     @property
     def predictions(self) -> Path | None:
@@ -135,9 +132,10 @@ def create_or_resume(
     study.set_user_attr(AUDIT, definition.audit)
     study.set_user_attr(ROUND_OF, definition.workers if definition.synchronous else None)
     study.set_user_attr(PATIENCE, definition.patience)
+    study.set_user_attr(KEEP_BEST, definition.keep_best)
     space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
-    if lost := begin_lost_trials_again(study):
+    if lost := begin_lost_again(study):
         say(f"{lost} trials lost their process and are begun again.")
     remove_leftovers(TrialArtifacts(artifacts / study.study_name))
     if BASELINES not in study.user_attrs:
@@ -161,69 +159,6 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
         raise _other_data(name, attributes[FINGERPRINT], dataset)
     space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
     return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
-
-
-def optimize(
-    opened: SearchStudy,
-    *,
-    trials: int,
-    timeout: float | None = None,
-    objective: Objective | None = None,
-    pruner: BasePruner | None = None,
-    sampler: BaseSampler | None = None,
-    on_trial: Callable[[optuna.trial.FrozenTrial], None] = lambda trial: None,
-) -> None:
-    """Run trials in this process until the study has `trials` of them, pruned ones included, `timeout` seconds are
-    over, or more trials are unlikely to pay, if that was asked for.
-
-    A trial that is interrupted (Ctrl-C, a full disk) is recorded as failed with the reason and queued to be begun
-    again.
-    """
-    study = opened.study
-    study.sampler = sampler or ConditionalTPE(opened.seed, opened.round_of)
-    study.pruner = pruner or BehindTheBest(
-        opened.dataset.class_sizes("validation"), opened.space.fixed["evaluations_per_epoch"], opened.round_of
-    )
-    objective = objective or make_objective(opened)
-    running: list[optuna.Trial] = []
-    failures: list[str] = []
-
-    def run(trial: optuna.Trial) -> float:
-        running[:] = [trial]
-        try:
-            if opened.round_of is not None:
-                wait_for_earlier_rounds(study, trial.number, opened.round_of)
-            return objective(trial)
-        except optuna.TrialPruned:
-            raise
-        except BaseException as error:
-            trial.set_user_attr(ENDED, _reason(error))
-            raise
-
-    def after(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        if trial.state == TrialState.FAIL:
-            failures.append(trial.user_attrs.get(ENDED, "unknown"))
-        else:
-            failures.clear()
-        on_trial(trial)
-        running_elsewhere = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        if opened.finished + len(running_elsewhere) >= trials or opened.plateau(trial.number):
-            study.stop()
-        if len(failures) >= FAILURES_IN_A_ROW:
-            raise RuntimeError(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
-
-    if opened.finished >= trials or opened.plateau():
-        return
-    try:
-        study.optimize(
-            run,
-            timeout=timeout,
-            catch=(RuntimeError, MemoryError),
-            callbacks=[after],
-        )
-    except BaseException:
-        _queue_again(study, running)
-        raise
 
 
 def correct_for_choosing(opened: SearchStudy) -> None:
@@ -260,18 +195,6 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
         audit=opened.audit,
         **hooks,
     )
-
-
-def wait_for_earlier_rounds(study: optuna.Study, number: int, round_of: int) -> None:
-    """Return once no trial of an earlier round than that of trial `number` still runs.
-
-    A trial whose worker died would run for ever; its heartbeat says so after a while.
-    """
-    first = number - number % round_of
-    while any(trial.number < first for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))):
-        time.sleep(ROUND_POLL_SECONDS)
-        with experimental_features():
-            fail_stale_trials(study)
 
 
 def describe(opened: SearchStudy, trials: int) -> str:
@@ -344,7 +267,6 @@ def _record_identity(
         DATA: definition.data.to_dict(),
         # Recorded, so that another machine or version goes on with the same space.
         SPACE_DEFAULTS: defaults,
-        KEEP_BEST: definition.keep_best,
         ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
         CLASS_SIZES: dataset.class_sizes("validation"),
         "classes": list(dataset.reviews.classes),
@@ -391,20 +313,6 @@ def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
         predictions = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
         measured[name] = {"macro_f1": macro_f1(labels, predictions, n_classes)}
     return measured
-
-
-def _queue_again(study: optuna.Study, running: list[optuna.Trial]) -> None:
-    if not running:
-        return
-    frozen = study.get_trials(deepcopy=False)[running[0].number]
-    if frozen.state == TrialState.FAIL:
-        begin_again(study, frozen, retries=None)  # it was not the trial's fault
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; queued to be begun again"
-    return f"{type(error).__name__}: {error}"
 
 
 def remove_leftovers(artifacts: TrialArtifacts) -> None:

@@ -33,10 +33,16 @@ def run_workers(
     threads: int,
     device: str = "cpu",
     on_poll: Callable[[], None] = lambda: None,
-) -> int:
-    """Start `count` workers, wait for all of them, and return the worst exit status.
+) -> tuple[int, ...]:
+    """Start `count` workers and wait for all of them.
 
-    Ctrl-C reaches the workers too; each records its trial before it ends.
+    One that is killed leaves its trial to the others, as long as there are any.
+
+    Returns:
+        How each of them ended: its exit status, or minus the number of the signal that killed it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came; it reaches the workers too, and each has recorded its trial.
     """
     command = [
         *("worker", "--study", study, "--storage", storage, "--artifacts", str(artifacts)),
@@ -60,7 +66,7 @@ def run_workers(
             worker.join()
         raise
     on_poll()
-    return max(abs(worker.exitcode or 0) for worker in workers)
+    return tuple(worker.exitcode or 0 for worker in workers)
 
 
 def _work(command: list[str]) -> None:

@@ -34,8 +34,9 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     import optuna
 
     from search.leaderboard import leaderboard
+    from search.optimization import optimize
     from search.storage import open_storage
-    from search.study import create_or_resume, make_objective, optimize, publish
+    from search.study import create_or_resume, make_objective, publish
 
     folder = tmp_path_factory.mktemp("searched")
     url, artifacts = f"sqlite:///{folder}/study.db", folder / "artifacts"

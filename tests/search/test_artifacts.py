@@ -8,8 +8,9 @@ import pytest
 from search.artifacts import WEIGHTS, TrialArtifacts
 from search.export import export
 from search.objective import CONFIG, training_data
+from search.optimization import optimize
 from search.storage import open_storage
-from search.study import create_or_resume, optimize, remove_leftovers
+from search.study import create_or_resume, remove_leftovers
 from sentiment.bundle import Bundle, verify
 from sentiment.config import Config
 from sentiment.errors import InputError

@@ -12,11 +12,13 @@ import pytest
 from optuna.trial import TrialState
 
 from search.artifacts import WEIGHTS
+from search.claims import WORKER
 from search.definition import read_definition
-from search.objective import CURVE, PREDICTIONS
+from search.objective import CURVE, ENDED, PREDICTIONS
+from search.optimization import optimize
 from search.predictions import kept_predictions
-from search.storage import WORKER, open_storage
-from search.study import ENDED, create_or_resume, optimize
+from search.storage import open_storage
+from search.study import create_or_resume
 from sentiment.bundle import verify
 from tests.search.conftest import run, start
 from tests.tiny import write_study_file

@@ -1,14 +1,12 @@
 """Workers that go in step."""
 
-import threading
-import time
 from pathlib import Path
 
 import optuna
-import pytest
 
+from search.claims import begin_again, claim
+from search.positions import positions
 from search.storage import open_storage
-from search.study import wait_for_earlier_rounds
 from tests.search.conftest import run
 from tests.tiny import write_study_file
 
@@ -26,16 +24,26 @@ def test_two_workers_in_step_make_the_same_trials_every_time(tmp_path: Path, rev
     assert made[0] == made[1]
 
 
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_a_trial_waits_for_the_round_before_and_for_no_other(tmp_path: Path) -> None:
     study = optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path}/study.db"))
-    trials = [study.ask() for _ in range(3)]
-    wait_for_earlier_rounds(study, 1, round_of=2)  # trials 0 and 1 are one round
-    study.tell(trials[0], 1.0)
-    waited = threading.Thread(target=wait_for_earlier_rounds, args=(study, 2, 2))
-    waited.start()
-    time.sleep(0.3)
-    assert waited.is_alive()
-    study.tell(trials[1], 1.0)
-    waited.join(timeout=10)
-    assert not waited.is_alive()
+    first, second = claim(study, 9, round_of=2), claim(study, 9, round_of=2)
+    assert first and second
+    study.tell(first, 1.0)
+    assert claim(study, 9, round_of=2) is None
+    study.tell(second, 1.0)
+    third = claim(study, 9, round_of=2)
+    assert third and third.number == 2
+
+
+def test_a_round_with_a_lost_trial_ends_when_that_is_made_again(tmp_path: Path) -> None:
+    study = optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path}/study.db"))
+    first, second = claim(study, 9, round_of=2), claim(study, 9, round_of=2)
+    assert first and second
+    study.tell(first, 1.0)
+    begin_again(study, second.number, "interrupted")
+    again = claim(study, 9, round_of=2)
+    assert again
+    assert positions(study.trials)[again.number] == 1
+    assert claim(study, 9, round_of=2) is None
+    study.tell(again, 1.0)
+    assert claim(study, 9, round_of=2)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
-from search.storage import WORKER, begin_again, begin_lost_trials_again, load_study, open_storage, storage_url
+from search.storage import load_study, open_storage, storage_url
 from sentiment.errors import InputError
 
 
@@ -123,55 +122,3 @@ def test_an_unknown_study_is_refused_with_the_names_of_those_there_are(tmp_path:
     with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has 넷플릭스"):
         load_study("netflix", storage)
     assert load_study("넷플릭스", storage).study_name == "넷플릭스"
-
-
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
-class TestALostTrial:
-    @pytest.fixture
-    def study(self, tmp_path: Path) -> optuna.Study:
-        return optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path}/study.db"), direction="maximize")
-
-    def lose(self, study: optuna.Study, host: str | None = None) -> optuna.Trial:
-        """A trial whose process has really ended."""
-        import platform
-
-        process = subprocess.Popen([sys.executable, "-c", ""])
-        process.wait()
-        trial = study.ask()
-        trial.suggest_float("learning_rate", 0, 1)
-        trial.set_user_attr(WORKER, {"host": host or platform.node(), "pid": process.pid})
-        return trial
-
-    def test_is_failed_and_begun_again_with_its_parameters_and_nothing_it_had_recorded(
-        self, study: optuna.Study
-    ) -> None:
-        lost = self.lose(study)
-        assert begin_lost_trials_again(study) == 1
-        assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
-        again = study.ask()
-        assert again.suggest_float("learning_rate", 0, 1) == lost.params["learning_rate"]
-        assert again.user_attrs == {}
-        assert begin_lost_trials_again(study) == 0
-
-    def test_of_another_machine_or_a_living_process_is_left_to_its_heartbeat(self, study: optuna.Study) -> None:
-        import os
-        import platform
-
-        self.lose(study, host="elsewhere")
-        alive = study.ask()
-        alive.set_user_attr(WORKER, {"host": platform.node(), "pid": os.getpid()})
-        study.ask()  # has not said yet who works on it
-        assert begin_lost_trials_again(study) == 0
-        assert {trial.state for trial in study.trials} == {TrialState.RUNNING}
-
-    def test_that_takes_its_process_down_every_time_is_given_up(self, study: optuna.Study) -> None:
-        self.lose(study)
-        begin_lost_trials_again(study)
-        for _ in range(5):
-            waiting = study.get_trials(states=(TrialState.WAITING,))
-            if not waiting:
-                break
-            study.tell(study.ask().number, state=TrialState.FAIL)
-            begin_again(study, study.trials[-1])
-        states = [trial.state for trial in study.trials]
-        assert states == [TrialState.FAIL] * 3

@@ -1,0 +1,282 @@
+"""Who works on which trial: each is claimed by one process, and begun again if that process is lost.
+
+A running trial says from its first moment who works on it, so that a process which dies at any point, also between two
+writes, leaves nothing that runs for ever:
+
+- A new trial is made with its worker's name in it. One that waits in the queue gets the names of all who try to take
+  it, and then of the one who did.
+- The process is lost if it ran on this machine and is no more, which is seen at once; or if its heartbeat has stopped,
+  which is seen from anywhere after a while. A trial that has never shown one gets its first from whoever looks.
+- A process that was taken for lost and wakes up (a laptop asleep) finds its trial failed, and goes on with another.
+
+Only what any Optuna storage can do in one step is relied upon; there is no lock that a dead process could keep.
+"""
+
+import os
+import platform
+import random
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search.objective import CONFIG, ENDED
+from search.positions import FINISHED, REPEATS, first_of_round, positions, repeat
+from search.storage import HEARTBEAT_SECONDS
+
+__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "is_unsettled"]
+
+WORKER: Final = "worker"
+"""The user attribute of a trial that says which process works on it."""
+
+CLAIM: Final = "claimed by"
+"""How the system attributes begin that name those who tried to take a queued trial."""
+
+AGAIN: Final = "begin again"
+"""The system attribute of a failed trial that is to be begun again; it says what happened to it."""
+
+LOST: Final = "its process was lost"
+
+RETRIES: Final = 5
+"""How often a trial whose process died while it trained is begun again; it may be the trial that kills them."""
+
+
+def claim(study: optuna.Study, total: int, round_of: int | None = None) -> optuna.Trial | None:
+    """Begin the next trial of `study`: the first in its queue, or a new one.
+
+    However many processes do so at once, `total` trials are not exceeded, and no position is taken twice.
+
+    Args:
+        study: in a storage that all of them share.
+        total: trials that may be finished or running.
+        round_of: with so many workers in step, a trial begins when all earlier rounds have ended.
+
+    Returns:
+        The trial; None if there is none to begin now, because enough are finished or running, or a round has not ended.
+    """
+    storage, me = study._storage, _this_process()
+    trials = study.get_trials(deepcopy=False)
+    order = positions(trials)
+    if _taken(trials) >= total:
+        return None
+    taken = None
+    waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+    for trial in sorted(waiting, key=lambda trial: order[trial.number]):
+        if not _is_open(trials, order[trial.number], round_of):
+            return None
+        if _take(storage, trial, me):
+            taken = trial._trial_id
+            break
+    else:
+        if not _is_open(trials, len(set(order.values())), round_of):
+            return None
+        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me})
+        taken = storage.create_new_trial(study._study_id, template_trial=template)
+    try:
+        return optuna.Trial(study, taken) if _holds(study, taken, total, round_of) else None
+    except BaseException:
+        storage.set_trial_state_values(taken, TrialState.FAIL)
+        raise
+
+
+def begin_again(study: optuna.Study, number: int, cause: str) -> None:
+    """Fail trial `number`, if it still runs, and queue another that stands in for it.
+
+    Args:
+        study: its study.
+        number: of the trial.
+        cause: why it did not end by itself.
+    """
+    trial, storage = study.get_trials(deepcopy=False)[number], study._storage
+    with suppress(UpdateFinishedTrialError):  # another process was faster
+        storage.set_trial_system_attr(trial._trial_id, AGAIN, cause)
+        storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause}; queued to be begun again")
+        storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        repeat(study, trial, drawn=CONFIG in trial.user_attrs)
+
+
+def begin_lost_again(study: optuna.Study) -> int:
+    """Fail and queue again the trials whose process is no more; returns how many.
+
+    Also finishes what a process began here that was killed between the two.
+    """
+    trials, storage = study.get_trials(deepcopy=False), study._storage
+    lost = [trial for trial in trials if trial.state == TrialState.RUNNING and _is_lost(study, trial)]
+    for trial in lost:
+        deaths = 1 + sum(_died_training(trials[number]) for number in trial.system_attrs.get(REPEATS, ()))
+        if CONFIG in trial.user_attrs and deaths > RETRIES:
+            with suppress(UpdateFinishedTrialError):
+                storage.set_trial_user_attr(trial._trial_id, ENDED, f"{LOST} {deaths} times; given up")
+                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        else:
+            begin_again(study, trial.number, LOST)
+    for trial in _not_yet_repeated(study.get_trials(deepcopy=False)):
+        repeat(study, trial, drawn=CONFIG in trial.user_attrs)
+    return len(lost)
+
+
+def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
+    """Whether a trial before that position still runs, or has yet to be begun or begun again."""
+    pending = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
+    order = positions(trials)
+    return any(order[trial.number] < position for trial in (*pending, *_not_yet_repeated(trials)))
+
+
+class Heartbeat:
+    """Says every few seconds, while a trial runs, that its process lives."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+        self._ended = threading.Event()
+
+    def __enter__(self) -> None:
+        # Not a thread of Optuna's: it dies at the first write that fails, and Ctrl-C can leave it behind.
+        if isinstance(_rdb(self._trial.study), RDBStorage):
+            self._beat()
+            threading.Thread(target=self._beat_on, daemon=True).start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+
+    def _beat(self) -> None:
+        _rdb(self._trial.study).record_heartbeat(self._trial._trial_id)
+
+    def _beat_on(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            with suppress(StorageInternalError):  # a full or locked database is told of where it is written to
+                self._beat()
+
+
+# ------------------------------------------------------------------------------------------------- claiming
+
+
+def _taken(trials: Sequence[FrozenTrial]) -> int:
+    """Trials that are finished or running."""
+    return sum(trial.state in (*FINISHED, TrialState.RUNNING) for trial in trials)
+
+
+def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None) -> bool:
+    return round_of is None or not is_unsettled(trials, first_of_round(position, round_of))
+
+
+def _take(storage: Any, trial: FrozenTrial, me: dict[str, Any]) -> bool:
+    """Whether a waiting trial is this process's now."""
+    try:
+        storage.set_trial_system_attr(trial._trial_id, f"{CLAIM} {me['pid']} {me['host']}", me)
+        if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+            return False
+        storage.set_trial_user_attr(trial._trial_id, WORKER, me)
+    except UpdateFinishedTrialError:
+        return False
+    return True
+
+
+def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None) -> bool:
+    """Whether a trial that was just taken may go on: of several that took one at the same time, the last one sees them
+    all and gives way. If not, it is put back into the queue.
+    """
+    storage, trials = study._storage, study.get_trials(deepcopy=False)
+    mine = next(trial for trial in trials if trial._trial_id == trial_id)
+    order = positions(trials)
+    twins = [trial for trial in trials if order[trial.number] == order[mine.number] and trial.number != mine.number]
+    if any(
+        trial.state in FINISHED or (trial.state == TrialState.RUNNING and trial.number < mine.number) for trial in twins
+    ):  # two processes began the same lost trial again
+        storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        return False
+    if _taken(trials) <= total and _is_open(trials, order[mine.number], round_of):
+        return True
+    storage.set_trial_user_attr(trial_id, WORKER, None)
+    storage.set_trial_state_values(trial_id, TrialState.WAITING)
+    time.sleep(random.uniform(0, 0.2))  # so that those who gave way together do not meet again
+    return False
+
+
+# ------------------------------------------------------------------------------------------- who is no more
+
+
+def _is_lost(study: optuna.Study, trial: FrozenTrial) -> bool:
+    claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM)]
+    workers = [worker] if (worker := trial.user_attrs.get(WORKER)) else claims
+    return bool(workers and all(_is_gone(worker) for worker in workers)) or _is_silent(study, trial)
+
+
+def _is_silent(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """Whether its heartbeat has stopped. One that has none yet is given its first: the time runs from here on."""
+    storage = _rdb(study)
+    if not isinstance(storage, RDBStorage):
+        return False
+    if trial._trial_id in storage._get_stale_trial_ids(study._study_id):
+        return True
+    with storage.engine.begin() as connection:
+        beats = sqlalchemy.text("SELECT COUNT(*) FROM trial_heartbeats WHERE trial_id = :trial")
+        shown = connection.execute(beats, {"trial": trial._trial_id}).scalar()
+    if not shown:
+        storage.record_heartbeat(trial._trial_id)
+    return False
+
+
+def _died_training(trial: FrozenTrial) -> bool:
+    return trial.system_attrs.get(AGAIN) == LOST and CONFIG in trial.user_attrs
+
+
+def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    repeated = {number for trial in trials for number in trial.system_attrs.get(REPEATS, ())}
+    return [
+        trial
+        for trial in trials
+        if trial.state == TrialState.FAIL and AGAIN in trial.system_attrs and trial.number not in repeated
+    ]
+
+
+def _this_process() -> dict[str, Any]:
+    return {"host": platform.node(), "pid": os.getpid(), "started": _started(os.getpid()), "boot": _boot()}
+
+
+def _is_gone(process: dict[str, Any]) -> bool:
+    """Whether it ran here and has ended. Of another machine, or of this one under another name, nothing is known."""
+    boot = process.get("boot")
+    if boot != _boot() if boot is not None else process["host"] != platform.node():
+        return False
+    if process.get("started") is not None:
+        return bool(process["started"] != _started(process["pid"]))
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+def _started(pid: int) -> int | None:
+    """When a living process was started, in ticks since this machine was: a later one may have the same number."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else int(fields[18])
+
+
+def _boot() -> str | None:
+    """This machine since it was started, as seen from here; a container sees processes of its own only."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
+
+
+def _rdb(study: optuna.Study) -> Any:
+    """The database behind Optuna's cache of it."""
+    return getattr(study._storage, "_backend", study._storage)

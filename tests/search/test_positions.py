@@ -1,0 +1,108 @@
+"""A trial that is begun again stands where the first one stood, and nothing after it is changed."""
+
+from collections.abc import Callable
+
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from search.claims import begin_again, claim
+from search.objective import CONFIG
+from search.positions import before, positions, repeat
+from search.pruner import BehindTheBest
+from search.sampler import ConditionalTPE, IndependentDraws
+
+TRIALS = 14
+
+
+def study_of(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    return optuna.create_study(direction="maximize", sampler=sampler)
+
+
+def sample(trial: optuna.Trial, upto: int = 4) -> float:
+    """Draws so many parameters; the first decides which others there are."""
+    kind = trial.suggest_categorical("kind", ["a", "b"])
+    names = ["x", "y", "z"] if kind == "a" else ["u", "v", "w"]
+    return sum(trial.suggest_float(name, 0, 1) for name in names[: upto - 1])
+
+
+def searched(sampler: optuna.samplers.BaseSampler, interrupted: dict[int, int]) -> list[tuple[object, ...]]:
+    """What stands at each position, of a search that is interrupted at some of them after so many parameters, once or,
+    where two positions follow one another, twice in a row."""
+    study, left = study_of(sampler), dict(interrupted)
+    while sum(trial.state == TrialState.COMPLETE for trial in study.trials) < TRIALS:
+        trial = claim(study, TRIALS)
+        assert trial is not None
+        position = positions(study.trials)[trial.number]
+        if position in left:
+            sample(trial, left.pop(position))
+            begin_again(study, trial.number, "interrupted")
+        else:
+            study.tell(trial, sample(trial))
+    order = positions(study.trials)
+    done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    return sorted((order[trial.number], tuple(sorted(trial.params.items())), trial.value) for trial in done)
+
+
+@pytest.mark.parametrize("made", [lambda: ConditionalTPE(3), lambda: IndependentDraws(3)], ids=["TPE", "random"])
+@pytest.mark.parametrize("interrupted", [{3: 0}, {3: 1}, {0: 2, 9: 3}, {5: 4, 6: 2, 7: 0, 12: 1}])
+def test_a_search_interrupted_in_its_trials_makes_the_same_trials(
+    made: Callable[[], optuna.samplers.BaseSampler], interrupted: dict[int, int]
+) -> None:
+    assert searched(made(), interrupted) == searched(made(), {})
+
+
+def test_a_trial_that_had_drawn_everything_keeps_what_it_had_drawn() -> None:
+    study = study_of(IndependentDraws(0))
+    trial = study.ask()
+    sample(trial)
+    trial.set_user_attr(CONFIG, {})
+    begin_again(study, trial.number, "interrupted")
+    assert study.trials[1].params == study.trials[0].params != {}
+    assert study.trials[1].user_attrs == {}
+
+
+def test_a_trial_from_the_queue_is_queued_again_as_it_was() -> None:
+    study = study_of(IndependentDraws(0))
+    study.enqueue_trial({"kind": "b", "u": 0.25})
+    for _ in range(2):
+        trial = claim(study, 9)
+        assert trial
+        sample(trial, 1)
+        begin_again(study, trial.number, "interrupted")
+    trial = claim(study, 9)
+    assert trial
+    sample(trial)
+    assert (trial.params["kind"], trial.params["u"]) == ("b", 0.25)
+    assert study.trials[2].system_attrs["retry_history"] == [0, 1]
+
+
+def test_positions_count_the_trials_that_repeat_none() -> None:
+    study = study_of(IndependentDraws(0))
+    for _ in range(3):
+        study.tell(study.ask(), state=TrialState.FAIL)
+    repeat(study, study.trials[1], drawn=False)
+    study.add_trial(create_trial(value=1.0))
+    repeat(study, study.trials[3], drawn=False)  # for the second time
+    assert positions(study.trials) == {0: 0, 1: 1, 2: 2, 3: 1, 4: 3, 5: 1}
+    assert [trial.number for trial in before(study.trials, 2, None)] == [0, 1, 3, 5]
+    assert [trial.number for trial in before(study.trials, 4, 2)] == [0, 1, 3, 5]
+
+
+def test_a_trial_that_is_begun_again_late_is_not_judged_by_later_ones() -> None:
+    pruner = BehindTheBest([500, 500], steps_per_epoch=1)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    lost = study.ask()
+    for _ in range(8):
+        better = study.ask()
+        for step in (1, 2):
+            better.report(0.9, step)
+            better.should_prune()
+        study.tell(better, 0.9)
+    begin_again(study, lost.number, "interrupted")
+    again, later = claim(study, 99), claim(study, 99)
+    assert again and later
+    for trial in (again, later):
+        trial.report(0.4, 2)
+    assert not again.should_prune()  # nothing was there when the first of them was tried
+    assert later.should_prune()
