@@ -8,6 +8,7 @@ and costs the same in the ten thousandth trial as in the thousandth; and random 
 - Of a long history TPE sees the newest and the best trials: it weighs old ones less and less anyhow.
 """
 
+import copy
 from collections.abc import Container
 from typing import Any, Final
 
@@ -74,15 +75,17 @@ class ConditionalTPE(BaseSampler):
             return
         self._number = trial.number
         trials = study.get_trials(deepcopy=False)
+        order = positions(trials)
         with experimental_features():
             self._tpe = TPESampler(
                 multivariate=True,
                 group=True,
                 constant_liar=self._round_of is None,
                 n_startup_trials=STARTUP,
-                seed=_stream(self._seed, positions(trials)[trial.number]),
+                seed=_stream(self._seed, order[trial.number]),
             )
-        self._seen = _Seen(study, _window(before(trials, trial.number, self._round_of)))
+        known = before(trials, trial.number, self._round_of)
+        self._seen = _Seen(study, [_numbered(other, order[other.number]) for other in _window(known)])
 
 
 class IndependentDraws(BaseSampler):
@@ -150,6 +153,13 @@ def _window(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     best = sorted(older, key=_goodness, reverse=True)[:BEST]
     kept = {trial.number for trial in (*best, *finished[-NEWEST:])}
     return [trial for trial in trials if trial.number in kept or trial.state == TrialState.RUNNING]
+
+
+def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
+    """The trial under another number: TPE sorts by it."""
+    numbered = copy.copy(trial)
+    numbered.number = number
+    return numbered
 
 
 def _goodness(trial: FrozenTrial) -> tuple[bool, float]:

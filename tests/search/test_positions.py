@@ -12,7 +12,7 @@ from search.positions import before, positions, repeat
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE, IndependentDraws
 
-TRIALS = 14
+TRIALS = 18
 
 
 def study_of(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
@@ -30,6 +30,8 @@ def searched(sampler: optuna.samplers.BaseSampler, interrupted: dict[int, int]) 
     """What stands at each position, of a search that is interrupted at some of them after so many parameters, once or,
     where two positions follow one another, twice in a row."""
     study, left = study_of(sampler), dict(interrupted)
+    for x in (0.1, 0.6, 0.3):  # what repeats the first of them gets a number behind the last
+        study.enqueue_trial({"kind": "a", "x": x})
     while sum(trial.state == TrialState.COMPLETE for trial in study.trials) < TRIALS:
         trial = claim(study, TRIALS)
         assert trial is not None
@@ -106,3 +108,22 @@ def test_a_trial_that_is_begun_again_late_is_not_judged_by_later_ones() -> None:
         trial.report(0.4, 2)
     assert not again.should_prune()  # nothing was there when the first of them was tried
     assert later.should_prune()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tpe_does_not_see_that_a_trial_stands_under_a_later_number(seed: int) -> None:
+    drawn = []
+    for late in (0, 1):
+        study = study_of(ConditionalTPE(seed))
+        for x in (0.95, 0.9, 0.1):  # the first two stay the good ones, which TPE draws around
+            study.enqueue_trial({"kind": "a", "x": x, "y": x, "z": x})
+        for number in range(18):
+            trial = claim(study, 99)
+            assert trial
+            if number < late:
+                begin_again(study, trial.number, "interrupted")
+                trial = claim(study, 99)
+                assert trial
+            study.tell(trial, sample(trial))
+        drawn.append([trial.params for trial in before(study.trials, len(study.trials) - 1, None) if trial.params])
+    assert drawn[0] == drawn[1]
