@@ -20,7 +20,7 @@ from search.objective import CONFIG, CURVE, training_data
 from search.predictions import kept_predictions
 from search.space import defaults_for
 from search.storage import open_storage
-from search.study import BASELINES, create_or_resume, optimize
+from search.study import BASELINES, SPACE_DEFAULTS, create_or_resume, optimize
 from search.topics import topics_of
 from sentiment import relabel
 from sentiment.baselines import linear, majority, nb_svm
@@ -198,6 +198,15 @@ def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: No
         assert trial.value == macro_f1(users[setting.dataset.split.test], sealed, 2)
         scores[trial.user_attrs["arm"]].append(trial.value)
     assert [len(found) for found in scores.values()] == [2, 2]
+    # Chosen by the users' labels too, on the pair's own draw of validation rows.
+    last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
+    config, arm = Config.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
+    assert last.user_attrs["arm"] == arm.name
+    drawn = _as_trained(redraw(setting.dataset, config.seed), arm)
+    assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()
+    corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
+    again = train(config, training_data(drawn, corpus), end_early=False)
+    assert last.user_attrs["validation macro-F1"] == again.macro_f1
     # The baseline learns what people said; the idea learns lengths, which say nothing of it.
     assert min(scores[BASELINE]) > max(scores["relabelled"]) + 0.1
 
@@ -218,6 +227,7 @@ class TestTheSealedTest:
                 [report | {"seconds": 0} for report in trial.user_attrs[CURVE]] for trial in opened.study.trials
             ],
             "baselines": opened.study.user_attrs[BASELINES],
+            "default space": opened.study.user_attrs[SPACE_DEFAULTS],
             "weights": (best / "weights.safetensors").read_bytes(),
             "tokenizer": (best / "tokenizer.json").read_bytes(),
         }
@@ -227,10 +237,10 @@ class TestTheSealedTest:
         for name in ("as it was", "poisoned"):
             folder = tmp_path / name
             folder.mkdir()
-            sealed = write_reviews(folder / "sealed.csv", n=60, seed=9)
+            sealed = write_reviews(folder / "sealed.csv", seed=9)
             if name == "poisoned":
                 cells = [line.rsplit(",", 1) for line in sealed.read_text("utf-8").splitlines()[1:]]
-                turned = [f"독약 poison {text[::-1]},{6 - int(stars)}" for text, stars in cells]
+                turned = [f"{text} {'독약 ' * 40},{6 - int(stars)}" for text, stars in cells]
                 sealed.write_text("\n".join(["text,stars", *turned]), "utf-8")
             found.append(self.searched(folder, reviews_csv, sealed))
             fingerprints.append(load_dataset(source(reviews_csv, test_path=str(sealed))).fingerprint)
