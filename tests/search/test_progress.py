@@ -38,7 +38,8 @@ REPORT = Report(3, 1.5, 0.4, 0.5, 0.7, 0.71234, 9.0)
 class TestOfASearch:
     def test_counts_finished_trials_and_shows_the_best_completed_one(self, study: optuna.Study) -> None:
         with redirect_stderr(Terminal()) as screen, SearchProgress(study, trials=10) as progress:
-            assert (progress.trials.n, progress.trials.total) == (4, 10)
+            # What is there already says nothing of how fast this search is.
+            assert (progress.trials.n, progress.trials.initial, progress.trials.total) == (4, 4, 10)
             assert "| 4/10 [" in screen.getvalue()
             assert "best=0.7512, pruned=1]" in screen.getvalue()
             study.add_trial(create_trial(value=0.81))
@@ -62,6 +63,8 @@ class TestOfASearch:
             for done in range(1, 31):
                 progress.on_batch(TRIAL, done, 40)
             assert (progress.epochs.n, progress.epochs.total) == (30, 40)
+            progress.on_batch(TRIAL, 35, 40)
+            assert progress.epochs.n == 35
             progress.on_batch(TRIAL, 1, 80)
             assert (progress.epochs.n, progress.epochs.total) == (1, 80)
 

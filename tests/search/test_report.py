@@ -101,7 +101,9 @@ class TestAReport:
 
     def test_replaces_an_earlier_one(self, found: Results, tmp_path: Path) -> None:
         write_report(replace(found, ideas=found.ideas[:1], name="earlier"), tmp_path, "x")
-        write_report(found, tmp_path, "x")
+        with (tmp_path / "results.md").open(encoding="utf-8") as reader:
+            write_report(found, tmp_path, "x")
+            assert reader.read().startswith("# earlier")  # who reads it meanwhile reads one report, not half of each
         assert len(table(tmp_path / "ideas.csv")) == 4
         assert not any("earlier" in (tmp_path / name).read_text("utf-8") for name in TABLES)
         assert len(list(tmp_path.iterdir())) == len(TABLES) + len(FIGURES)
