@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+MINUTES := 60
 
 .DEFAULT_GOAL := help
 
@@ -43,7 +44,10 @@ test-gpu: $(VENV)/installed  ## the checks that need CUDA
 bench: $(VENV)/installed  ## seconds per epoch against the loops people write; BENCH="--data FILE --text COL ..." for yours
 	$(BIN)/python -m tests.benchmarks.training_loop $(BENCH)
 
+fuzz: $(VENV)/installed  ## hunt for inputs that nobody thought of, for an hour; MINUTES=5 FUZZ="--only readers" for less
+	$(BIN)/python -m tests.benchmarks.fuzz --minutes $(MINUTES) $(FUZZ)
+
 clean:  ## remove what the targets made, but no study
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
-.PHONY: help install demo test browser test-slow test-gpu bench clean
+.PHONY: help install demo test browser test-slow test-gpu bench fuzz clean

@@ -1,12 +1,16 @@
 """Fixtures that both packages' tests share. What is heavy is imported where it is used."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 # Networks of a few hundred weights: a second thread only costs, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A script that runs the tests in the background has them ignore Ctrl-C, and with them all processes that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

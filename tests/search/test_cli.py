@@ -84,11 +84,13 @@ class TestTheWholePath:
         assert "TF-IDF + logistic regression" in out
         assert "Next: sentiment-search export tiny --to tiny-model" in out
         assert (tmp_path / "studies" / "sentiment.db").exists()
-        assert called("run", study_file)[0] == 0  # nothing is left to do
+        again, shown, err = called("run", study_file)  # nothing is left to do
+        assert (again, shown.splitlines()[:3]) == (0, out.splitlines()[:3]), err
+        assert err[0].endswith("2 of 2 trials are there already.")
         status, out, _ = called("export", "tiny", "--to", "tiny-model")
         assert (status, out.splitlines()[1]) == (0, 'Next: sentiment-search predict tiny-model "a review"')
-        status, out, _ = called("predict", "tiny-model", "a wonderful film", "")
-        assert status == 0
+        status, out, err = called("predict", "tiny-model", "a wonderful film", "")
+        assert (status, err) == (0, [])
         assert out.splitlines()[0].startswith(("positive\tnegative 0.", "negative\tnegative 0."))
         assert out.splitlines()[1].startswith("(no text)")
 
@@ -120,13 +122,14 @@ class TestJSON:
             assert isinstance(json.loads(out, parse_constant=pytest.fail), dict)
 
     def test_of_predict_is_one_object_a_line(self, called: Any, model: Path, reviews_csv: Path) -> None:
-        status, out, _ = called("predict", model, "--json", "not bad", "좋아요 🎬", "  ")
+        status, out, err = called("predict", model, "--json", "not bad", "좋아요 🎬", "  ")
         rows = [json.loads(line) for line in out.splitlines()]
-        assert status == 0
+        assert (status, err) == (0, [])
         assert [row["text"] for row in rows] == ["not bad", "좋아요 🎬", "  "]
         assert rows[2]["label"] is None
         assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        status, out, _ = called("predict", model, "--data", reviews_csv, "--text", "text", "--json")
+        status, out, err = called("predict", model, "--data", reviews_csv, "--text", "text", "--json")
+        assert (status, err) == (0, [f"400 rows of {reviews_csv} labelled"])
         assert [json.loads(line)["row"] for line in out.splitlines()] == list(range(1, 401))
 
 
@@ -233,13 +236,18 @@ class TestStandardOutput:
             ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, env=surroundings, capture_output=True, text=True
         )
 
-    def test_that_nobody_reads_on_is_no_news(self, searched: Searched, tmp_path: Path) -> None:
+    def test_that_nobody_reads_on_ends_the_program_with_1_and_no_word(self, searched: Searched, tmp_path: Path) -> None:
         done = self.shell(f"$PROGRAM report tiny --storage {searched.url} | true", tmp_path)
-        assert done.stderr == ""
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+    def test_that_is_read_to_its_end_ends_it_with_0(self, searched: Searched, tmp_path: Path) -> None:
+        done = self.shell(f"$PROGRAM report tiny --storage {searched.url} | cat", tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("Leaderboard of tiny")
 
     def test_that_cannot_be_written_fails_in_one_line(self, searched: Searched, tmp_path: Path) -> None:
         done = self.shell(f"$PROGRAM report tiny --storage {searched.url} > /dev/full", tmp_path)
-        assert done.returncode == 1
+        assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines() == [
             "sentiment-search: OSError: [Errno 28] No space left on device (SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
         ]

@@ -83,6 +83,20 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
     assert (artifacts / best.user_attrs[WEIGHTS]["folder"]).is_dir()
 
 
+INTERRUPTED = (
+    "sentiment-search: interrupted; everything that was finished is kept",
+    "Interrupted; every finished trial is kept. Go on with the same command: sentiment-search run study.toml",
+)
+
+
+def assert_interrupted(process: "subprocess.Popen[str]") -> None:
+    """With 130 and a last line that says what is kept, and, once trials have begun, how to go on."""
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.splitlines()[-1].startswith(INTERRUPTED), err
+    assert "Traceback" not in err, err
+
+
 class TestCtrlC:
     def test_before_the_first_trial_ends_with_130_and_one_line_and_the_study_goes_on(self, folder: Path) -> None:
         process = start(folder, "run", "study.toml")
@@ -110,9 +124,7 @@ class TestCtrlC:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
         workers = wait_for_training(folder, process, workers=2)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert "Traceback" not in err
+        assert_interrupted(process)
         assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
         assert_whole(folder, finish_here(folder, more=3), None)
 
@@ -126,9 +138,7 @@ class TestCtrlC:
                 with suppress(ProcessLookupError):
                     os.kill(worker, number)
             time.sleep(0.001)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert "Traceback" not in err
+        assert_interrupted(process)
         # One may have been between two trials; broken off, both would still run.
         assert len(study(folder).get_trials(states=(TrialState.RUNNING,))) < 2
         ended = study(folder).get_trials(states=(TrialState.FAIL,))
@@ -147,9 +157,7 @@ class TestCtrlC:
             assert process.poll() is None
         time.sleep(after)
         os.killpg(process.pid, number)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert "Traceback" not in err
+        assert_interrupted(process)
         assert_whole(folder, finish_here(folder, more=3), None)
 
 
@@ -172,12 +180,28 @@ class TestKill9:
         assert len(again.user_attrs[CURVE]) > len(seen)
 
     @pytest.mark.slow
-    def test_of_one_of_two_workers_lets_the_other_go_on_and_is_said(self, folder: Path) -> None:
+    def test_of_one_of_two_workers_lets_the_other_do_its_work_and_is_said(self, folder: Path) -> None:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
         os.kill(wait_for_training(folder, process, workers=2)[0], signal.SIGKILL)
-        _, err = process.communicate(timeout=90)
-        assert process.returncode != 0, err
-        assert_whole(folder, finish_here(folder, more=1), None)
+        out, err = process.communicate(timeout=180)
+        assert process.returncode == 0, err
+        assert out.startswith("Leaderboard of tiny")
+        assert err.splitlines()[-1].startswith("1 of 2 workers were killed; "), err
+        assert err.splitlines()[-1].endswith(" The others did their work."), err
+        assert_whole(folder, study(folder), MANY)
+
+    def test_of_both_workers_ends_with_1_and_a_line_that_says_how_to_go_on(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        for worker in wait_for_training(folder, process, workers=2):
+            os.kill(worker, signal.SIGKILL)
+        out, err = process.communicate(timeout=90)
+        assert process.returncode == 1, err
+        assert out.startswith("Leaderboard of tiny")
+        assert err.splitlines()[-1].startswith("2 of 2 workers were killed; "), err
+        assert err.splitlines()[-1].endswith(
+            " Go on with the same command: sentiment-search run study.toml --workers 2 --trials 60"
+        ), err
+        assert_whole(folder, finish_here(folder, more=2), None)
 
 
 def test_two_workers_make_exactly_the_trials_asked_for(folder: Path) -> None:

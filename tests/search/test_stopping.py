@@ -75,7 +75,11 @@ def test_a_search_with_patience_stops_and_goes_on_without(tmp_path: Path, review
     assert "more trials are unlikely to pay" in out
     first = finished()
     assert 4 <= first < 14
-    assert run(tmp_path, *order, "--patience", "3")[0] == 0
+    status, out, err = run(tmp_path, *order, "--patience", "3")
+    assert status == 0, err
+    assert "more trials are unlikely to pay" in out
     assert finished() == first
-    assert run(tmp_path, *order)[0] == 0
+    status, out, err = run(tmp_path, *order)
+    assert status == 0, err
+    assert "more trials are unlikely to pay" not in out
     assert finished() == 14

@@ -1,0 +1,248 @@
+"""What is fitted is fitted on training rows, and no search scores the sealed test.
+
+The rows that may not matter are poisoned: each gets another text, in another script, and another label. Whatever
+is fitted then must come out as before, to the last bit. That the same poison in a training row does change it is shown
+beside it, so that no test here passes because nothing was looked at.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from search.compare import Setting, _as_trained, compare
+from search.ideas import BASELINE, PAIRS, Arm, read_comparison
+from search.objective import CONFIG, CURVE, training_data
+from search.predictions import kept_predictions
+from search.space import defaults_for
+from search.storage import open_storage
+from search.study import BASELINES, SPACE_DEFAULTS, create_or_resume, optimize
+from search.topics import topics_of
+from sentiment import relabel
+from sentiment.baselines import linear, majority, nb_svm
+from sentiment.config import Config
+from sentiment.metrics import macro_f1
+from sentiment.relabel import Polarities
+from sentiment.reviews import Dataset, fingerprint_of, load_dataset, redraw
+from sentiment.splits import PARTS
+from sentiment.tokens import UNITS, load_corpus
+from sentiment.training import train
+from tests.tiny import SPACE, definition, source, write_reviews
+
+NOT_TRAINED_ON = ("validation", "test")
+
+
+@pytest.fixture(scope="module")
+def dataset(reviews_csv: Path) -> Dataset:
+    return load_dataset(source(reviews_csv))
+
+
+def poisoned(dataset: Dataset, *parts: str) -> Dataset:
+    """The same split of rows whose texts and labels, in these parts, are others."""
+    texts, labels = list(dataset.reviews.texts), dataset.reviews.labels.copy()
+    for part in parts:
+        for row in dataset.indices(part):
+            texts[row] = f"{'독약 ' * len(texts[row])}poison{row} {texts[row][::-1]} !!!"
+            labels[row] = 1 - labels[row]
+    reviews = replace(dataset.reviews, texts=texts, labels=labels)
+    return replace(dataset, reviews=reviews, fingerprint=fingerprint_of(reviews, dataset.split))
+
+
+@pytest.fixture
+def by_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label source for relabelling that needs no extra: long texts are positive."""
+
+    def polarities(texts: Sequence[str]) -> Polarities:
+        return Polarities(np.array([len(text) / 500 - 0.1 for text in texts]), np.ones(len(texts), dtype=bool))
+
+    monkeypatch.setitem(relabel.SOURCES, "by length", polarities)
+
+
+def assert_only_training_rows_matter(dataset: Dataset, fitted: Callable[[Dataset], Any]) -> None:
+    before = fitted(dataset)
+    assert fitted(poisoned(dataset, *NOT_TRAINED_ON)) == before
+    assert fitted(poisoned(dataset, "train")) != before, "the poison does not show; the test shows nothing"
+
+
+class TestFittedOnTrainingRowsAlone:
+    @pytest.mark.parametrize("unit", UNITS)
+    def test_is_the_tokenizer_with_its_vocabulary(self, dataset: Dataset, unit: str, tmp_path: Path) -> None:
+        def fitted(given: Dataset) -> tuple[str, int]:
+            corpus = load_corpus(given, unit, 300, tmp_path)
+            return corpus.tokenizer_json, corpus.vocabulary_size
+
+        assert_only_training_rows_matter(dataset, fitted)
+
+    def test_is_the_tokenizer_of_a_fresh_draw_whose_rows_are_others(self, dataset: Dataset, tmp_path: Path) -> None:
+        drawn = redraw(dataset, 1)
+        assert load_corpus(drawn, "word", 300, tmp_path).tokenizer_json != (
+            load_corpus(dataset, "word", 300, tmp_path).tokenizer_json
+        )
+        assert_only_training_rows_matter(drawn, lambda given: load_corpus(given, "word", 300, tmp_path).tokenizer_json)
+
+    def test_are_the_default_limits_of_a_search(self, dataset: Dataset) -> None:
+        assert_only_training_rows_matter(dataset, lambda given: defaults_for(given.texts("train")))
+
+    @pytest.mark.parametrize("fit", [majority, linear, nb_svm])
+    def test_are_the_baselines_and_so_the_prior(self, dataset: Dataset, fit: Any) -> None:
+        few = replace(dataset, split=replace(dataset.split, train=dataset.split.train[:101]))
+
+        def fitted(given: Dataset) -> Any:
+            model = fit(given.texts("train"), given.labels("train"), 2)
+            return model.probabilities(dataset.texts("validation")).tolist()
+
+        assert_only_training_rows_matter(few, fitted)
+
+    def test_is_the_network_with_its_balanced_class_weights(self, dataset: Dataset, tmp_path: Path) -> None:
+        # Half of the training rows of one class are away, so that the weights are not all one.
+        train_rows, labels = dataset.split.train, dataset.labels("train")
+        kept = np.flatnonzero((labels == 1) | (np.arange(len(labels)) % 2 == 0))
+        uneven = replace(dataset, split=replace(dataset.split, train=train_rows[kept]))
+        fixed = {name: value for name, value in SPACE.items() if not isinstance(value, list | dict)}
+        config = Config(architecture="textcnn", kernel_sizes=(2,), class_weights="balanced", epochs=1, **fixed)
+
+        def fitted(given: Dataset) -> Any:
+            trained = train(config, training_data(given, load_corpus(given, "word", 200, tmp_path)), end_early=False)
+            return [report.train_loss for report in trained.reports]
+
+        assert_only_training_rows_matter(uneven, fitted)
+
+    def test_are_the_topics(self, dataset: Dataset) -> None:
+        asked = dataset.texts("validation")
+        assert_only_training_rows_matter(
+            dataset, lambda given: topics_of(asked, given.texts("train"), topics=4, seed=0)
+        )
+
+    def test_are_the_labels_of_a_lexicon(self, dataset: Dataset, by_length: None) -> None:
+        arm = a_relabelling_arm()
+        assert_only_training_rows_matter(dataset, lambda given: _as_trained(given, arm).labels("train").tolist())
+
+
+def a_relabelling_arm() -> Arm:
+    return Arm("relabelled", Config(), None, relabel="by length")  # type: ignore[arg-type]
+
+
+class TestRelabelling:
+    def test_touches_training_rows_alone_and_leaves_the_users_labels_where_they_are(
+        self, dataset: Dataset, by_length: None
+    ) -> None:
+        users = dataset.reviews.labels.copy()
+        trained = _as_trained(dataset, a_relabelling_arm())
+        changed = np.flatnonzero(trained.reviews.labels != users)
+        assert 20 < len(changed) < 300
+        assert set(changed) <= set(dataset.split.train)
+        assert dataset.reviews.labels.tolist() == users.tolist()
+        assert [trained.texts(part) for part in PARTS] == [dataset.texts(part) for part in PARTS]
+
+    def test_follows_a_fresh_draw_of_the_training_rows(self, dataset: Dataset, by_length: None) -> None:
+        drawn = redraw(dataset, 3)
+        trained = _as_trained(drawn, a_relabelling_arm())
+        for part in NOT_TRAINED_ON:
+            assert (
+                trained.labels(part).tolist()
+                == drawn.labels(part).tolist()
+                == (dataset.reviews.labels[drawn.indices(part)].tolist())
+            )
+        expected = [int(len(text) / 500 - 0.1 >= 0) for text in drawn.texts("train")]
+        assert trained.labels("train").tolist() == expected
+
+    def test_is_nothing_to_an_arm_that_did_not_ask_for_it(self, dataset: Dataset) -> None:
+        assert _as_trained(dataset, replace(a_relabelling_arm(), relabel=None)) is dataset
+
+
+IDEAS = """
+name = "lexicon"
+[data]
+path = "reviews.csv"
+text = "text"
+label = "stars"
+classes = { negative = [1], positive = [5] }
+[baseline]
+architecture = "textcnn"
+kernel_sizes = [2]
+optimizer = "adam"
+learning_rate = 0.03
+token_unit = "word"
+embedding_size = 8
+filters = 8
+batch_size = 16
+epochs = 4
+[tune]
+learning_rate = { low = 0.02, high = 0.05, log = true }
+[[idea]]
+name = "relabelled"
+relabel = "by length"
+[budget]
+trials = 1
+pairs = 2
+"""
+
+
+def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: None, tmp_path: Path) -> None:
+    write_reviews(tmp_path / "reviews.csv")
+    (tmp_path / "ideas.toml").write_text(IDEAS)
+    comparison = read_comparison(tmp_path / "ideas.toml")
+    setting = Setting(comparison, f"sqlite:///{tmp_path}/studies.db", tmp_path / "artifacts")
+    users = setting.dataset.reviews.labels
+    compare(setting)
+    (tuned,) = setting.trials("relabelled", TrialState.COMPLETE)
+    validation = kept_predictions(setting.tuning_folder(comparison.arms[1]), tuned.user_attrs["predictions"])
+    assert tuned.value == macro_f1(users[setting.dataset.split.validation], validation, 2)
+    scores: dict[str, list[float]] = {BASELINE: [], "relabelled": []}
+    for trial in setting.trials(PAIRS, TrialState.COMPLETE):
+        sealed = kept_predictions(setting.folder / PAIRS, trial.user_attrs["predictions"]).argmax(axis=1)
+        assert trial.value == macro_f1(users[setting.dataset.split.test], sealed, 2)
+        scores[trial.user_attrs["arm"]].append(trial.value)
+    assert [len(found) for found in scores.values()] == [2, 2]
+    # Chosen by the users' labels too, on the pair's own draw of validation rows.
+    last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
+    config, arm = Config.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
+    assert last.user_attrs["arm"] == arm.name
+    drawn = _as_trained(redraw(setting.dataset, config.seed), arm)
+    assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()
+    corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
+    again = train(config, training_data(drawn, corpus), end_early=False)
+    assert last.user_attrs["validation macro-F1"] == again.macro_f1
+    # The baseline learns what people said; the idea learns lengths, which say nothing of it.
+    assert min(scores[BASELINE]) > max(scores["relabelled"]) + 0.1
+
+
+class TestTheSealedTest:
+    def searched(self, folder: Path, reviews: Path, sealed: Path) -> dict[str, Any]:
+        """All that a search of three trials comes to, but its times and the fingerprint of its data."""
+        asked = definition(reviews, trials=3).replace(data=source(reviews, test_path=str(sealed)))
+        opened = create_or_resume(asked, open_storage(f"sqlite:///{folder}/study.db"), folder / "artifacts")
+        optimize(opened, trials=3)
+        assert opened.artifacts is not None
+        best = opened.artifacts.folder(opened.study.best_trial.number)
+        return {
+            "trials": [
+                (trial.params, trial.value, trial.state, trial.user_attrs[CONFIG]) for trial in opened.study.trials
+            ],
+            "curves": [
+                [report | {"seconds": 0} for report in trial.user_attrs[CURVE]] for trial in opened.study.trials
+            ],
+            "baselines": opened.study.user_attrs[BASELINES],
+            "default space": opened.study.user_attrs[SPACE_DEFAULTS],
+            "weights": (best / "weights.safetensors").read_bytes(),
+            "tokenizer": (best / "tokenizer.json").read_bytes(),
+        }
+
+    def test_changes_nothing_that_a_search_finds_but_the_fingerprint(self, reviews_csv: Path, tmp_path: Path) -> None:
+        found, fingerprints = [], []
+        for name in ("as it was", "poisoned"):
+            folder = tmp_path / name
+            folder.mkdir()
+            sealed = write_reviews(folder / "sealed.csv", seed=9)
+            if name == "poisoned":
+                cells = [line.rsplit(",", 1) for line in sealed.read_text("utf-8").splitlines()[1:]]
+                turned = [f"{text} {'독약 ' * 40},{6 - int(stars)}" for text, stars in cells]
+                sealed.write_text("\n".join(["text,stars", *turned]), "utf-8")
+            found.append(self.searched(folder, reviews_csv, sealed))
+            fingerprints.append(load_dataset(source(reviews_csv, test_path=str(sealed))).fingerprint)
+        assert fingerprints[0] != fingerprints[1]
+        assert found[0] == found[1]

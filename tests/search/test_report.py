@@ -1,0 +1,142 @@
+"""A report on disk: what is in the folder, what is not, and what is left of it when the writing fails."""
+
+import csv
+import json
+import re
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search import report
+from search.report import write_report
+from search.results import Results
+from search.slices import Slices, error_slices
+from search.tables import rows, to_dict
+from sentiment.errors import InputError
+from tests.search.test_figures import difference, results
+
+pytest.importorskip("matplotlib")
+
+TABLES = ("results.md", "results.json", "ideas.csv", "collapse.csv", "slices.csv")
+FIGURES = ("differences.svg", "tuning.svg", "collapse.svg")
+SECRET = "xylophone"
+"""A word that every sealed text holds; where it is met, a text was let out."""
+
+
+@pytest.fixture(scope="module")
+def slices() -> Slices:
+    rng = np.random.default_rng(0)
+    words = ("plot", "actor", "music", "scene", "story", "camera", "ending", "cast")
+    texts = [" ".join([*rng.choice(words, 4 + 20 * (row < 60)), SECRET]) for row in range(200)]
+    labels = np.arange(200) % 2
+    wrong = rng.random((3, 200)) < np.where(np.arange(200) < 60, 0.7, 0.1)
+    second = np.where(labels ^ wrong, 0.9, 0.1)
+    probabilities = np.stack([1 - second, second], axis=2).astype(np.float32)
+    ratings = [str(label) for label in labels]
+    return error_slices(
+        texts, ratings, labels, ("negative", "positive"), probabilities, probabilities, train_texts=texts
+    )
+
+
+@pytest.fixture
+def found(slices: Slices) -> Results:
+    made = results(slices=slices)
+    by_class = {name: difference(0.6, seed) for seed, name in enumerate(made.classes)}
+    return replace(made, ideas=tuple(replace(idea, per_class=by_class) for idea in made.ideas))
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same(written: list[dict[str, str]], expected: list[dict[str, Any]]) -> None:
+    assert [list(row) for row in written] == [list(row) for row in expected]
+    for row, wanted in zip(written, expected, strict=True):
+        for name, value in wanted.items():
+            if isinstance(value, float | int):
+                assert float(row[name]) == value, name
+            else:
+                assert row[name] == ("" if value is None else value), name
+
+
+class TestAReport:
+    def test_is_the_files_it_names_in_a_folder_that_it_makes_and_nothing_else(
+        self, found: Results, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "made" / "here"
+        written = write_report(found, folder, "sentiment-search compare x.toml")
+        assert written == [folder / name for name in (*TABLES, *FIGURES)]
+        assert sorted(written) == sorted(folder.iterdir())
+
+    def test_begins_with_its_name_and_the_command_that_makes_it_again_and_shows_the_figures(
+        self, found: Results, tmp_path: Path
+    ) -> None:
+        write_report(found, tmp_path, "sentiment-search compare x.toml --out results")
+        text = (tmp_path / "results.md").read_text("utf-8")
+        assert text.startswith(
+            "# made up\n\nMade by `sentiment-search compare x.toml --out results`.\n\n![differences]("
+        )
+        assert re.findall(r"!\[.*?\]\((.*?)\)", text) == list(FIGURES)
+        for idea in found.ideas:
+            assert f"| {idea.name} |" in text
+
+    def test_holds_the_numbers_for_a_program(self, found: Results, tmp_path: Path) -> None:
+        write_report(found, tmp_path, "x")
+        told = json.loads((tmp_path / "results.json").read_text("utf-8"), parse_constant=pytest.fail)
+        assert told == json.loads(json.dumps(to_dict(found)))
+        assert_same(table(tmp_path / "ideas.csv"), rows(found))
+        assert_same(table(tmp_path / "collapse.csv"), [asdict(share) for share in found.collapse])
+        assert_same(table(tmp_path / "slices.csv"), found.slices.to_rows())
+        assert len(rows(found)) == 4 and len(found.slices.to_rows()) > 2
+
+    def test_holds_no_text_of_a_review(self, found: Results, tmp_path: Path) -> None:
+        assert SECRET in found.slices.render()  # the terminal shows some
+        for path in write_report(found, tmp_path, "x"):
+            assert SECRET not in path.read_text("utf-8"), path.name
+
+    def test_replaces_an_earlier_one(self, found: Results, tmp_path: Path) -> None:
+        write_report(replace(found, ideas=found.ideas[:1], name="earlier"), tmp_path, "x")
+        with (tmp_path / "results.md").open(encoding="utf-8") as reader:
+            write_report(found, tmp_path, "x")
+            assert reader.read().startswith("# earlier")  # who reads it meanwhile reads one report, not half of each
+        assert len(table(tmp_path / "ideas.csv")) == 4
+        assert not any("earlier" in (tmp_path / name).read_text("utf-8") for name in TABLES)
+        assert len(list(tmp_path.iterdir())) == len(TABLES) + len(FIGURES)
+
+    def test_without_ideas_trainings_or_a_curve_is_written_all_the_same(self, found: Results, tmp_path: Path) -> None:
+        bare = replace(found, ideas=found.ideas[:1], collapse=(), curve=None)
+        assert [path.name for path in write_report(bare, tmp_path, "x")] == [*TABLES, "differences.svg"]
+        assert table(tmp_path / "collapse.csv") == []
+
+
+class TestAReportThatCannotBeWritten:
+    def test_leaves_the_earlier_file_whole_and_no_half_one_beside_it(
+        self, found: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_report(found, tmp_path, "x")
+        before = (tmp_path / "ideas.csv").read_bytes()
+
+        def full(path: Path, values: Any) -> None:
+            path.write_text("half a")
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(report, "write_csv", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_report(found, tmp_path, "x")
+        assert (tmp_path / "ideas.csv").read_bytes() == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted((*TABLES, *FIGURES))
+
+    def test_for_want_of_matplotlib_is_refused_before_a_file_is_written(
+        self, found: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(InputError, match="extra `figures`"):
+            write_report(found, tmp_path, "x")
+        assert not list(tmp_path.iterdir())
