@@ -139,7 +139,7 @@ def _run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
     correct_for_choosing(opened)
-    board = leaderboard(opened.study)
+    board = leaderboard(opened.study, args.artifacts)
     publish(opened.study, board)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render())
     if interrupted:
@@ -214,7 +214,7 @@ def _worker(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from search.leaderboard import leaderboard
 
-    board = leaderboard(_study(args))
+    board = leaderboard(_study(args), args.artifacts)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render(args.top))
     return 0
 
