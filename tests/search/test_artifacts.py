@@ -17,7 +17,7 @@ from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.tokens import load_corpus
 from sentiment.training import train
-from tests.precisions import PRECISIONS
+from tests.precisions import precisions_of
 from tests.search.conftest import Searched
 from tests.tiny import SPACE, definition
 
@@ -73,8 +73,7 @@ def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_c
     assert WEIGHTS in opened.study.trials[0].user_attrs
 
 
-@pytest.mark.parametrize("architecture", ["lstm", "textcnn"])
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("precision", "architecture"), precisions_of("lstm", "textcnn"))
 def test_a_trial_is_chosen_by_the_answers_that_its_replay_and_its_bundle_give(
     reviews_csv: Path, tmp_path: Path, precision: str, architecture: str
 ) -> None:

@@ -15,7 +15,7 @@ from sentiment.bundle import FILES, Bundle, copy_bundle, write_bundle
 from sentiment.errors import InputError
 from sentiment.model import build_model
 from sentiment.training import train
-from tests.precisions import PRECISIONS
+from tests.precisions import precisions_of
 from tests.sentiment.conftest import Exported
 
 EVERY_FILE = (*FILES, "manifest.json")
@@ -45,8 +45,7 @@ class TestAnOpenedBundle:
         assert opened.predict(texts) == expected
         assert np.mean(exported.dataset.labels("validation") == opened.probabilities(texts).argmax(1)) > 0.7
 
-    @pytest.mark.parametrize("architecture", ["lstm", "gru", "textcnn"])
-    @pytest.mark.parametrize("precision", PRECISIONS)
+    @pytest.mark.parametrize(("precision", "architecture"), precisions_of("lstm", "gru", "textcnn"))
     def test_gives_them_in_whatever_precision_it_was_trained(
         self, exported: Exported, tmp_path: Path, precision: str, architecture: str
     ) -> None:

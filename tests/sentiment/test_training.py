@@ -15,9 +15,10 @@ from sentiment.model import build_model
 from sentiment.precision import has_bfloat16_lstm
 from sentiment.tokens import PAD, EncodedTexts
 from sentiment.training import Report, TrainingData, predict_probabilities, train
-from tests.precisions import PRECISIONS
+from tests.precisions import PRECISIONS, precisions_of
 
 CLASSES = ("negative", "neutral", "positive")
+FORMS = ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn")
 SMALL = Config(embedding_size=16, hidden_size=16, filters=16, batch_size=16, epochs=3, dropout=0.1, learning_rate=0.01)
 
 
@@ -112,11 +113,12 @@ class TestTheScoreOfARun:
         best = np.maximum.accumulate([report.macro_f1 for report in reports])
         assert [report.best_macro_f1 for report in reports] == best.tolist()
 
-    @pytest.mark.parametrize("precision", PRECISIONS)
-    def test_is_near_perfect_where_a_token_names_the_class(self, data: TrainingData, precision: str) -> None:
-        for architecture in ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn"):
-            config = SMALL.replace(architecture=architecture, precision=precision, epochs=6)
-            assert train(config, data).macro_f1 > 0.95, architecture
+    @pytest.mark.parametrize(("precision", "architecture"), precisions_of(*FORMS))
+    def test_is_near_perfect_where_a_token_names_the_class(
+        self, data: TrainingData, precision: str, architecture: str
+    ) -> None:
+        config = SMALL.replace(architecture=architecture, precision=precision, epochs=6)
+        assert train(config, data).macro_f1 > 0.95
 
     def test_in_a_precision_that_the_processor_lacks_is_refused(
         self, data: TrainingData, monkeypatch: pytest.MonkeyPatch
