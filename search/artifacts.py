@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from sentiment.bundle import write_bundle
 from sentiment.reviews import Dataset
@@ -39,6 +39,10 @@ class TrialArtifacts:
     def folder(self, number: int) -> Path:
         """Where trial `number` keeps its weights, if it does."""
         return self.directory / f"trial-{number:05d}"
+
+    def has(self, trial: FrozenTrial) -> bool:
+        """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
+        return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
 
     def keep(self, trial: optuna.Trial, trained: Trained, corpus: Corpus, dataset: Dataset) -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what no longer is."""

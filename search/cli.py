@@ -143,7 +143,7 @@ def _run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
     correct_for_choosing(opened)
-    board = leaderboard(opened.study)
+    board = leaderboard(opened.study, args.artifacts)
     publish(opened.study, board)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render())
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
@@ -233,7 +233,7 @@ def _worker(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from search.leaderboard import leaderboard
 
-    board = leaderboard(_study(args))
+    board = leaderboard(_study(args), args.artifacts)
     print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render(args.top))
     return 0
 

@@ -34,6 +34,7 @@ from search.objective import (
     COLLAPSED,
     CONFIG,
     CURVE,
+    ENDED,
     EPOCHS,
     PREDICTIONS,
     SECONDS,
@@ -52,11 +53,10 @@ from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.model import build_model
 from sentiment.relabel import relabel
 from sentiment.reviews import Dataset, load_dataset, redraw
 from sentiment.tokens import load_corpus
-from sentiment.training import predict_probabilities, train
+from sentiment.training import train
 
 __all__ = ["ComparedArm", "Plan", "Run", "Setting", "compare", "openings", "plan", "publish", "random_scores"]
 
@@ -125,11 +125,13 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """One training of an arm, tuning or pair: what it was, and whether it collapsed."""
+    """One training of an arm, tuning or pair: what it was, and whether it went wrong."""
 
     config: Config
     collapsed: bool
     """It ended in (almost) one class."""
+    diverged: bool = False
+    """Its loss or its weights left all bounds. What it is worth is what it was until then."""
 
 
 @dataclass(frozen=True)
@@ -382,11 +384,9 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
     corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
     trained = train(config, training_data(drawn, corpus), device=setting.device, end_early=False)
 
-    network = build_model(config, corpus.vocabulary_size, len(drawn.classes))
-    network.load_state_dict(trained.weights)
     rows = drawn.split.test
     labels = drawn.reviews.labels[rows]
-    probabilities = predict_probabilities(network.to(setting.device), Examples(corpus.encoded, rows, labels))
+    probabilities = trained.predict(Examples(corpus.encoded, rows, labels), corpus.vocabulary_size, setting.device)
     score = macro_f1(labels, probabilities.argmax(axis=1), len(drawn.classes))
     attributes = {
         ARM: arm.name,
@@ -397,6 +397,7 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
         EPOCHS: trained.reports[-1].epoch,
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
+        ENDED: trained.ended,
         PREDICTIONS: keep_predictions(setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
         "environment": environment(setting.device),
     }
@@ -478,8 +479,8 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
         seconds=float(np.mean([trial.user_attrs[SECONDS] for trial in pairs])),
         runs=tuple(
-            Run(Config.from_dict(trial.user_attrs[CONFIG]), bool(trial.user_attrs.get(COLLAPSED)))
-            for trial in [*tuned, *pairs]
+            Run(Config.from_dict(attrs[CONFIG]), bool(attrs.get(COLLAPSED)), bool(attrs.get(ENDED)))
+            for attrs in (trial.user_attrs for trial in [*tuned, *pairs])
         ),
     )
 
@@ -500,6 +501,7 @@ def _seconds_per_epoch(config: Config, dataset: Dataset, setting: Setting) -> fl
 
     longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
     with suppress(_Enough):
-        train(longer, data, on_batch=on_batch, device=setting.device)
-    each = float(np.median(np.diff(moments)[MEASURED_BATCHES // 2 :]))
+        train(longer, data, on_batch=on_batch, device=setting.device, end_early=False)
+    seconds = np.diff(moments)  # fewer, if it diverged
+    each = float(np.median(seconds[len(seconds) // 2 :]))
     return each * -(-len(data.train) // config.batch_size)

@@ -5,7 +5,7 @@ from typing import Any
 
 import optuna
 
-from search.artifacts import WEIGHTS, TrialArtifacts
+from search.artifacts import TrialArtifacts
 from search.leaderboard import leaderboard
 from search.study import BASELINES
 from sentiment.bundle import copy_bundle
@@ -23,7 +23,7 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
     Raises:
         InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty.
     """
-    board = leaderboard(study)
+    board = leaderboard(study, artifacts)
     if trial == "best":
         if board.best is None or board.best.trial is None:
             raise InputError(f"study {study.study_name!r} has no completed trial yet; let it run longer")
@@ -31,12 +31,11 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
     else:
         number = _number(trial)
     entry = next((entry for entry in board.entries if entry.trial == number), None)
-    kept = [entry.trial for entry in board.entries if entry.kept]
     if entry is None:
         raise InputError(f"study {study.study_name!r} has no completed trial {number}; see `sentiment-search report`")
     folder = TrialArtifacts(artifacts / study.study_name).folder(number)
-    if WEIGHTS not in study.get_trials(deepcopy=False)[number].user_attrs or not folder.is_dir():
-        there = ", ".join(str(kept_trial) for kept_trial in kept if _kept(artifacts, study, kept_trial)) or "none"
+    if not entry.kept:
+        there = ", ".join(str(other.trial) for other in board.entries if other.kept) or "none"
         raise InputError(
             f"the weights of trial {number} are not in {folder.parent} (kept there: {there}); "
             f"give the --artifacts folder of the search, or a --trial whose weights are there"
@@ -47,10 +46,6 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
     }
     copy_bundle(folder, directory, {"trials of the search": sum(board.counts.values())} | scores)
     return {"trial": number, "macro_f1": entry.macro_f1, "folder": str(directory)}
-
-
-def _kept(artifacts: Path, study: optuna.Study, number: int | None) -> bool:
-    return number is not None and TrialArtifacts(artifacts / study.study_name).folder(number).is_dir()
 
 
 def _number(trial: str) -> int:

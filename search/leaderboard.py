@@ -1,13 +1,14 @@
 """The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
-from search.artifacts import WEIGHTS
+from search.artifacts import TrialArtifacts
 from search.edges import Edge, edges
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
 from search.statistics import score_error
@@ -32,7 +33,8 @@ class Entry:
     learning_rate: float | None = None
     epochs: float | None = None
     seconds: float | None = None
-    kept: bool = False
+    kept: bool | None = False
+    """Whether its weights are where they were looked for; None where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,16 @@ class Leaderboard:
         return f"| | macro-F1 | architecture | tokens |\n|---|---|---|---|\n{rows}\n\n{self.standing} {self.optimism}\n"
 
 
-def leaderboard(study: optuna.Study) -> Leaderboard:
-    """Read the standing of `study` from its storage."""
+def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboard:
+    """Read the standing of `study` from its storage.
+
+    Args:
+        study: made by this package, or by an `Objective` of it.
+        artifacts: the folder to look for kept weights in; None looks nowhere.
+    """
+    kept = None if artifacts is None else TrialArtifacts(artifacts / study.study_name)
     trials = study.get_trials(deepcopy=False)
-    entries = [_entry(trial) for trial in trials if trial.state == TrialState.COMPLETE]
+    entries = [_entry(trial, kept) for trial in trials if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():
         entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
     entries.sort(key=lambda entry: (-entry.macro_f1, -1 if entry.trial is None else entry.trial))
@@ -219,7 +227,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
     return Audit(condemned, len(ran_on), won, float(interval.low), float(interval.high), gain)
 
 
-def _entry(trial: FrozenTrial) -> Entry:
+def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
     config = trial.user_attrs.get(CONFIG, {})
     assert trial.value is not None
     return Entry(
@@ -232,7 +240,7 @@ def _entry(trial: FrozenTrial) -> Entry:
         learning_rate=config.get("learning_rate"),
         epochs=trial.user_attrs.get(EPOCHS),
         seconds=trial.user_attrs.get(SECONDS),
-        kept=WEIGHTS in trial.user_attrs,
+        kept=None if kept is None else kept.has(trial),
     )
 
 

@@ -53,6 +53,10 @@ class ArmScore:
     """Of the sealed rows, mean over pairs."""
     collapsed: int
     """Trainings, tuning and pairs, that ended in (almost) one class."""
+    diverged: int
+    """Trainings whose loss or weights left all bounds."""
+    diverged_pairs: int
+    """Of those, the pairs."""
     trainings: int
     epochs: float
     """Trained, relative to the baseline."""
@@ -223,6 +227,8 @@ def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset) -> ArmScor
         corrected=corrected_score(dataset.labels("validation"), arm.tuning_predictions, n_classes),
         calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
         collapsed=sum(run.collapsed for run in arm.runs),
+        diverged=sum(run.diverged for run in arm.runs),
+        diverged_pairs=sum(run.diverged for run in arm.runs[len(arm.tuning_predictions) :]),
         trainings=len(arm.runs),
         epochs=arm.epochs / baseline.epochs,
         seconds=arm.seconds / baseline.seconds,

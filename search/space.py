@@ -26,6 +26,7 @@ from optuna.trial import BaseTrial
 
 from sentiment.config import ARCHITECTURES, Config, unknown_parameter
 from sentiment.errors import InputError
+from sentiment.precision import has_native_bfloat16
 from sentiment.scripts import UNSPACED, letter_shares
 
 __all__ = ["DEFAULTS", "Space", "defaults_for"]
@@ -150,21 +151,13 @@ def defaults_for(texts: Sequence[str], device: str = "cpu") -> dict[str, Any]:
     """The default space, with the token units that mean something in the language of `texts`, and with bfloat16 where
     `device` multiplies it natively: it halves the time of a recurrent layer and, over seeds, costs no macro-F1
     (tests/benchmarks/training_loop.py)."""
-    fitting = DEFAULTS | {"precision": "bfloat16" if _native_bfloat16(device) else "float32"}
+    fitting = DEFAULTS | {"precision": "bfloat16" if has_native_bfloat16(device) else "float32"}
     shares = letter_shares(texts[:2000])
     if shares.get("Hangul", 0) > 0.3:
         return fitting | {"token_unit": ["subword", "jamo", "char"]}
     if sum(shares.get(script, 0) for script in UNSPACED) > 0.3:
         return fitting | {"token_unit": ["subword", "char"]}
     return fitting
-
-
-def _native_bfloat16(device: str) -> bool:
-    import torch
-
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 @dataclass(frozen=True)

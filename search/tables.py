@@ -103,6 +103,7 @@ def words(found: Results) -> list[str]:
         *_verdicts(found),
         *_payers(found),
         *_collapsed(found),
+        *_diverged(found),
         *_relabelled(found),
         _against_linear(found),
         *_curve(found),
@@ -115,10 +116,10 @@ def words(found: Results) -> list[str]:
 def _ideas(found: Results) -> Table:
     header = ("idea", "guess", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict", "macro-F1", "pairs")
     more = ("optimism", "epochs", "seconds", "the guess")
-    baseline = ("baseline", *[""] * 6, *_macro_f1(found.baseline), *_price(found.baseline), "")
+    baseline = (_named(found.baseline), *[""] * 6, *_macro_f1(found.baseline), *_price(found.baseline), "")
     ideas = [
         (
-            idea.name,
+            _named(idea.score),
             "" if idea.guess is None else _points(idea.guess),
             *_decided(idea.decision),
             *_macro_f1(idea.score),
@@ -134,7 +135,7 @@ def _ideas(found: Results) -> Table:
 def _last_steps(found: Results) -> Table:
     header = ("idea", "against", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict")
     steps = [
-        (idea.name, idea.against, *_decided(idea.step))
+        (_named(idea.score), idea.against, *_decided(idea.step))
         for idea in found.ideas
         if idea.step is not None and idea.against is not None
     ]
@@ -157,7 +158,7 @@ def _arms(found: Results) -> Table:
     scores = [found.baseline, *(idea.score for idea in found.ideas)]
     return Table(
         f"Validation macro-F1: what {found.trials} trials seemed to reach, and what is left of it",
-        (*header, "collapsed"),
+        (*header, "collapsed", "diverged"),
         tuple(
             (
                 score.name,
@@ -168,6 +169,7 @@ def _arms(found: Results) -> Table:
                 f"{_points(score.optimism.mean)} ({_points(score.optimism.low)} to {_points(score.optimism.high)})",
                 f"{100 * score.calibration_error:.1f}",
                 f"{score.collapsed} of {score.trainings}",
+                f"{score.diverged} of {score.trainings}",
             )
             for score in scores
         ),
@@ -204,6 +206,10 @@ def _decided(decision: Decision) -> tuple[str, ...]:
     )
 
 
+def _named(score: ArmScore) -> str:
+    return f"{score.name} (diverged)" if score.diverged_pairs == score.pairs else score.name
+
+
 def _macro_f1(score: ArmScore) -> tuple[str, str]:
     return f"{100 * score.macro_f1:.1f}", str(score.pairs)
 
@@ -227,6 +233,7 @@ _ADVICE = {
     "worse": "Leave out",
     "no difference": "Not worth the trouble",
     "undecided": "Not known yet, more test rows or pairs would tell",
+    "diverged": "Leave out, every pair of it diverged",
 }
 
 
@@ -249,7 +256,11 @@ def _verdicts(found: Results) -> list[str]:
 
 def _last_word(idea: IdeaResult) -> str:
     """An idea may beat the baseline by what it builds on alone: if its own step does harm, it is no idea to keep."""
-    return "worse" if idea.step is not None and idea.step.verdict == "worse" else idea.decision.verdict
+    if idea.step is not None and idea.step.verdict == "worse":
+        return "worse"
+    if idea.decision.verdict == "undecided" and idea.score.diverged_pairs == idea.score.pairs:
+        return "diverged"  # more of the same tells nothing
+    return idea.decision.verdict
 
 
 def _advised(idea: IdeaResult) -> str:
@@ -292,6 +303,17 @@ def _collapsed(found: Results) -> list[str]:
             "narrow; read the share of collapsed trainings beside it."
         )
     return made
+
+
+def _diverged(found: Results) -> list[str]:
+    scores = (found.baseline, *(idea.score for idea in found.ideas))
+    named = [f"{score.name} {score.diverged} of {score.trainings}" for score in scores if score.diverged]
+    if not named:
+        return []
+    return [
+        f"Trainings that diverged, their loss or weights beyond all bounds: {'; '.join(named)}. Each counts with its "
+        "best checkpoint before that; without one, as a network that says nothing."
+    ]
 
 
 def _relabelled(found: Results) -> list[str]:
@@ -342,7 +364,7 @@ def _row(idea: IdeaResult) -> dict[str, Any]:
     row |= _difference(idea.decision, "")
     row |= {"guess held": idea.guess_held, "macro-F1": idea.score.macro_f1, "pairs": len(idea.difference.pairs)}
     row |= {"optimism": idea.score.optimism.mean, "epochs": idea.score.epochs, "seconds": idea.score.seconds}
-    row |= {"collapsed": idea.score.collapsed, "trainings": idea.score.trainings}
+    row |= {"collapsed": idea.score.collapsed, "diverged": idea.score.diverged, "trainings": idea.score.trainings}
     row |= {"calibration error": idea.score.calibration_error, "calibration difference": idea.calibration.mean}
     row |= {f"F1 {name}": difference.mean for name, difference in idea.per_class.items()}
     row |= {"circular macro-F1": idea.circular_macro_f1, "against": idea.against}

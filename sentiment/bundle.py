@@ -27,7 +27,7 @@ import safetensors.torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from sentiment.batches import Examples
+from sentiment.batches import SORTED_TOGETHER, Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.model import Network, build_model
@@ -38,8 +38,8 @@ __all__ = ["Bundle", "copy_bundle", "verify", "write_bundle"]
 
 FORMAT: Final = 1
 FILES: Final = ("weights.safetensors", "tokenizer.json", "config.json", "README.md")
-CHUNK: Final = 8192
-"""Texts that are encoded and scored at a time, to bound memory."""
+CHUNK: Final = SORTED_TOGETHER
+"""Texts that are encoded and scored at a time, to bound memory; as many as meet in the batches of a trial's score."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ class Bundle:
             described = json.loads((directory / "config.json").read_text("utf-8"))
             config = Config.from_dict(described["config"])
             classes = tuple(described["classes"])
-            # The weights are float32, in which every machine predicts, and all the same.
-            network = build_model(config.replace(precision="float32"), described["vocabulary_size"], len(classes))
+            network = build_model(config, described["vocabulary_size"], len(classes))
             network.load_state_dict(safetensors.torch.load_file(directory / "weights.safetensors"))
             tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
             facts = described["facts"]

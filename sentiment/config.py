@@ -140,7 +140,7 @@ class Config:
     evaluations_per_epoch: int = 2
     """How often an epoch stops to score the validation rows."""
     precision: str = "float32"
-    """What matrix products are computed in. Weights, losses and updates are float32 in any case."""
+    """What matrix products of the training are computed in. Weights, losses, updates and scores are float32 always."""
     seed: int = 0
     """Decides initial weights, order and dropout."""
 

@@ -3,7 +3,13 @@
 **The rule for a score**, used everywhere: a network is scored on the validation rows `evaluations_per_epoch` times an
 epoch; the score of a run is its *best* checkpoint's macro-F1, and the weights kept are that checkpoint's. Of equal
 scores the earliest counts. Each `Report` carries the best score so far, so a run that is cut short is worth exactly
-what it would have been worth had it been planned that short.
+what it would have been worth had it been planned that short. It is computed in float32 in every case, the weights'
+own precision; `precision` is that of the training alone. So a score, its card and its bundle are one model's answer.
+
+**The rule for what is no number**, used everywhere too: a network whose weights, or whose probabilities of the
+validation rows, are not all finite has diverged. It is not scored, not reported and never kept, and its run ends. A run
+that has no other checkpoint is worth a network that says nothing: all classes are equally likely, and there are no
+weights.
 
 This room does not know who asks for the training, nor why; a caller that wants to stop a run raises from `on_report`.
 """
@@ -12,12 +18,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from sentiment.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
@@ -25,6 +30,7 @@ from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import collapse, macro_f1
 from sentiment.model import Network, build_model
+from sentiment.precision import has_bfloat16_lstm
 
 __all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
 
@@ -34,6 +40,8 @@ SCORING_BATCH: Final = 64
 
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
+NO_LOSS: Final = "the training loss is not a number"
+NO_ANSWER: Final = "its weights or its answers are not numbers"
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Report:
     epoch: float
     """Training examples seen / training rows."""
     train_loss: float
-    """Mean over the batches since the last report, in nats."""
+    """Mean over the batches since the last report, in nats; not finite if one of them had none."""
     validation_loss: float
     """Plain cross-entropy, in nats: no smoothing, no class weights."""
     macro_f1: float
@@ -65,8 +73,8 @@ class Report:
     """Since the start of the run."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON, which has no word for what is not finite: None."""
+        return asdict(self) | {"train_loss": self.train_loss if math.isfinite(self.train_loss) else None}
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Trained:
 
     config: Config
     weights: dict[str, Tensor]
-    """The state dict of the best checkpoint, on the CPU."""
+    """The state dict of the best checkpoint, on the CPU; empty if the run diverged before it had one."""
     macro_f1: float
     """The run's score: validation macro-F1 of that checkpoint."""
     probabilities: np.ndarray
@@ -91,6 +99,16 @@ class Trained:
     def best(self) -> Report:
         """The report of the checkpoint that was kept."""
         return max(self.reports, key=lambda report: (report.macro_f1, -report.step))
+
+    def predict(self, examples: Examples, vocabulary_size: int, device: str = "cpu") -> np.ndarray:
+        """What that checkpoint says of other rows, float32 [n, K]; where that is no number, all classes are equal."""
+        n_classes = self.probabilities.shape[1]
+        if not self.weights:
+            return _says_nothing(len(examples), n_classes)
+        network = build_model(self.config, vocabulary_size, n_classes)
+        network.load_state_dict(self.weights)
+        said = predict_probabilities(network.to(device), examples)
+        return np.where(np.isfinite(said), said, _says_nothing(len(examples), n_classes))
 
 
 def train(
@@ -118,7 +136,7 @@ def train(
     Raises:
         InputError: this machine has no LSTM in the precision asked for.
     """
-    if config.precision == "bfloat16" and config.recurrent == "lstm" and device == "cpu" and not _has_bfloat16_lstm():
+    if config.precision == "bfloat16" and config.recurrent == "lstm" and device == "cpu" and not has_bfloat16_lstm():
         raise InputError(
             "precision is 'bfloat16', in which this processor has no LSTM; train with precision = \"float32\" "
             "(in a new study, if this one was begun on another machine), or on a GPU"
@@ -164,12 +182,15 @@ def _train(
         on_batch(done, total)
 
         if done % FINITE_CHECK == 0 and not math.isfinite(losses[-1]):
-            ended = _diverged(float("nan"), done / per_epoch, config, data)
+            ended = _diverged(NO_LOSS, done / per_epoch, config)
         if done in scoring_points:
             train_loss = float(torch.stack(losses).mean())
             losses.clear()
-            ended = ended or _diverged(train_loss, done / per_epoch, config, data)
-            on_report(best.score(network, done / per_epoch, train_loss))
+            report = best.score(network, done / per_epoch, train_loss)
+            if wrong := _wrong_loss(train_loss, len(data.classes)) or (NO_ANSWER if report is None else None):
+                ended = ended or _diverged(wrong, done / per_epoch, config)
+            if report is not None:
+                on_report(report)
             # Half of the epochs, and one whole epoch without a single sign of life: slow starters get their time.
             lifeless = best.collapses[-config.evaluations_per_epoch :]
             if end_early and 0.5 <= done / total < 1 <= done / per_epoch and all(lifeless):
@@ -177,7 +198,7 @@ def _train(
         if ended:
             break
     if not best.reports:  # it diverged before it was scored once; what it came to must still be known
-        on_report(best.score(network, done / per_epoch, float("nan")))
+        on_report(best.nothing(done / per_epoch))
     return best.trained(ended)
 
 
@@ -195,19 +216,28 @@ class _BestCheckpoint:
         self.collapsed: str | None = None
         self.collapses: list[str | None] = []
 
-    def score(self, network: Network, epoch: float, train_loss: float) -> Report:
-        """Score the validation rows, and keep the weights if they are the best yet."""
-        labels, classes = self.data.validation.labels, self.data.classes
+    def score(self, network: Network, epoch: float, train_loss: float) -> Report | None:
+        """Score the validation rows, and keep the weights if they are the best yet; None of what is no number."""
+        weights = network.state_dict()
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            return None
         probabilities = predict_probabilities(network, self.data.validation)
-        if not np.isfinite(probabilities).all():
-            probabilities = np.full_like(probabilities, 1 / len(classes))  # a network that says nothing
+        return self._report(probabilities, weights, epoch, train_loss) if np.isfinite(probabilities).all() else None
+
+    def nothing(self, epoch: float) -> Report:
+        """The only report of a run that has no checkpoint."""
+        said = _says_nothing(len(self.data.validation), len(self.data.classes))
+        return self._report(said, {}, epoch, math.nan)
+
+    def _report(self, probabilities: np.ndarray, weights: dict[str, Tensor], epoch: float, train_loss: float) -> Report:
+        labels, classes = self.data.validation.labels, self.data.classes
         predictions = probabilities.argmax(axis=1)
         macro = macro_f1(labels, predictions, len(classes))
         loss = cross_entropy(probabilities, labels)
-        self.collapses.append(collapse(labels, predictions, classes, loss))
+        self.collapses.append(collapse(labels, predictions, classes, loss) if weights else None)
         if macro > self.macro_f1:
             self.macro_f1, self.probabilities = macro, probabilities
-            self.weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+            self.weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
             self.collapsed = self.collapses[-1]
         self.reports.append(
             Report(
@@ -236,16 +266,20 @@ class _BestCheckpoint:
 
 
 def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
-    """Class probabilities float32 [n, K] for `examples`, in their order. Leaves the network in evaluation mode."""
+    """Class probabilities float32 [n, K] for `examples`, in their order, computed in float32.
+
+    Equal examples in equal order give equal probabilities, bit for bit, on one machine. Among other examples a row
+    meets other batches, and its probabilities differ by rounding (1e-7). Leaves the network in evaluation mode.
+    """
     config = network.config
     device = str(network.head.weight.device)
     batches = ordered_batches(examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config))
     scored, found = [np.empty(0, dtype=np.int64)], [torch.empty((0, network.head.out_features), device=device)]
     network.eval()
-    with torch.inference_mode(), _precision(config, device):
+    with torch.inference_mode():
         for batch in moved_to(device, batches):
             scored.append(batch.examples)
-            found.append(network(batch.ids, batch.lengths).float().softmax(dim=1))
+            found.append(network(batch.ids, batch.lengths).softmax(dim=1))
     probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
     probabilities[np.concatenate(scored)] = torch.cat(found).cpu().numpy()
     return probabilities
@@ -267,17 +301,6 @@ def _batches(config: Config, train: Examples, rng: np.random.Generator, device: 
 
 def _precision(config: Config, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
-
-
-@cache
-def _has_bfloat16_lstm() -> bool:
-    """Asked by running one: torch has no other word for it, and fails in the first batch."""
-    with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
-        try:
-            nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
-        except RuntimeError:
-            return False
-    return True
 
 
 def _pad_to(config: Config) -> int | None:
@@ -317,16 +340,25 @@ def _class_weights(config: Config, labels: np.ndarray, n_classes: int, device: s
     return torch.tensor(len(labels) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32, device=device)
 
 
-def _diverged(train_loss: float, epoch: float, config: Config, data: TrainingData) -> str | None:
-    """A sentence if the loss says that training has left the rails: no number, or four times that of guessing."""
-    guessing = math.log(len(data.classes))
-    if math.isfinite(train_loss) and train_loss <= 4 * guessing:
-        return None
-    what = (
-        f"is {train_loss:.3g}, {guessing:.3g} is that of guessing" if math.isfinite(train_loss) else "is not a number"
+def _says_nothing(rows: int, n_classes: int) -> np.ndarray:
+    return np.full((rows, n_classes), 1 / n_classes, dtype=np.float32)
+
+
+def _wrong_loss(train_loss: float, n_classes: int) -> str | None:
+    """What is wrong with the loss, if it is: no number, or four times that of guessing."""
+    guessing = math.log(n_classes)
+    if not math.isfinite(train_loss):
+        return NO_LOSS
+    return (
+        None
+        if train_loss <= 4 * guessing
+        else f"the training loss is {train_loss:.3g}, that of guessing {guessing:.3g}"
     )
+
+
+def _diverged(wrong: str, epoch: float, config: Config) -> str:
     clipping = "" if config.clip_norm else " and without clipping"
     return (
-        f"diverged by epoch {epoch:.2g}: the training loss {what}; "
+        f"diverged by epoch {epoch:.2g}: {wrong}; "
         f"{config.optimizer} with learning rate {config.learning_rate:g}{clipping} is too fast here"
     )

@@ -19,3 +19,10 @@ def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.tiny import write_reviews
 
     return write_reviews(tmp_path_factory.mktemp("reviews") / "reviews.csv")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # A green line says little unless one knows what this processor could be asked.
+    from tests.precisions import seen
+
+    terminalreporter.write_line(f"precisions: {seen()}")

@@ -14,6 +14,7 @@ from search.statistics.differences import (
     paired_difference,
     paired_mean_difference,
 )
+from search.statistics.inputs import NotFiniteError
 from search.statistics.looks import Looks
 from search.statistics.noise import score_error
 from search.statistics.optimism import CorrectedScore, Optimism, corrected_score, optimism
@@ -24,6 +25,7 @@ __all__ = [
     "CorrectedScore",
     "Difference",
     "Looks",
+    "NotFiniteError",
     "Optimism",
     "TuningCurve",
     "calibration_difference",

@@ -32,6 +32,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from search.statistics.inputs import finite
+
 __all__ = ["Difference", "chance_of_decision", "crossed_difference"]
 
 Floats = npt.NDArray[np.float64]
@@ -84,7 +86,14 @@ def crossed_difference(
             (Efron 1982), to which a bootstrap of test rows converges.
         groups: of test rows that are not independent (one author, one app), int [n]; None where each is.
         confidence: of the interval.
+
+    Raises:
+        ValueError: there are fewer than two independent rows, or `confidence` does not lie between 0 and 1.
+        NotFiniteError: a score or an influence is no number.
     """
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, but got {confidence}")
+    pairs, influence = finite("scores of the pairs", pairs), finite("influences of the rows", influence)
     n_pairs = len(pairs)
     if groups is not None:
         _, of_row = np.unique(groups, return_inverse=True)
@@ -146,31 +155,44 @@ def chance_of_decision(difference: Difference, pairs: int, *, region: float, con
 
 @dataclass(frozen=True)
 class _Error:
-    """The distribution of sqrt(a) t(a_degrees) + sqrt(b) t(b_degrees), symmetric about zero."""
+    """The distribution of sqrt(a) t(a_degrees) + sqrt(b) t(b_degrees), symmetric about zero.
+
+    Without any variance it is zero for sure.
+    """
 
     a: float
     b: float
     a_degrees: int
     b_degrees: int
 
+    @property
+    def _spread(self) -> float:
+        return math.sqrt(self.a + self.b)
+
     def above(self, value: float) -> float:
         """Probability of an error above `value`."""
-        if self.a + self.b == 0.0:
+        if self._spread == 0.0:
             return float(value < 0) + 0.5 * (value == 0)
-        # NOTE: t is a normal whose variance is divided by w = chi2 / degrees; the sum given both w is normal.
-        a_over, a_weight = _reciprocal_chi2(self.a_degrees)
-        b_over, b_weight = _reciprocal_chi2(self.b_degrees)
-        spread = np.sqrt(self.a * a_over[:, None] + self.b * b_over)
-        return float(a_weight @ special.ndtr(-value / spread) @ b_weight)
+        return self._above(value / self._spread)
 
     def quantile(self, share: float) -> float:
         """The error that `share` (above one half) lie below."""
-        if self.a + self.b == 0.0:
+        if self._spread == 0.0:
             return 0.0
-        high = math.sqrt(self.a + self.b)
-        while self.above(high) > 1 - share:
+        high = 1.0
+        while self._above(high) > 1 - share:
             high *= 2
-        return float(optimize.brentq(lambda value: self.above(value) - (1 - share), 0.0, high, rtol=1e-9))
+        root = optimize.brentq(lambda value: self._above(value) - (1 - share), 0.0, high, rtol=1e-9)
+        return float(root) * self._spread
+
+    def _above(self, value: float) -> float:
+        """The same in units of the spread, in which the smallest of variances is no smaller than any other."""
+        # NOTE: t is a normal whose variance is divided by w = chi2 / degrees; the sum given both w is normal.
+        a_over, a_weight = _reciprocal_chi2(self.a_degrees)
+        b_over, b_weight = _reciprocal_chi2(self.b_degrees)
+        whole = self.a + self.b
+        spread = np.sqrt(self.a / whole * a_over[:, None] + self.b / whole * b_over)
+        return float(a_weight @ special.ndtr(-value / spread) @ b_weight)
 
 
 @lru_cache(maxsize=64)

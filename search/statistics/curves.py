@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import special
 
 from search.statistics.crossed import Floats
+from search.statistics.inputs import finite
 
 __all__ = ["TuningCurve", "expected_best", "tuning_curve"]
 
@@ -41,8 +42,9 @@ def expected_best(scores: npt.ArrayLike, trials: int) -> float:
 
     Raises:
         ValueError: `trials` lies outside 1..N; beyond the scores there is no unbiased estimate.
+        NotFiniteError: a score is no number.
     """
-    ordered = np.sort(np.asarray(scores, dtype=np.float64))
+    ordered = np.sort(finite("scores", scores))
     if not 1 <= trials <= len(ordered):
         raise ValueError(f"trials must lie in 1..{len(ordered)}, the number of scores, but got {trials}")
     rank = np.arange(trials, len(ordered) + 1)  # a score of lower rank is never the best of so many
@@ -65,12 +67,13 @@ def tuning_curve(scores: Sequence[float], *, confidence: float = 0.95, seed: int
     Raises:
         ImportError: the extra `curves` is not installed.
         ValueError: fewer than two scores, or scores outside 0..1.
+        NotFiniteError: a score is no number.
     """
     try:
         from opda.nonparametric import EmpiricalDistribution
     except ImportError:
         raise ImportError("tuning curves need the extra `curves`: pip install 'sentiment-search[curves]'") from None
-    ordered = np.sort(np.asarray(scores, dtype=np.float64))
+    ordered = np.sort(finite("scores", scores))
     if len(ordered) < 2 or ordered[0] < 0 or ordered[-1] > 1:
         raise ValueError(f"two scores or more between 0 and 1 are needed, but got {list(scores)}")
     with warnings.catch_warnings():

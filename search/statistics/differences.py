@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search.statistics.crossed import Difference, Floats, crossed_difference
+from search.statistics.inputs import check_classes, finite
 
 __all__ = ["calibration_difference", "paired_difference", "paired_mean_difference"]
 
@@ -45,17 +46,17 @@ def paired_difference(
         confidence: of the interval.
 
     Raises:
-        ValueError: fewer than two pairs, shapes that do not fit, or class numbers outside 0..K-1.
+        ValueError: fewer than two pairs or rows, shapes that do not fit, or class numbers outside 0..K-1.
     """
     labels, baseline, idea = np.asarray(labels), np.asarray(baseline), np.asarray(idea)
-    if baseline.ndim != 2 or idea.shape != baseline.shape or labels.shape != baseline.shape[1:] or len(idea) < 2:
+    if labels.ndim != 1 or baseline.shape[1:] != labels.shape or not _enough(baseline, idea):
         raise ValueError(
-            f"two pairs or more of predictions [pairs, rows] are needed for {labels.shape} labels, but got "
-            f"{baseline.shape} and {idea.shape}"
+            f"two pairs or more of predictions [pairs, rows], two rows or more, are needed for {labels.shape} labels, "
+            f"but got {baseline.shape} and {idea.shape}"
         )
-    for name, values in (("labels", labels), ("baseline", baseline), ("idea", idea)):
-        if values.min() < 0 or values.max() >= n_classes:
-            raise ValueError(f"{name} must lie in 0..{n_classes - 1}, but got {values.min()}..{values.max()}")
+    if one_class is not None and not 0 <= one_class < n_classes:
+        raise ValueError(f"one_class must lie in 0..{n_classes - 1}, but got {one_class}")
+    check_classes(n_classes, labels=labels, baseline=baseline, idea=idea)
     weights = np.full(n_classes, 1 / n_classes) if one_class is None else np.eye(n_classes)[one_class]
     scores, influences = zip(*(_f1(labels, arm, weights) for arm in (baseline, idea)), strict=True)
     return crossed_difference(
@@ -79,12 +80,15 @@ def paired_mean_difference(
         confidence: of the interval.
 
     Raises:
-        ValueError: fewer than two pairs, or shapes that do not fit.
+        ValueError: fewer than two pairs or rows, or shapes that do not fit.
+        NotFiniteError: a score is no number.
     """
-    scores = [np.asarray(arm, dtype=np.float64) for arm in (baseline, idea)]
-    gain = scores[1] - scores[0] if scores[0].shape == scores[1].shape else np.empty(0)
-    if gain.ndim != 2 or len(gain) < 2:
-        raise ValueError(f"two pairs or more, of equal shape, are needed, but got {scores[0].shape}, {scores[1].shape}")
+    before, after = finite("scores of the baseline", baseline), finite("scores of the idea", idea)
+    if before.ndim != 2 or not _enough(before, after):
+        raise ValueError(
+            f"two pairs or more, two rows or more, of equal shape, are needed, but got {before.shape}, {after.shape}"
+        )
+    gain = after - before
     pairs = gain.mean(axis=1)
     influence = (gain - pairs[:, None]) / gain.shape[1]
     return crossed_difference(pairs, influence, groups=_groups(groups, gain[0]), confidence=confidence)
@@ -113,12 +117,14 @@ def calibration_difference(
         confidence: of the interval.
 
     Raises:
-        ValueError: fewer than two pairs, or shapes that do not fit.
+        ValueError: fewer than two pairs or rows, or shapes that do not fit.
+        NotFiniteError: a probability is no number.
     """
-    if baseline.ndim != 3 or baseline.shape != idea.shape or labels.shape != baseline.shape[1:2] or len(idea) < 2:
+    baseline, idea = finite("probabilities of the baseline", baseline), finite("probabilities of the idea", idea)
+    if baseline.ndim != 3 or labels.shape != baseline.shape[1:2] or not _enough(baseline, idea):
         raise ValueError(
-            f"two pairs or more of probabilities [pairs, rows, classes] are needed for {labels.shape} labels, but got "
-            f"{baseline.shape} and {idea.shape}"
+            f"two pairs or more of probabilities [pairs, rows, classes], two rows or more, are needed for "
+            f"{labels.shape} labels, but got {baseline.shape} and {idea.shape}"
         )
     errors, influences = zip(*(_calibration(labels, arm, bins) for arm in (baseline, idea)), strict=True)
     return crossed_difference(
@@ -130,7 +136,7 @@ def _calibration(labels: Integers, probabilities: Floats, bins: int) -> tuple[Fl
     n_rows = len(labels)
     errors, influences = np.empty(len(probabilities)), np.empty(probabilities.shape[:2])
     for run, of_run in enumerate(probabilities):
-        top = of_run.max(axis=1).astype(np.float64)
+        top = of_run.max(axis=1)
         gap = (of_run.argmax(axis=1) == labels) - top
         bin_of = np.clip(np.ceil(top * bins).astype(np.int64) - 1, 0, bins - 1)
         sums = np.bincount(bin_of, weights=gap, minlength=bins)
@@ -152,6 +158,11 @@ def _f1(labels: Integers, predictions: Integers, weights: Floats) -> tuple[Float
     is_prediction = np.tile(np.eye(n_classes), n_classes)
     table = (2 * is_label * is_prediction - f1[:, :, None] * (is_label + is_prediction)) / rivals[:, :, None]
     return f1 @ weights, np.take_along_axis(np.einsum("k,pkc->pc", weights, table), cells, axis=1)
+
+
+def _enough(baseline: npt.NDArray[np.generic], idea: npt.NDArray[np.generic]) -> bool:
+    """Whether both are of one shape, with something in every dimension, and two pairs and two rows or more."""
+    return baseline.shape == idea.shape and min(baseline.shape[:2]) >= 2 and baseline.size > 0
 
 
 def _groups(groups: Integers | None, rows: npt.NDArray[np.generic]) -> npt.NDArray[np.int64] | None:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from search.statistics.inputs import NotFiniteError
+
 __all__ = ["score_error"]
 
 
@@ -16,7 +18,12 @@ def score_error(macro_f1: float, class_sizes: Sequence[int]) -> float:
     Args:
         macro_f1: in [0, 1]; what lies outside counts as the nearer end.
         class_sizes: rows of each class; classes without any are passed over.
+
+    Raises:
+        NotFiniteError: the score is no number.
     """
+    if math.isnan(macro_f1):
+        raise NotFiniteError("macro_f1 is not a number")
     p = min(max(macro_f1, 0.0), 1.0)
     sizes = [size for size in class_sizes if size > 0]
     return math.sqrt(p * (1 - p) * sum(1 / size for size in sizes)) / len(sizes) if sizes else 0.0

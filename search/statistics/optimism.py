@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from search.statistics.crossed import Floats
+from search.statistics.inputs import check_classes, finite
 
 __all__ = ["CorrectedScore", "Optimism", "corrected_score", "optimism"]
 
@@ -28,13 +29,14 @@ def optimism(best_search_score: float, fresh_scores: npt.ArrayLike, *, confidenc
 
     Raises:
         ValueError: fewer than two fresh scores.
+        NotFiniteError: a score is no number.
     """
-    scores = np.asarray(fresh_scores, dtype=np.float64)
+    scores, best = finite("fresh scores", fresh_scores), float(finite("the winning score", best_search_score))
     if len(scores) < 2:
         raise ValueError(f"two fresh scores or more are needed, but got {len(scores)}")
     error = float(scores.std(ddof=1)) / math.sqrt(len(scores))
     reach = float(stats.t.ppf(0.5 + confidence / 2, len(scores) - 1)) * error
-    mean = best_search_score - float(scores.mean())
+    mean = best - float(scores.mean())
     return Optimism(mean, mean - reach, mean + reach)
 
 
@@ -49,7 +51,7 @@ class CorrectedScore:
     corrected: float
     low: float
     high: float
-    """Ends of the percentile interval."""
+    """Ends of the percentile interval, which is widened where it leaves out `corrected` itself."""
 
 
 def corrected_score(
@@ -78,11 +80,12 @@ def corrected_score(
         seed: of the resampling.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: fewer than two rows, shapes that do not fit, or class numbers outside 0..K-1.
     """
-    if predictions.ndim != 2 or labels.shape != predictions.shape[1:] or not predictions.size:
-        raise ValueError(f"predictions [configs, {len(labels)}] are needed, but got {predictions.shape}")
     n_rows = len(labels)
+    if predictions.ndim != 2 or labels.shape != predictions.shape[1:] or not predictions.size or n_rows < 2:
+        raise ValueError(f"predictions [configs, {n_rows}] are needed, two rows or more, but got {predictions.shape}")
+    check_classes(n_classes, labels=labels, predictions=predictions)
     cells = labels.astype(np.int64) * n_classes + predictions
     on_all = _macro_f1(np.ones((1, n_rows), dtype=np.float32), cells, n_classes)[0]
     rng = np.random.default_rng(seed)
@@ -93,10 +96,11 @@ def corrected_score(
         chosen = rng.multinomial(n_rows, np.full(n_rows, 1 / n_rows), size=size).astype(np.float32)
         left_out = (chosen == 0).astype(np.float32)
         best = _macro_f1(chosen, cells, n_classes).argmax(axis=1)
-        scores.extend(_macro_f1(left_out, cells, n_classes)[np.arange(size), best].tolist())
+        of_best = _macro_f1(left_out, cells, n_classes)[np.arange(size), best]
+        scores.extend(of_best[left_out.any(axis=1)].tolist())  # a resample of every row leaves none to score
     low, high = np.quantile(scores, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    winner = int(on_all.argmax())
-    return CorrectedScore(winner, float(on_all[winner]), float(np.mean(scores)), float(low), float(high))
+    winner, mean = int(on_all.argmax()), float(np.mean(scores))
+    return CorrectedScore(winner, float(on_all[winner]), mean, min(float(low), mean), max(float(high), mean))
 
 
 def _macro_f1(weights: npt.NDArray[np.float32], cells: npt.NDArray[np.int64], n_classes: int) -> Floats:

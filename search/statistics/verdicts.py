@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from search.statistics.crossed import Difference, Floats
+from search.statistics.inputs import finite
 
 __all__ = ["NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
 
@@ -20,8 +21,11 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     """p-values adjusted for several comparisons (Holm 1979): the chance of *any* false finding stays below alpha.
 
     It holds however the comparisons depend on one another; here they share a baseline and the test rows.
+
+    Raises:
+        NotFiniteError: a p-value is no number.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = finite("p-values", p_values)
     order = np.argsort(p, kind="stable")
     adjusted = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
     result = np.empty_like(p)

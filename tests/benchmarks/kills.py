@@ -274,9 +274,8 @@ def main() -> None:
     print(f"{'command':24} studies  kill  interrupt  at claim  a worker  stalls  stuck  short  over  differ")
     for (kind, _, _, workers), one in zip(work, found, strict=True):
         name = f"{kind}, {workers} process{'es' if workers > 1 else ''}"
-        counted = "  ".join(
-            f"{one.kills[mode]:>{width}}" for mode, width in zip((*MODES, "stall"), (4, 9, 8, 8, 6), strict=True)
-        )
+        widths = {"kill": 4, "interrupt": 9, "claim": 8, "worker": 8, "stall": 6}
+        counted = "  ".join(f"{one.kills[mode]:>{width}}" for mode, width in widths.items())
         print(f"{name:24} {one.searches:7}  {counted}  {one.stuck:5}  {one.short:5}  {one.over:4}  {one.differ:6}")
         for line in one.other:
             print(f"  {line}")

@@ -9,16 +9,18 @@ from search.artifacts import WEIGHTS, TrialArtifacts
 from search.export import export
 from search.objective import CONFIG, training_data
 from search.optimization import optimize
+from search.replay import replay
 from search.storage import open_storage
-from search.study import create_or_resume, remove_leftovers
+from search.study import create_or_resume, make_objective, remove_leftovers
 from sentiment.bundle import Bundle, verify
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.tokens import load_corpus
 from sentiment.training import train
+from tests.precisions import precisions_of
 from tests.search.conftest import Searched
-from tests.tiny import definition
+from tests.tiny import SPACE, definition
 
 
 def folders(artifacts: TrialArtifacts) -> list[str]:
@@ -70,6 +72,28 @@ def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_c
     optimize(opened, trials=1)
     verify(stale)
     assert WEIGHTS in opened.study.trials[0].user_attrs
+
+
+@pytest.mark.parametrize(("precision", "architecture"), precisions_of("lstm", "textcnn"))
+def test_a_trial_is_chosen_by_the_answers_that_its_replay_and_its_bundle_give(
+    reviews_csv: Path, tmp_path: Path, precision: str, architecture: str
+) -> None:
+    space = SPACE | {"precision": precision, "architecture": architecture, "epochs": 1}
+    opened = create_or_resume(
+        definition(reviews_csv, space=space), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path
+    )
+    optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
+    (trial,), dataset = opened.study.trials, opened.dataset
+    assert trial.user_attrs[CONFIG]["precision"] == precision
+    assert replay(opened, 0).same
+
+    config = Config.from_dict(trial.user_attrs[CONFIG])
+    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, opened.cache)
+    trained = train(config, training_data(dataset, corpus))
+    export(opened.study, tmp_path, "best", tmp_path / "model")
+    said = Bundle.open(tmp_path / "model").probabilities(dataset.texts("validation"))
+    np.testing.assert_array_equal(said, trained.probabilities)
+    assert macro_f1(dataset.labels("validation"), said.argmax(axis=1), 2) == trial.value
 
 
 class TestExport:

@@ -17,6 +17,7 @@ from search.compare import Setting, _tune, compare, openings, plan, random_score
 from search.ideas import BASELINE, read_comparison
 from search.results import Results, results
 from search.tables import markdown, render, rows, to_dict
+from sentiment.metrics import macro_f1
 
 RECIPE = """
 [data]
@@ -80,6 +81,33 @@ def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) ->
     assert "Leave out: no learning" in render(found)
     assert "| no learning | +10.0 |" in markdown(found)
     assert [row["idea"] for row in rows(found)] == ["another limit", "no learning"]
+
+
+def test_an_idea_that_diverges_every_time_says_so_and_leaves_the_others_their_results(folder: Path) -> None:
+    wild = "optimizer = 'sgd', learning_rate = 50.0, clip_norm = 0.0, momentum = 0.9, weight_decay = 5.0"
+    dropout = RECIPE.replace("learning_rate = { low = 0.01, high = 0.05, log = true }", "dropout = [0.1, 0.2]")
+    (folder / "ideas.toml").write_text(f'{dropout}{SAME}[[idea]]\nname = "wild"\nchange = {{ {wild} }}\n')
+    # The price of an arm that ends before its first twelve batches is known all the same.
+    assert plan(setting_in(folder)).seconds > 0
+    same, wild_idea = (found := compared(folder)).ideas
+    assert same.difference.pairs.tolist() == [0, 0, 0]
+    assert same.decision.verdict == "no difference"
+    assert (same.score.diverged, found.baseline.diverged) == (0, 0)
+    assert (wild_idea.score.diverged, wild_idea.score.trainings) == (5, 5)
+    # It answers nothing: what it is worth is known without training it.
+    labels = setting_in(folder).dataset.labels("test")
+    assert wild_idea.score.macro_f1 == macro_f1(labels, np.zeros(len(labels), int), 2)
+    assert wild_idea.score.calibration_error == pytest.approx(abs(np.mean(labels == 0) - 0.5))
+    for interval in (wild_idea.difference, wild_idea.calibration, *wild_idea.per_class.values()):
+        assert interval.low <= interval.mean <= interval.high
+    told = render(found)
+    assert "wild (diverged)" in told
+    assert "Trainings that diverged, their loss or weights beyond all bounds: wild 5 of 5." in told
+    json.dumps(to_dict(found), allow_nan=False)
+    assert [row["diverged"] for row in rows(found)] == [0, 5]
+    for name in (BASELINE, "wild", "pairs"):
+        for trial in setting_in(folder).trials(name):
+            json.dumps([trial.value, trial.user_attrs, trial.intermediate_values], allow_nan=False)
 
 
 def test_the_same_network_with_other_random_numbers_is_not_said_to_differ(folder: Path) -> None:

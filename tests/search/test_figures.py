@@ -46,6 +46,8 @@ def score(name: str) -> ArmScore:
         corrected=CorrectedScore(winner=0, best=0.6, corrected=0.6, low=0.5, high=0.7),
         calibration_error=0.1,
         collapsed=0,
+        diverged=0,
+        diverged_pairs=0,
         trainings=10,
         epochs=1.0,
         seconds=1.0,

@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from search.artifacts import WEIGHTS, TrialArtifacts
 from search.leaderboard import leaderboard
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED
 from search.study import BASELINES, ROWS
@@ -61,12 +63,28 @@ class TestTheTable:
         assert board.best is None
 
     def test_is_plain_json_with_the_whole_study(self, searched: Searched) -> None:
-        told = json.loads(json.dumps(leaderboard(searched.opened.study).to_dict(), allow_nan=False))
+        board = leaderboard(searched.opened.study, searched.artifacts)
+        told = json.loads(json.dumps(board.to_dict(), allow_nan=False))
         assert told["study"] == "tiny"
         assert (told["counts"]["complete"], told["counts"]["pruned"]) == (5, 1)
         assert len(told["entries"]) == 7
         assert told["best_params"] == searched.opened.study.best_params
-        assert sum(entry["kept"] for entry in told["entries"]) >= 2
+
+    def test_says_of_weights_whether_they_are_there(self, tmp_path: Path) -> None:
+        made = study(linear=0.8)
+        for value in (0.7, 0.9):  # each was the best when it was finished; better ones replaced the first
+            made.add_trial(create_trial(value=value, user_attrs={WEIGHTS: {"folder": "its own"}}))
+        made.add_trial(create_trial(value=0.1))
+        TrialArtifacts(tmp_path / "made").folder(1).mkdir(parents=True)
+
+        def kept(artifacts: Path | None) -> dict[str, bool | None]:
+            return {entry.name: entry.kept for entry in leaderboard(made, artifacts).entries}
+
+        baselines = {"TF-IDF + logistic regression": False, "majority": False}
+        assert kept(tmp_path) == {"trial 0": False, "trial 1": True, "trial 2": False} | baselines
+        assert kept(tmp_path / "elsewhere") == {"trial 0": False, "trial 1": False, "trial 2": False} | baselines
+        # Nobody looked, nobody knows.
+        assert kept(None) == {"trial 0": None, "trial 1": None, "trial 2": None} | baselines
 
 
 class TestTheStandingAgainstTheLinearBaseline:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import torch
 from optuna.trial import TrialState
 
 from search import Objective, Space
-from search.objective import AUDITED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
+from search.artifacts import TrialArtifacts
+from search.objective import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.config import Config
+from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, load_dataset
 from sentiment.training import Report
 from tests.tiny import SPACE, source
@@ -81,6 +84,23 @@ class TestInAnybodysStudy:
         assert trial.state == TrialState.PRUNED
         assert "sgd with learning rate 100 and without clipping is too fast here" in trial.user_attrs[ENDED]
         assert trial.value == max(report["macro_f1"] for report in trial.user_attrs[CURVE])
+
+    def test_a_trial_that_was_never_a_number_is_stored_without_one_and_keeps_no_weights(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        wild = {"optimizer": "sgd", "learning_rate": 100.0, "weight_decay": 10.0, "clip_norm": 0.0}
+        space = Space.of(SPACE | wild | {"epochs": 1, "evaluations_per_epoch": 1})
+        study = optuna.create_study(direction="maximize", storage=f"sqlite:///{tmp_path}/study.db")
+        kept = TrialArtifacts(tmp_path / "kept")
+        study.optimize(Objective(dataset, space, tmp_path / "cache", kept), n_trials=1)
+        (trial,) = study.trials
+        assert trial.state == TrialState.PRUNED
+        assert trial.user_attrs[ENDED].startswith("diverged by epoch 1: ")
+        assert COLLAPSED not in trial.user_attrs
+        assert trial.value == macro_f1(dataset.labels("validation"), np.zeros(len(dataset.split.validation), int), 2)
+        assert trial.user_attrs[CURVE][0]["train_loss"] is None
+        json.dumps(trial.user_attrs, allow_nan=False)
+        assert not kept.directory.exists()
 
     def test_records_what_a_replay_needs_in_plain_values(self, objective: Objective) -> None:
         study = optuna.create_study(direction="maximize")

@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from search.statistics import (
     Difference,
+    NotFiniteError,
     calibration_difference,
     chance_of_decision,
     holm,
@@ -179,6 +180,56 @@ class TestTheInterval:
             paired_difference(seen.labels, *seen.runs, 2)
         with pytest.raises(ValueError, match="one group for each of 1000 rows"):
             paired_difference(seen.labels, *seen.runs, 3, groups=np.zeros(3, dtype=np.int64))
+
+
+class TestWhatIsNoNumber:
+    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+    def test_is_refused_by_name(self, value: float) -> None:
+        scores = np.zeros((2, 2, 4))
+        scores[1, 0, 2] = value
+        with pytest.raises(NotFiniteError, match=r"scores of the idea must be finite numbers, but 1 of 8 are not"):
+            paired_mean_difference(*scores)
+        shares = np.full((2, 3, 4, 2), 0.5)
+        shares[0, 1, 2] = value
+        with pytest.raises(NotFiniteError, match=r"probabilities of the baseline must be .* but 2 of 24 are not"):
+            calibration_difference(np.array([0, 1, 0, 1]), *shares)
+        with pytest.raises(NotFiniteError, match=r"p-values must be finite numbers, but 1 of 2 are not"):
+            holm([0.1, value])
+
+    def test_as_the_score_of_a_few_rows_is_refused_too(self) -> None:
+        with pytest.raises(NotFiniteError, match="macro_f1 is not a number"):
+            score_error(np.nan, [10, 10])
+
+
+class TestWithoutAnyVariance:
+    def test_the_interval_is_the_difference_itself(self) -> None:
+        labels = np.array([0, 0, 1, 1])
+        one_class = np.zeros((3, 4), int)
+        same = paired_difference(labels, one_class, one_class, 2)
+        assert (same.low, same.mean, same.high, same.p_value, same.p_better) == (0, 0, 0, 1, 0.5)
+        assert same.p_a_beats_b == 0.5
+        # Every row gains the same, in every pair: 1 point each, for sure.
+        sure = paired_mean_difference(np.zeros((3, 4)), np.full((3, 4), 0.01))
+        assert (sure.low, sure.high) == pytest.approx((0.01, 0.01))
+        assert (sure.p_value, sure.p_better) == (0, 1)
+
+    def test_of_the_pairs_the_rows_alone_decide(self) -> None:
+        # One class for all rows against the right answers, the same in each pair: F1 of (2/3, 0) against (1, 1).
+        labels = np.array([0, 0, 1, 1])
+        found = paired_difference(labels, np.zeros((3, 4), int), np.tile(labels, (3, 1)), 2)
+        assert found.mean == pytest.approx(2 / 3)
+        # By hand: a row of class 0 moves the baseline's F1 by (2 - 2/3 * 2) / 6 = 1/9, one of class 1 by -2/3 / 6 =
+        # -1/9; half of that on the mean, and nothing moves what is right. So four influences of 1/18 in size.
+        assert (found.pair_variance, found.row_variance) == pytest.approx((0, 4 / 3 * 4 / 18**2))
+        reach = stats.t.ppf(0.975, 3) * np.sqrt(found.row_variance)
+        assert (found.low, found.high) == pytest.approx((2 / 3 - reach, 2 / 3 + reach))
+
+    @pytest.mark.parametrize("scale", [1e-150, 1e-3, 1e90])
+    def test_or_with_one_of_any_size_the_interval_has_that_size(self, scale: float) -> None:
+        gain = np.random.default_rng(0).normal(size=(3, 5))
+        one, other = (paired_mean_difference(np.zeros((3, 5)), factor * gain) for factor in (1.0, scale))
+        assert (other.low / scale, other.high / scale) == pytest.approx((one.low, one.high))
+        assert other.p_value == pytest.approx(one.p_value)
 
 
 class TestTheProbabilityThatOneRunBeatsOne:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from search.statistics import corrected_score, expected_best, optimism, tuning_curve
+from search.statistics import NotFiniteError, corrected_score, expected_best, optimism, tuning_curve
 
 
 class TestOptimism:
@@ -22,6 +22,13 @@ class TestOptimism:
         found = [optimism(0.83, rng.normal(0.8, 0.01, 5)) for _ in range(3000)]
         covered = np.mean([one.low <= 0.03 <= one.high for one in found])
         assert covered == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / 3000) ** 0.5)
+
+    def test_of_what_is_no_number_is_refused_by_name(self) -> None:
+        with pytest.raises(NotFiniteError, match=r"fresh scores must be finite numbers, but 1 of 3 are not: nan"):
+            optimism(0.8, [0.7, 0.8, np.nan])
+        for function in (lambda scores: expected_best(scores, 2), tuning_curve):
+            with pytest.raises(NotFiniteError, match="scores must be finite numbers"):
+                function([0.1, np.nan])
 
     def test_needs_two_fresh_scores(self) -> None:
         with pytest.raises(ValueError, match="two fresh scores"):
@@ -75,8 +82,26 @@ class TestTheCorrectedScore:
         seen = configs_with_recall(np.random.default_rng(0), np.array([0.7, 0.8]), 100)
         assert corrected_score(*seen, 2) == corrected_score(*seen, 2)
 
+    def test_counts_no_resample_that_leaves_no_row_to_score(self) -> None:
+        # Always right, on two rows: half of the resamples hold both. The others leave one, where one class of two has
+        # an F1 of 1 and the other, of which there is no row, of 0.
+        found = corrected_score(np.array([0, 1]), np.array([[0, 1]]), 2)
+        assert (found.low, found.corrected, found.high, found.best) == (0.5, 0.5, 0.5, 1.0)
+
+    def test_lies_in_its_interval_where_nearly_all_resamples_agree(self) -> None:
+        # Right on one row of 300 alone, and that row is mostly among those that chose.
+        labels, predictions = np.zeros(300, int), np.ones((1, 300), int)
+        predictions[0, 0] = 0
+        found = corrected_score(labels, predictions, 2, resamples=400, confidence=0.05)
+        assert found.low <= found.corrected <= found.high
+
+    @pytest.mark.parametrize("value", [-1, 2])
+    def test_refuses_a_class_that_there_is_not(self, value: int) -> None:
+        with pytest.raises(ValueError, match=r"predictions must lie in 0\.\.1, but got"):
+            corrected_score(np.array([0, 1]), np.array([[0, value]]), 2)
+
     def test_refuses_predictions_of_other_rows(self) -> None:
-        with pytest.raises(ValueError, match=r"\[configs, 3\] are needed, but got \(2, 4\)"):
+        with pytest.raises(ValueError, match=r"\[configs, 3\] are needed, two rows or more, but got \(2, 4\)"):
             corrected_score(np.zeros(3, dtype=int), np.zeros((2, 4), dtype=int), 2)
 
 

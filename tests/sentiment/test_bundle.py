@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from search.objective import training_data
+from sentiment import batches
 from sentiment import bundle as bundles
+from sentiment.batches import Examples
 from sentiment.bundle import FILES, Bundle, copy_bundle, write_bundle
 from sentiment.errors import InputError
 from sentiment.model import build_model
+from sentiment.training import train
+from tests.precisions import precisions_of
 from tests.sentiment.conftest import Exported
 
 EVERY_FILE = (*FILES, "manifest.json")
@@ -39,6 +44,25 @@ class TestAnOpenedBundle:
         expected = [opened.classes[index] for index in exported.trained.probabilities.argmax(1)]
         assert opened.predict(texts) == expected
         assert np.mean(exported.dataset.labels("validation") == opened.probabilities(texts).argmax(1)) > 0.7
+
+    @pytest.mark.parametrize(("precision", "architecture"), precisions_of("lstm", "gru", "textcnn"))
+    def test_gives_them_in_whatever_precision_it_was_trained(
+        self, exported: Exported, tmp_path: Path, precision: str, architecture: str
+    ) -> None:
+        dataset, corpus = exported.dataset, exported.corpus
+        config = exported.trained.config.replace(architecture=architecture, precision=precision, hidden_size=8)
+        trained = train(config.replace(epochs=1), training_data(dataset, corpus))
+        write_bundle(
+            tmp_path / "model",
+            config=config,
+            classes=dataset.classes,
+            vocabulary_size=corpus.vocabulary_size,
+            tokenizer_json=corpus.tokenizer_json,
+            weights=trained.weights,
+            facts={},
+        )
+        said = Bundle.open(tmp_path / "model").probabilities(dataset.texts("validation"))
+        np.testing.assert_array_equal(said, trained.probabilities)
 
     @pytest.mark.parametrize("recurrent", ["lstm", "gru"])
     def test_predicts_in_float32_whatever_it_was_trained_in(
@@ -85,14 +109,19 @@ class TestAnOpenedBundle:
         opened = Bundle.open(exported.folder)
         np.testing.assert_array_equal(opened.probabilities([" a fine film\n"]), opened.probabilities(["a fine film"]))
 
-    def test_scores_more_texts_than_fit_in_one_chunk_the_same(
+    def test_scores_more_texts_than_fit_in_one_chunk_as_a_trial_does(
         self, exported: Exported, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = Bundle.open(exported.folder)
-        texts = exported.dataset.texts("train")[:50]
+        texts, rows = exported.dataset.texts("train")[:50], exported.dataset.split.train[:50]
         at_once = opened.probabilities(texts)
         monkeypatch.setattr(bundles, "CHUNK", 7)
-        np.testing.assert_allclose(opened.probabilities(texts), at_once, rtol=1e-5)
+        monkeypatch.setattr(batches, "SORTED_TOGETHER", 7)
+        in_chunks = opened.probabilities(texts)
+        examples = Examples(exported.corpus.encoded, rows, exported.dataset.reviews.labels[rows])
+        np.testing.assert_array_equal(in_chunks, exported.trained.predict(examples, exported.corpus.vocabulary_size))
+        # Among other rows, a row's probabilities differ by rounding at most.
+        np.testing.assert_allclose(in_chunks, at_once, rtol=1e-5)
 
     def test_is_safetensors_and_text_and_nothing_that_is_unpickled(self, exported: Exported) -> None:
         assert sorted(path.name for path in exported.folder.iterdir()) == sorted(EVERY_FILE)
