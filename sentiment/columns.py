@@ -7,10 +7,14 @@ sees names only, never a cell.
 import difflib
 import unicodedata
 from collections.abc import Sequence
+from typing import Final
 
 from sentiment.errors import InputError
 
-__all__ = ["match_column", "match_columns", "refuse_repeated"]
+__all__ = ["MAX_COLUMNS", "match_column", "match_columns", "refuse_repeated", "refuse_too_wide"]
+
+MAX_COLUMNS: Final = 16_384
+"""As in a spreadsheet; each takes memory, however few rows there are."""
 
 
 def match_column(wanted: str, names: Sequence[str], path: str) -> str:
@@ -37,6 +41,16 @@ def match_columns(wanted: Sequence[str] | None, names: Sequence[str], path: str)
         InputError: one of them is not there.
     """
     return list(names) if wanted is None else [match_column(name, names, path) for name in wanted]
+
+
+def refuse_too_wide(count: int, path: str) -> None:
+    """Refuses a file with more than `MAX_COLUMNS` columns.
+
+    Raises:
+        InputError: it has more.
+    """
+    if count > MAX_COLUMNS:
+        raise InputError(f"{path}: more than {MAX_COLUMNS:,} columns; save the text and the label alone")
 
 
 def refuse_repeated(names: Sequence[str], path: str) -> None:
