@@ -18,19 +18,20 @@ MAX_COLUMNS: Final = 16_384
 
 
 def match_column(wanted: str, names: Sequence[str], path: str) -> str:
-    """The name in `names` that equals `wanted` up to Unicode normal form.
+    """The name in `names` that equals `wanted` up to Unicode normal form; a column without a name is never meant.
 
     Raises:
         InputError: there is none; the message lists the names and the nearest one.
     """
     key = unicodedata.normalize("NFC", wanted)
+    names = [name for name in names if name]
     normal = {unicodedata.normalize("NFC", name): name for name in names}
     if key in normal:
         return normal[key]
     folded = {name.strip().casefold(): original for name, original in normal.items()}
     near = difflib.get_close_matches(key.strip().casefold(), folded, n=1)
     hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
-    listed = ", ".join(repr(name) for name in list(names)[:20]) + (", ..." if len(names) > 20 else "")
+    listed = ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
     raise InputError(f"{path}: there is no column {wanted!r}; the columns are {listed}{hint}")
 
 

@@ -18,6 +18,7 @@ from sentiment.errors import InputError
 __all__ = ["read_json_lines"]
 
 _BLOCK_CELLS: Final = 1 << 16
+_LONG_GAP: Final = 1 << 8
 
 
 def read_json_lines(data: bytes, columns: Sequence[str] | None, path: str, max_bytes: int) -> Cells:
@@ -79,9 +80,10 @@ class _Column:
             kind = "list" if isinstance(value, list) else "object"
             self._refuse(line, f"a nested {kind}; it must be a text or a number")
             return
-        if row > self._packed + _BLOCK_CELLS:  # a long gap
-            self._fill(row)
         missing = row - self._packed - len(self._cells)
+        if missing > _LONG_GAP:
+            self._fill(row)
+            missing = 0
         self._cells += [*[None] * missing, _text(value)]
         self._lines += [*[0] * missing, line]
         if len(self._cells) >= _BLOCK_CELLS:
