@@ -17,7 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from sentiment.errors import InputError
+from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["main"]
 
@@ -156,9 +156,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    if args.workers < 1 or args.threads < 1:
-        raise InputError("--workers and --threads must be whole numbers, 1 or more")
+    from search.definition import MOST_THREADS, MOST_WORKERS
     from search.ideas import read_comparison
+
+    refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
+    refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
 
     comparisons = [read_comparison(path) for path in args.study_files]
     device = _device(args.device)
@@ -372,8 +374,9 @@ def _study(args: argparse.Namespace) -> Any:
 
 
 def _set_threads(threads: int) -> None:
-    if threads < 1:
-        raise InputError(f"threads is {threads}; it must be a whole number, 1 or more")
+    from search.definition import MOST_THREADS
+
+    refuse_unless_whole("threads", threads, 1, MOST_THREADS)
     import torch
 
     torch.set_num_threads(threads)

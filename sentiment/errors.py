@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["InputError", "refuse_unless_whole"]
+__all__ = ["InputError", "refuse_unless_number", "refuse_unless_whole"]
 
 LONGEST: Final = 1000
 """Characters of a message at most; a longer one loses its middle, where it repeats what it was given."""
@@ -31,7 +31,17 @@ def refuse_unless_whole(name: str, value: object, low: int, high: int | None = N
     Raises:
         InputError: it is none; the message begins with `name`.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value and (high is None or value <= high):
-        return
-    allowed = f", {low} or more" if high is None else f" from {low} to {high}"
-    raise InputError(f"{name} is {value!r}; it must be a whole number{allowed}")
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
+    if high is not None and value > high:
+        raise InputError(f"{name} is {value!r}; it must not be more than {high}")
+
+
+def refuse_unless_number(name: str, value: object, low: float, high: float) -> None:
+    """Refuses what is no number from `low` to `high`; true is none, and not-a-number is none.
+
+    Raises:
+        InputError: it is none; the message begins with `name`.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
