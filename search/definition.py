@@ -32,7 +32,7 @@ __all__ = [
     "refuse_text",
 ]
 
-_TABLES: Final = {"data", "space", "search", "baseline", "idea", "tune", "budget"}
+_TABLES: Final = {"data", "space", "search", "baseline", "idea", "tune", "budget", "curve"}
 # name in [data]: (field of DataSource, types, how it is written)
 _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "path": ("path", (str, list), '"reviews.csv", or several: ["june.csv", "september.csv"]'),
@@ -192,10 +192,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); a study file is TOML in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: tables or lists are nested too deeply; no setting is") from None
     except InputError:
         raise
-    except (ValueError, RecursionError) as error:  # TOML's own errors, and numbers of too many digits
-        raise InputError(f"{path} is not TOML: {error}") from None
+    except ValueError:  # int() reads 4,300 digits at most
+        raise InputError(f"{path}: a number has thousands of digits; no setting has") from None
     with naming(path):
         _refuse_foreign(table, ())
     return table
@@ -228,7 +232,7 @@ def parse_duration(text: str | int | float) -> float:
     number, unit = (text[:-1], units[text[-1]]) if isinstance(text, str) and text[-1:] in units else (text, 1)
     try:
         seconds = 0.0 if isinstance(number, bool) else float(number) * unit
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise InputError(f"timeout is {text!r}; write it like 90s, 30m or 2h")

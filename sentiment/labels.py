@@ -117,7 +117,8 @@ def label_rule(classes: str | Mapping[str, Sequence[Any]], values: Sequence[str]
             return _as_is(values, n_rows, where)
         if classes not in READY_RULES:
             raise InputError(
-                f"there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or {{class: [values]}}"
+                f"classes: there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or "
+                "{class: [values]}"
             )
         parts = READY_RULES[classes]
         return _from_parts(classes, parts, scale=(1, 5) if classes.startswith("stars") else (1, 10))
