@@ -213,7 +213,20 @@ class Space:
                 distributions[name] = parsed
             else:
                 fixed[name] = parsed
-        return cls(fixed, distributions)
+        space = cls(fixed, distributions)
+        for architecture in space._values("architecture"):
+            if ARCHITECTURES[architecture]["kernel_sizes"] and any(
+                not sizes for sizes in space._values("kernel_sizes")
+            ):
+                raise InputError(f"kernel_sizes is empty, but architecture {architecture!r} has a convolution")
+        return space
+
+    def _values(self, name: str) -> Sequence[Any]:
+        """Of a parameter without order, all values that may be drawn."""
+        distribution = self.distributions.get(name)
+        if isinstance(distribution, CategoricalDistribution):
+            return distribution.choices
+        return [self.fixed[name]] if name in self.fixed else []
 
     def sample(self, trial: BaseTrial, *, seed: int = 0) -> Config:
         """Draw one config. `trial` may be a running trial, an `optuna.trial.FixedTrial` or a finished one."""
