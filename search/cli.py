@@ -11,12 +11,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from sentiment.errors import InputError
+from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["main"]
 
@@ -164,9 +165,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    if args.workers < 1 or args.threads < 1:
-        raise InputError("--workers and --threads must be whole numbers, 1 or more")
+    from search.definition import MOST_THREADS, MOST_WORKERS
     from search.ideas import read_comparison
+
+    refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
+    refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
 
     comparisons = [read_comparison(path) for path in args.study_files]
     device = _device(args.device)
@@ -182,7 +185,8 @@ def _compare(args: argparse.Namespace) -> int:
 
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
-        _say(f"{comparison.name}: {plan(setting).render(args.workers)}")
+        for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
+            _say(line)
         if args.dry_run:
             continue
         try:
@@ -260,7 +264,7 @@ def _predict(args: argparse.Namespace) -> int:
 
     bundle = Bundle.open(args.bundle)
     if args.data:
-        _say(predict_file(bundle, args.data, args.text, args.out, encoding=args.encoding, as_json=args.json))
+        _say(predict_file(bundle, args.data, args.text, args.out, **_reading(args), as_json=args.json))
         return 0
     for row in predictions(bundle, args.texts):
         if args.json:
@@ -286,7 +290,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         args.text,
         args.label,
         classes=_classes(args.classes),
-        encoding=args.encoding,
+        **_reading(args),
     )
     print(json.dumps(evaluation.to_dict(), ensure_ascii=False, indent=1) if args.json else evaluation.render())
     return 0
@@ -307,7 +311,7 @@ def _inspect(args: argparse.Namespace) -> int:
     from sentiment.inspection import inspect
 
     inspection = inspect(
-        args.data, text=args.text, label=args.label, classes=_classes(args.classes) or "as-is", encoding=args.encoding
+        args.data, text=args.text, label=args.label, classes=_classes(args.classes) or "as-is", **_reading(args)
     )
     print(json.dumps(inspection.to_dict(), ensure_ascii=False, indent=1) if args.json else inspection.render())
     return 0
@@ -344,6 +348,8 @@ def _definition(args: argparse.Namespace) -> Any:
     if args.study_file is not None:
         if args.data or args.text or args.label:
             raise InputError("give a study file, or --data, --text and --label, not both")
+        if args.max_bytes is not None:
+            changes["data"] = replace(read_definition(args.study_file).data, max_bytes=args.max_bytes)
         return read_definition(args.study_file).replace(**changes)
     missing = [f"--{name}" for name in ("data", "text", "label") if not getattr(args, name)]
     if missing:
@@ -353,13 +359,18 @@ def _definition(args: argparse.Namespace) -> Any:
         text=args.text,
         label=args.label,
         classes=_classes(args.classes) or "as-is",
-        encoding=args.encoding,
+        **_reading(args),
         validation_path=args.validation,
         test_path=args.test,
         max_rows=args.max_rows,
     )
     name = changes.pop("name", None) or Path(args.data[0]).name.split(".")[0]
     return StudyDefinition(name=name, data=source, **changes)
+
+
+def _reading(args: argparse.Namespace) -> dict[str, Any]:
+    """What is said of a file besides its columns."""
+    return {"encoding": args.encoding} | ({} if args.max_bytes is None else {"max_bytes": args.max_bytes})
 
 
 def _classes(text: str | None) -> str | dict[str, list[str]] | None:
@@ -382,8 +393,9 @@ def _study(args: argparse.Namespace) -> Any:
 
 
 def _set_threads(threads: int) -> None:
-    if threads < 1:
-        raise InputError(f"threads is {threads}; it must be a whole number, 1 or more")
+    from search.definition import MOST_THREADS
+
+    refuse_unless_whole("threads", threads, 1, MOST_THREADS)
     import torch
 
     torch.set_num_threads(threads)
@@ -494,6 +506,7 @@ def _parser() -> argparse.ArgumentParser:
     columns = argparse.ArgumentParser(add_help=False)
     columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
     columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
+    columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
     rules = argparse.ArgumentParser(add_help=False)
     rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
     rules.add_argument(

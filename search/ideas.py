@@ -10,11 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from search.definition import known_table, naming, read_data, read_toml
+from search.definition import (
+    MOST_SEED,
+    MOST_TRIALS,
+    known_table,
+    naming,
+    read_data,
+    read_toml,
+    refuse_name,
+    refuse_text,
+)
 from search.space import Space, defaults_for
 from search.statistics import Looks
 from sentiment.config import Config
-from sentiment.errors import InputError
+from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.relabel import SOURCES
 from sentiment.reviews import Dataset, DataSource
 
@@ -29,6 +38,7 @@ _TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget", "curve"}
 _IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
 _BUDGET: Final = {"trials", "pairs", "seed"}
 _CURVE: Final = {"trials", "search"}
+MOST_PAIRS: Final = 10_000
 
 TUNED: Final[dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
@@ -97,6 +107,9 @@ class Comparison:
     record: dict[str, Any] = field(default_factory=dict)
     """The tables as they were read, to tell whether a comparison is resumed as it was begun."""
 
+    def __post_init__(self) -> None:
+        refuse_name(self.name, "the comparison's name")
+
     @property
     def looks(self) -> Looks:
         """When the sealed test is looked at."""
@@ -122,8 +135,9 @@ def read_comparison(path: str | Path) -> Comparison:
     """The comparison that a TOML file defines.
 
     Raises:
-        InputError: the file is not TOML or holds something unknown; there is no idea; an idea changes nothing or
-            something that does not exist; two ideas share a name; there are fewer than two pairs.
+        InputError: the file is not TOML or holds something unknown; its name cannot name a folder; there is no idea; an
+            idea changes nothing or something that does not exist; two ideas share a name; there are fewer than two
+            pairs.
     """
     path = Path(path)
     table = read_toml(path)
@@ -134,8 +148,11 @@ def read_comparison(path: str | Path) -> Comparison:
         tuned = known_table(table.get("tune", TUNED), None, "[tune]")
         budget = known_table(table.get("budget", {}), _BUDGET, "[budget]")
         settings = known_table(table.get("baseline", {}), None, "[baseline]")
-        baseline = _arm(BASELINE, settings, {}, tuned)
-        ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(table.get("idea", []), 1))
+        entries = table.get("idea", [])
+        if not isinstance(entries, list):
+            raise InputError(f"idea is {entries!r}; write [[idea]], with two brackets, for each")
+        baseline = _baseline(settings, tuned)
+        ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(entries, 1))
         _refuse_what_cannot_be_compared(baseline, ideas, budget)
         return Comparison(
             name=table.get("name", path.stem),
@@ -143,7 +160,7 @@ def read_comparison(path: str | Path) -> Comparison:
             baseline=baseline,
             ideas=ideas,
             curve=_curve(table["curve"]) if "curve" in table else None,
-            record={"baseline": settings, "tune": tuned, "idea": table.get("idea", [])},
+            record={"baseline": settings, "tune": tuned, "idea": entries},
             **budget | {"pairs": _looks(budget.get("pairs", 10))},
         )
 
@@ -151,19 +168,17 @@ def read_comparison(path: str | Path) -> Comparison:
 def _curve(table: Any) -> Curve:
     entries = known_table(table, _CURVE, "[curve]")
     trials, search = entries.get("trials", 0), known_table(entries.get("search", {}), None, "[curve] search")
-    if not isinstance(trials, int) or isinstance(trials, bool) or trials < 2:
-        raise InputError(f"[curve] trials is {trials!r}; it must be a whole number, 2 or more")
-    Space.of(search)
+    refuse_unless_whole("[curve] trials", trials, 2, MOST_TRIALS)
+    Space.of(search, where="[curve] search")
     return Curve(trials, search)
 
 
 def _looks(pairs: Any) -> tuple[int, ...]:
     looks = pairs if isinstance(pairs, list) else [pairs]
-    whole = all(isinstance(number, int) and not isinstance(number, bool) and number >= 2 for number in looks)
-    if not looks or not whole or looks != sorted(set(looks)):
-        raise InputError(
-            f"[budget] pairs is {pairs!r}; it must be a whole number, 2 or more, or several that rise, such as [5, 10]"
-        )
+    for number in looks:
+        refuse_unless_whole("[budget] pairs", number, 2, MOST_PAIRS)
+    if not looks or looks != sorted(set(looks)):
+        raise InputError(f"[budget] pairs is {pairs!r}; it must be a number, or several that rise, such as [5, 10]")
     return tuple(looks)
 
 
@@ -171,38 +186,49 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
     if not isinstance(entry, dict):
         raise InputError(f"idea {number} is {entry!r}; write [[idea]] with name and change")
     name = known_table(entry, _IDEA, f"idea {number}").get("name")
-    if not isinstance(name, str) or not name.strip():
+    if name is None:
         raise InputError(f'idea {number} has no name; give it name = "..."')
-    if not name.isprintable():
-        raise InputError(f"idea {number}: the name {name!r} holds a character that cannot be printed; take it out")
+    refuse_text(name, f"idea {number}: the name")
     change, source = entry.get("change", {}), entry.get("relabel")
     free, against = entry.get("search"), entry.get("against")
     if not isinstance(change, dict) or not (change or source or free is not None):
         raise InputError(f"idea {name!r} changes nothing; give change = {{ parameter = value }}")
     if free is not None and (not isinstance(free, dict) or change):
         raise InputError(f"idea {name!r}: give search = {{ changes to the default space }}, and no change beside it")
-    if source is not None and source not in SOURCES:
-        raise InputError(f"idea {name!r}: there is no label source {source!r}; there is {', '.join(SOURCES)}")
+    if source is not None and (not isinstance(source, str) or source not in SOURCES):
+        raise InputError(
+            f"idea {name!r}: there is no label source {source!r} to relabel by; there is {', '.join(SOURCES)}"
+        )
     threshold = entry.get("threshold", 0.1)
-    if not isinstance(threshold, int | float) or not 0 <= threshold < 1:
-        raise InputError(f"idea {name!r}: threshold is {threshold!r}; it must lie between 0 and 1")
+    refuse_unless_number(f"idea {name!r}: threshold", threshold, 0, 1)
     guess = entry.get("guess")
-    if guess is not None and (not isinstance(guess, int | float) or not -1 <= guess <= 1):
-        raise InputError(f"idea {name!r}: guess is {guess!r}; give a difference in macro-F1 between -1 and 1")
+    if guess is not None:
+        refuse_unless_number(f"idea {name!r}: guess", guess, -1, 1)
+    who = entry.get("source", "")
+    if not isinstance(who, str):
+        raise InputError(f"idea {name!r}: source is {who!r}; it must be a text")
     try:
         arm = _arm(name, settings, change, tuned)
         if free is not None:
-            arm = replace(arm, space=Space.of(free), free=free)
+            arm = replace(arm, space=Space.of(free, where="search:"), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
     return replace(
         arm,
         guess=guess,
-        source=str(entry.get("source", "")),
+        source=who,
         against=against,
         relabel=source,
         threshold=float(threshold),
     )
+
+
+def _baseline(settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
+    try:
+        Config.from_dict(dict(settings))
+    except InputError as error:
+        raise InputError(f"[baseline] {error}") from None
+    return _arm(BASELINE, settings, {}, tuned)
 
 
 def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
@@ -213,7 +239,7 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     fixed = {parameter: value for parameter, value in config.to_dict().items() if parameter not in ("seed", *free)}
     if "learning_rate" in free and "sgd_learning_rate" not in free:
         free["sgd_learning_rate"] = free["learning_rate"]
-    return Arm(name, config, Space.of(fixed | free, defaults={}))
+    return Arm(name, config, Space.of(fixed | free, defaults={}, where="[tune]"))
 
 
 def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budget: Mapping[str, Any]) -> None:
@@ -234,7 +260,5 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
             raise InputError(
                 f"idea {idea.name!r} is set against {idea.against!r}; give the name of another idea: {', '.join(known)}"
             )
-    for name, low in (("trials", 1), ("seed", 0)):
-        value = budget.get(name, low)
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise InputError(f"[budget] {name} is {value!r}; it must be a whole number, {low} or more")
+    refuse_unless_whole("[budget] trials", budget.get("trials", 1), 1, MOST_TRIALS)
+    refuse_unless_whole("[budget] seed", budget.get("seed", 0), 0, MOST_SEED)

@@ -171,12 +171,26 @@ class Space:
     distributions: dict[str, BaseDistribution]
 
     @classmethod
-    def of(cls, changes: Mapping[str, Any] | None = None, *, defaults: Mapping[str, Any] = DEFAULTS) -> "Space":
+    def of(
+        cls,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        defaults: Mapping[str, Any] = DEFAULTS,
+        where: str = "[space]",
+    ) -> "Space":
         """The default space with `changes`: a scalar fixes, a list gives choices, a table gives a range.
 
         Raises:
-            InputError: a parameter is unknown, or a value lies outside what a `Config` allows.
+            InputError: a parameter is unknown, or a value lies outside what a `Config` allows; the message begins with
+                `where`, the table that holds the changes.
         """
+        try:
+            return cls._of(changes, defaults)
+        except InputError as error:
+            raise InputError(f"{where} {error}") from None
+
+    @classmethod
+    def _of(cls, changes: Mapping[str, Any] | None, defaults: Mapping[str, Any]) -> "Space":
         entries = dict(defaults) | dict(changes or {})
         if changes and "learning_rate" in changes and "sgd_learning_rate" not in changes:
             entries["sgd_learning_rate"] = entries["learning_rate"]  # what is said holds for every optimizer
@@ -188,11 +202,24 @@ class Space:
             parsed = _parse(name, entry)
             if isinstance(parsed, BaseDistribution):
                 if name == "evaluations_per_epoch":
-                    raise InputError(f"[space] {name} must be one number: trials are pruned at equal steps of it")
+                    raise InputError(f"{name} must be one number: trials are pruned at equal steps of it")
                 distributions[name] = parsed
             else:
                 fixed[name] = parsed
-        return cls(fixed, distributions)
+        space = cls(fixed, distributions)
+        for architecture in space._values("architecture"):
+            if ARCHITECTURES[architecture]["kernel_sizes"] and any(
+                not sizes for sizes in space._values("kernel_sizes")
+            ):
+                raise InputError(f"kernel_sizes is empty, but architecture {architecture!r} has a convolution")
+        return space
+
+    def _values(self, name: str) -> Sequence[Any]:
+        """Of a parameter without order, all values that may be drawn."""
+        distribution = self.distributions.get(name)
+        if isinstance(distribution, CategoricalDistribution):
+            return distribution.choices
+        return [self.fixed[name]] if name in self.fixed else []
 
     def sample(self, trial: BaseTrial, *, seed: int = 0) -> Config:
         """Draw one config. `trial` may be a running trial, an `optuna.trial.FixedTrial` or a finished one."""
@@ -263,7 +290,7 @@ def _parse(name: str, entry: Any) -> Any:
         return _range(name, entry)
     if name == "kernel_sizes":
         if not isinstance(entry, list):
-            raise InputError(f"[space] {name} is {entry!r}; give a list of sizes, or a list of such lists")
+            raise InputError(f"{name} is {entry!r}; give a list of sizes, or a list of such lists")
         if any(isinstance(item, list) for item in entry):
             return _choices(name, [_as_text(name, item) for item in entry])
         return _from_text(_as_text(name, entry))
@@ -277,32 +304,34 @@ def _parse(name: str, entry: Any) -> Any:
 
 def _choices(name: str, items: list[Any]) -> Any:
     if not items:
-        raise InputError(f"[space] {name} is an empty list; give at least one value")
+        raise InputError(f"{name} is an empty list; give at least one value")
     if len(items) == 1:
         return _from_text(items[0]) if name == "kernel_sizes" else items[0]
-    if len(set(map(repr, items))) != len(items):
-        raise InputError(f"[space] {name} names a value twice: {items}")
+    if len(set(items)) != len(items):
+        raise InputError(f"{name} names a value twice: {items}")
     return CategoricalDistribution(items)
 
 
 def _range(name: str, table: Mapping[str, Any]) -> Any:
     unknown = set(table) - {"low", "high", "log", "step"}
     if unknown or not {"low", "high"} <= set(table):
-        raise InputError(
-            f"[space] {name} is {dict(table)}; a range is {{ low = ..., high = ..., log = true, step = ... }}"
-        )
+        raise InputError(f"{name} is {dict(table)}; a range is {{ low = ..., high = ..., log = true, step = ... }}")
     low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
+    kind = _field_type(name)
+    if kind not in (int, float):
+        raise InputError(f"{name} has no order; give a list of choices instead of a range")
     _check(name, low)
     _check(name, high)
-    kind = _field_type(name)
-    if kind not in (int, float) or isinstance(low, bool):
-        raise InputError(f"[space] {name} has no order; give a list of choices instead of a range")
+    if not isinstance(log, bool):
+        raise InputError(f"{name}: log is {log!r}; it must be true or false")
+    if step is not None and (not isinstance(step, int | kind) or isinstance(step, bool) or not step > 0):
+        raise InputError(f"{name}: step is {step!r}; it must be a {'whole ' if kind is int else ''}number above 0")
     try:
         if kind is int:
             return IntDistribution(low, high, log=log, step=step or 1) if low != high else low
         return FloatDistribution(low, high, log=log, step=step) if low != high else low
-    except (ValueError, TypeError) as error:
-        raise InputError(f"[space] {name}: {error}") from None
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def _field_type(name: str) -> Any:
@@ -311,21 +340,15 @@ def _field_type(name: str) -> Any:
 
 def _check(name: str, value: Any) -> None:
     field = "learning_rate" if name == "sgd_learning_rate" else name
-    context: dict[str, Any] = {"architecture": "custom"} if field in ("pooling", "recurrent") else {}
+    context: dict[str, Any] = {"architecture": "custom"} if field in ("pooling", "recurrent", "kernel_sizes") else {}
     if field == "momentum":
         context = {"optimizer": "sgd"}
-    try:
-        Config.from_dict(context | {field: value})
-    except InputError as error:
-        raise InputError(f"[space] {error}") from None
+    Config.from_dict(context | {field: value})
 
 
 def _as_text(name: str, sizes: Any) -> str:
     # An Optuna choice must be a scalar; "3,4,5" is also what one wants to read in the dashboard.
-    try:
-        Config(architecture="custom", kernel_sizes=tuple(sizes))
-    except (InputError, TypeError) as error:
-        raise InputError(f"[space] {name}: {error}") from None
+    _check(name, sizes)
     return ",".join(str(size) for size in sizes)
 
 
@@ -335,5 +358,5 @@ def _from_text(text: str) -> list[int]:
 
 def _not_searchable(name: str) -> InputError:
     if name == "seed":
-        return InputError("[space] seed is not searched: the search gives each trial its own; set [search] seed")
-    return InputError(f"[space] {unknown_parameter(name)}")
+        return InputError("seed is not searched: the search gives each trial its own; set [search] seed")
+    return unknown_parameter(name)

@@ -249,7 +249,7 @@ def _check_types(config: Config) -> None:
         elif field.type is int:
             right, expected = isinstance(value, int) and not isinstance(value, bool), "a whole number"
         else:
-            right = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+            right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
             expected = "a number"
             if right:
                 object.__setattr__(config, field.name, float(value))

@@ -4,12 +4,12 @@ pyarrow does the parsing. What is added here is what it leaves to guesswork: whi
 and where exactly a row went wrong. This room knows nothing of files, compressions or encodings.
 """
 
-import csv
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sentiment.columns import match_columns, refuse_repeated
+from sentiment.cells import Cells
+from sentiment.columns import match_columns, refuse_repeated, refuse_too_wide
 from sentiment.encodings import line_of
 from sentiment.errors import InputError
 
@@ -17,11 +17,10 @@ __all__ = ["read_delimited"]
 
 _DELIMITERS: Final = {",": "comma", "\t": "tab", ";": "semicolon"}
 _BLOCK_BYTES: Final = 16 << 20
+_HEADER_BYTES: Final = 1 << 20
 
 
-def read_delimited(
-    data: bytes, columns: Sequence[str] | None, path: str, kind: str
-) -> tuple[Any, tuple[str, ...], str]:
+def read_delimited(data: bytes, columns: Sequence[str] | None, path: str, kind: str) -> tuple[Cells, str]:
     """Reads `data`, whose first line that is not blank names the columns.
 
     The delimiter is the one that the header holds most of. Tab-separated text is read without quoting (a quote is then
@@ -29,43 +28,39 @@ def read_delimited(
 
     Args:
         data: UTF-8 without a byte order mark.
-        columns: the columns wanted, in any Unicode normal form; None for all.
+        columns: the columns that must be there, in any Unicode normal form; None for any.
         path: what an error calls the file.
         kind: csv or tsv, whose delimiter wins where the header decides nothing.
 
     Returns:
-        A `pyarrow.Table` of string columns, under the names they were asked for; all column names, as the file writes
-        them; comma, tab or semicolon.
+        The cells of all columns that have a name, and comma, tab or semicolon.
 
     Raises:
         InputError: a row has too many or too few cells, a quote is never closed, or a column name cannot be used.
     """
-    first = _first_record(data)
-    delimiter = _sniff_delimiter(first, "\t" if kind == "tsv" else ",")
+    delimiter = _sniff_delimiter(_first_record(data), "\t" if kind == "tsv" else ",")
     if delimiter != "\t":
-        header = next(csv.reader([first], delimiter=delimiter))
-        cells = _parse_delimited(data, columns, path, delimiter, header, quoting=True)
+        table = _parse_delimited(data, columns, path, delimiter, quoting=True)
     else:
-        cells, header = _read_tab_separated(data, columns, path, first)
-    return cells, tuple(header), _DELIMITERS[delimiter]
+        table = _read_tab_separated(data, columns, path)
+    names = tuple(table.column_names)
+    return Cells(table.select([number for number, name in enumerate(names) if name]), names), _DELIMITERS[delimiter]
 
 
-def _read_tab_separated(data: bytes, columns: Sequence[str] | None, path: str, first: str) -> tuple[Any, list[str]]:
-    quoted_header = next(csv.reader([first], delimiter="\t"))
+def _read_tab_separated(data: bytes, columns: Sequence[str] | None, path: str) -> Any:
     if b'\t"' not in data and b'\n"' not in data and not data.startswith(b'"'):
-        return _parse_delimited(data, columns, path, "\t", quoted_header, quoting=False), quoted_header
-    plain_header = first.rstrip("\r\n").split("\n")[0].rstrip("\r").split("\t")
+        return _parse_delimited(data, columns, path, "\t", quoting=False)
     try:
-        # All columns, because one badly quoted cell in any of them shows that no writer quoted this file.
-        plain = _parse_delimited(data, None, path, "\t", plain_header, quoting=False)
+        plain = _parse_delimited(data, None, path, "\t", quoting=False)
     except InputError as unquoted_error:
         try:  # a tab or line break inside a cell: possible only where cells are quoted
-            return _parse_delimited(data, columns, path, "\t", quoted_header, quoting=True), quoted_header
+            return _parse_delimited(data, columns, path, "\t", quoting=True)
         except InputError:
             raise unquoted_error from None
     if _properly_quoted(plain):
-        return _parse_delimited(data, columns, path, "\t", quoted_header, quoting=True), quoted_header
-    return _select(plain, columns, path), plain_header
+        return _parse_delimited(data, columns, path, "\t", quoting=True)
+    match_columns(columns, plain.column_names, path)
+    return plain
 
 
 def _properly_quoted(table: Any) -> bool:
@@ -80,13 +75,14 @@ def _properly_quoted(table: Any) -> bool:
 
 def _first_record(data: bytes) -> str:
     """The header line, longer than a line only where a quoted column name holds a line break."""
-    text = data[: 1 << 20].decode("utf-8", errors="ignore").lstrip("\r\n")
+    text = data[:_HEADER_BYTES].decode("utf-8", errors="ignore").lstrip("\r\n")
+    lines: list[str] = re.findall(r"[^\r\n]*(?:\r\n|\r|\n|$)", text)
     record = ""
-    for line in text.splitlines(keepends=True):
+    for line in lines:
         record += line
         if record.count('"') % 2 == 0:
             return record
-    return text.splitlines()[0]
+    return lines[0]
 
 
 def _sniff_delimiter(header: str, default: str) -> str:
@@ -96,21 +92,46 @@ def _sniff_delimiter(header: str, default: str) -> str:
     return best if counts[best] else default
 
 
-def _parse_delimited(
-    data: bytes, columns: Sequence[str] | None, path: str, delimiter: str, header: list[str], quoting: bool
-) -> Any:
+def _header(data: bytes, path: str, delimiter: str, quoting: bool) -> list[str]:
+    """The column names, as the parser of the rows will read them."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    refuse_repeated(header, path)
-    names = match_columns(columns, header, path)
-    if re.search(rb"[\r\n]\s*\S", data.lstrip() if data[:1].isspace() else data) is None:
+    start = data[:_HEADER_BYTES]
+    first = re.search(rb"[^\r\n]+(?=[\r\n])", start)
+    if first is None:
+        if len(data) > _HEADER_BYTES:
+            raise InputError(f"{path}, line 1: a header of more than {_HEADER_BYTES:,} bytes; is this a table?")
         raise InputError(f"{path}: the file has a header but no rows")
-    convert = arrow_csv.ConvertOptions(
-        column_types={name: pa.string() for name in header},
-        include_columns=None if columns is None else names,
-        strings_can_be_null=False,
-    )
+    refuse_too_wide(first[0].count(delimiter.encode()) + 1, path)
+    try:
+        reader = arrow_csv.open_csv(
+            pa.BufferReader(start),
+            arrow_csv.ReadOptions(block_size=len(start) + 1, use_threads=False),
+            arrow_csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char='"' if quoting else False,
+                newlines_in_values=quoting,
+                invalid_row_handler=lambda row: "skip",
+            ),
+        )
+    except pa.ArrowInvalid:  # it ends within quotes
+        raise InputError(
+            f"{path}, line 1: a quote in the header is opened and never closed; close or double it"
+        ) from None
+    names: list[str] = reader.schema.names
+    return names
+
+
+def _parse_delimited(data: bytes, columns: Sequence[str] | None, path: str, delimiter: str, quoting: bool) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    header = _header(data, path, delimiter, quoting)
+    refuse_repeated(header, path)
+    match_columns(columns, header, path)
+    # All columns, whichever are wanted: a quote that is never closed shows in one of them.
+    convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False)
     refused: list[Any] = []
 
     def refuse(row: Any) -> str:
@@ -150,12 +171,12 @@ def _parse_delimited(
         raise InputError(f"{path}: cannot be read as {_DELIMITERS[delimiter]}-separated text ({reason})") from None
     if quoting:
         _refuse_open_quote(table, data, path)
-    return table if columns is None else table.rename_columns(list(columns))
+    return table
 
 
 def _ragged(row: Any, data: bytes, path: str, quoting: bool) -> InputError:
-    found = re.search(rb"(?:^|(?<=[\r\n]))" + re.escape(row.text.encode()) + rb"(?=[\r\n]|$)", data)
-    line = f" (line {line_of(found.start(), data)})" if found else ""
+    found = _start_of_record(row.text.encode(), data)
+    line = f" (line {line_of(found, data)})" if found > 0 else ""
     advice = 'put a cell that holds the delimiter or a line break in "quotes"' if quoting else "remove the extra tab"
     if row.actual_columns < row.expected_columns:
         advice = (
@@ -167,25 +188,28 @@ def _ragged(row: Any, data: bytes, path: str, quoting: bool) -> InputError:
     )
 
 
+def _start_of_record(text: bytes, data: bytes) -> int:
+    """Where a record stands first, from the start of a line to the end of one; 0 if it is not found."""
+    places = [data.find(before + text + after) + 1 for before in (b"\n", b"\r") for after in (b"\n", b"\r")]
+    if data.endswith((b"\n" + text, b"\r" + text)):
+        places.append(len(data) - len(text))
+    return min(filter(None, places), default=0)
+
+
 def _cells(count: int) -> str:
     return "1 cell" if count == 1 else f"{count} cells"
 
 
 def _refuse_open_quote(table: Any, data: bytes, path: str) -> None:
     # pyarrow takes the end of the file for the closing quote: all rows after the quote would be lost in one cell.
-    if not table.num_rows or data.rstrip(b"\r\n").endswith(b'"'):
+    ended = data.rstrip(b"\r\n")
+    if not table.num_rows or ended.endswith(b'"'):
         return
-    if any("\n" in (column[-1].as_py() or "") for column in table.columns):
-        last = max((column[-1].as_py() for column in table.columns), key=len)
-        if data.rstrip(b"\r\n").endswith(last.rstrip("\r\n").encode()):
-            start = len(data.rstrip(b"\r\n")) - len(last.rstrip("\r\n").encode())
-            line = line_of(start, data)
+    cells = [column[-1].as_py() or "" for column in table.columns]
+    if any("\n" in cell or "\r" in cell for cell in cells):
+        last = max(cells, key=len).rstrip("\r\n").encode()
+        if ended.endswith(last):
+            line = line_of(len(ended) - len(last), data)
             raise InputError(
                 f"{path}, row {table.num_rows} (line {line}): a quote is opened and never closed; close or double it"
             )
-
-
-def _select(table: Any, columns: Sequence[str] | None, path: str) -> Any:
-    if columns is None:
-        return table
-    return table.select(match_columns(columns, table.column_names, path)).rename_columns(list(columns))

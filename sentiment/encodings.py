@@ -39,6 +39,8 @@ _LEGACY_ENCODINGS: Final = (
     "cp1256",
 )
 _SAMPLE_BYTES: Final = 1 << 16
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
 def as_utf8(data: bytes, encoding: str | None, path: str) -> tuple[bytes, str, bool]:
@@ -95,6 +97,8 @@ def _recode(data: bytes, codec: str, path: str) -> bytes:
         ) from None
     except UnicodeEncodeError:  # utf-7 and its like can carry half of a surrogate pair
         raise InputError(f"{path}: the text in {codec} holds half characters; pass another --encoding") from None
+    except UnicodeError as error:  # idna and punycode are for names of hosts
+        raise InputError(f"{path}: cannot be read as {codec} ({error}); pass another --encoding") from None
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -131,20 +135,20 @@ def _is_almost_utf8(data: bytes) -> bool:
     """
     decoded = data.decode("utf-8", errors="replace")
     broken = decoded.count("\ufffd")
-    well_formed = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", decoded)))
-    return well_formed > broken
+    ascii_characters = len(data.translate(None, delete=bytes(range(0x80, 0x100))))
+    return len(decoded) - ascii_characters - broken > broken
 
 
 def _likely_encodings(data: bytes) -> list[str]:
     """Codec names, likeliest first, judged by the lines that are not ASCII."""
     import charset_normalizer
 
-    lines = [line for line in data.splitlines(keepends=True) if not line.isascii()]
-    sample = b""
-    for line in lines:
-        sample += line
-        if len(sample) > _SAMPLE_BYTES:
-            break
+    sample, place = b"", 0
+    while len(sample) <= _SAMPLE_BYTES and (found := _NOT_ASCII.search(data, place)):
+        start = max(data.rfind(end, place, found.start()) + 1 or place for end in (b"\n", b"\r"))
+        ended = _LINE_END.search(data, found.end())
+        place = ended.end() if ended else len(data)
+        sample += data[max(start, found.start() - _SAMPLE_BYTES) : min(place, found.end() + _SAMPLE_BYTES)]
     matches = charset_normalizer.from_bytes(sample, cp_isolation=list(_LEGACY_ENCODINGS), enable_fallback=False)
     names = [match.encoding for match in matches]
     if names[:1] == ["cp1250"] and _as_likely("cp1252", matches):

@@ -1,11 +1,47 @@
-"""The one error that says: not the program, the request is wrong."""
+"""The one error that says: not the program, the request is wrong; and what most often is."""
 
-__all__ = ["InputError"]
+from typing import Final
+
+__all__ = ["InputError", "refuse_unless_number", "refuse_unless_whole"]
+
+LONGEST: Final = 1000
+"""Characters of a message at most; a longer one loses its middle, where it repeats what it was given."""
 
 
 class InputError(ValueError):
     """What was asked for cannot be done: a wrong file, column, name or value.
 
     ``str(error)`` is one line that says what is wrong, where, and what to do. The command line prints it
-    and exits with 2.
+    and exits with 2. What it repeats of a file or a name may hold anything; it stays one line all the same.
     """
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
+        super().__init__(message if message.isprintable() else "".join(map(_printable, message)))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def refuse_unless_whole(name: str, value: object, low: int, high: int | None = None) -> None:
+    """Refuses what is no whole number from `low` to `high` (None: any above); true is none, though Python counts it.
+
+    Raises:
+        InputError: it is none; the message begins with `name`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
+    if high is not None and value > high:
+        raise InputError(f"{name} is {value!r}; it must not be more than {high}")
+
+
+def refuse_unless_number(name: str, value: object, low: float, high: float) -> None:
+    """Refuses what is no number from `low` to `high`; true is none, and not-a-number is none.
+
+    Raises:
+        InputError: it is none; the message begins with `name`.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")

@@ -17,11 +17,12 @@ import numpy as np
 from sentiment.columns import match_column
 from sentiment.errors import InputError
 from sentiment.files import Table, read_table
-from sentiment.labels import RulePreview, canonical, preview_rules
-from sentiment.reviews import Dataset, DataSource, LeftOut, clean, load_dataset
+from sentiment.labels import RulePreview, canonical, look_alikes, preview_rules
+from sentiment.reviews import Dataset, DataSource, LeftOut, clean, guessed, load_dataset
 from sentiment.scripts import main_scripts
 from sentiment.splits import PARTS, Indices
 from sentiment.terminal import WIDTH, aligned, clip, wrapped
+from sentiment.unpacking import MAX_BYTES
 
 __all__ = ["Inspection", "Lengths", "TokenUnit", "inspect"]
 
@@ -30,11 +31,15 @@ FIT_ROWS: Final = 20_000
 """Training rows that the tokenizers are fitted on here."""
 COVERAGE_ROWS: Final = 5_000
 """Validation rows that coverage is counted on."""
+READ_CHARACTERS: Final = 100_000
+"""Of a longer review the first so many are looked at for its tokens and its script; no network reads more tokens."""
 SAMPLE_CHARACTERS: Final = 2_000_000
 """Of long reviews fewer rows are taken, so that a sample has about this many characters at most."""
 LONGEST_ROWS: Final = 20
 """Reviews with the most characters, and as many with the most words, among which the most tokens are looked for."""
 VOCABULARY_SIZE: Final = 8000
+MOST_UNUSABLE: Final = 5
+"""Columns of which it is said why they cannot be used."""
 
 _TEXT_NAMES: Final = ("text", "review", "content", "document", "comment", "sentence", "body", "리뷰", "내용", "댓글")
 _LABEL_NAMES: Final = (
@@ -125,6 +130,7 @@ def inspect(
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     split_seed: int = 0,
     max_rows: int | None = None,
+    max_bytes: int = MAX_BYTES,
 ) -> Inspection:
     """Describes a file of reviews; arguments as in `DataSource`, with columns guessed where they are not given.
 
@@ -133,10 +139,8 @@ def inspect(
     Raises:
         InputError: the file cannot be read, or has no such column.
     """
-    table = read_table(path, None, encoding)
+    table = read_table(path, None, encoding, max_bytes)
     notes = []
-    if table.recognised:
-        notes.append(f"the encoding {table.encoding} was recognised by its bytes; if texts look wrong, pass --encoding")
     if text is None:
         text = _guess_text(table)
         notes.append(f"text column guessed: {text!r}")
@@ -147,6 +151,9 @@ def inspect(
         notes.append(f"label column guessed: {label!r}" if label else "no label column found or given")
     else:
         label = match_column(label, table.columns, path)
+    for name in (text, label or text):
+        table.column(name)  # what training would refuse to read is not described either
+    notes += [f"not looked at: {reason}" for reason in list(table.unusable.values())[:MOST_UNUSABLE]]
     dataset: Dataset | None = None
     refusal: str | None = None
     if label is not None:
@@ -162,11 +169,20 @@ def inspect(
                 fractions=fractions,
                 split_seed=split_seed,
                 max_rows=max_rows,
+                max_bytes=max_bytes,
             )
             dataset = load_dataset(source, {path: table})
         except InputError as error:
             refusal = str(error)
             notes.append("classes and labels are not looked at below, because training would be refused")
+    if dataset is not None:
+        notes += dataset.notes
+    else:
+        if table.recognised:
+            notes.append(guessed(table))
+        if label is not None and classes == "as-is":  # it may be why there are too few rows of a class
+            labels = _label_counts(table, label)
+            notes += look_alikes({value: number for number, value in enumerate(labels)}, labels)
     return _described(table, text, label, classes, dataset, refusal, notes, split_seed)
 
 
@@ -181,6 +197,7 @@ def _described(
     seed: int,
 ) -> Inspection:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if dataset is None:
         cleaned = clean(table, text)
@@ -195,8 +212,14 @@ def _described(
         counts = tuple(int(size) for size in sizes)
     characters, words = _lengths(texts)
     longest = np.union1d(np.argsort(-characters)[:LONGEST_ROWS], np.argsort(-words)[:LONGEST_ROWS])
-    most = max(1, int(SAMPLE_CHARACTERS / characters.mean()))
-    units, note = _token_units(texts, train, validation, longest, most, seed)
+    if characters.max() > READ_CHARACTERS:
+        cut = int((characters > READ_CHARACTERS).sum())
+        notes.append(
+            f"of {cut:,} longer reviews the first {READ_CHARACTERS:,} characters are read for tokens and scripts"
+        )
+    read, lengths = pc.utf8_slice_codeunits(texts, 0, READ_CHARACTERS), np.minimum(characters, READ_CHARACTERS)
+    most = max(1, int(SAMPLE_CHARACTERS / lengths.mean()))
+    units, note = _token_units(read, train, validation, longest, most, seed)
     return Inspection(
         path=table.path,
         format=table.format,
@@ -217,7 +240,7 @@ def _described(
         split={part: len(dataset.indices(part)) for part in PARTS} if dataset else {},
         fingerprint=dataset.fingerprint if dataset else None,
         lengths=(_summary("characters", characters), _summary("words", words)),
-        scripts=_script_shares(texts, characters),
+        scripts=_script_shares(read, lengths),
         label_rules=preview_rules(_label_counts(table, label)) if label is not None else (),
         token_units=units,
     )
@@ -230,14 +253,17 @@ def _guess_text(table: Table) -> str:
     named = _named(table, _TEXT_NAMES)
     if named is not None:
         return named
-    return max(table.columns, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
+    usable = [name for name in table.columns if name and name not in table.unusable]
+    if not usable:
+        raise InputError(next(iter(table.unusable.values())))
+    return max(usable, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
 
 
 def _guess_label(table: Table, text: str) -> str | None:
     named = _named(table, _LABEL_NAMES)
     if named is not None and named != text:
         return named
-    distinct = {name: len(set(_first_cells(table, name)) - {""}) for name in table.columns if name != text}
+    distinct = {name: len(set(_first_cells(table, name)) - {""}) for name in table.data.column_names if name != text}
     possible = [name for name, count in distinct.items() if 2 <= count <= 20]
     return min(possible, key=lambda name: distinct[name]) if table.num_rows >= 20 and possible else None
 

@@ -10,7 +10,7 @@ negative, 7 or more positive); `stars-3` and `ten-3` call that same middle neutr
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -26,12 +26,16 @@ __all__ = [
     "RulePreview",
     "canonical",
     "label_rule",
+    "look_alikes",
     "preview_rules",
     "rule_advice",
 ]
 
 MAX_CLASSES: Final = 50
 """More distinct values than this are taken for a wrong column."""
+
+LONGEST_LABEL: Final = 200
+"""Characters; what is longer is taken for a text."""
 
 READY_RULES: Final[dict[str, dict[str, tuple[int, ...]]]] = {
     "stars-2": {"negative": (1, 2), "positive": (4, 5)},
@@ -42,7 +46,12 @@ READY_RULES: Final[dict[str, dict[str, tuple[int, ...]]]] = {
     "ten-5": {"1-2": (1, 2), "3-4": (3, 4), "5-6": (5, 6), "7-8": (7, 8), "9-10": (9, 10)},
 }
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+_NUMBER: Final = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?")
+# Unicode's Default_Ignorable_Code_Point, and the control characters that are no blanks.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 def canonical(value: Any) -> str:
@@ -50,10 +59,18 @@ def canonical(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = unicodedata.normalize("NFC", str(value)).strip()
-    if _NUMBER.fullmatch(text):
-        number = Decimal(text)
-        return str(int(number)) if number == number.to_integral_value() else str(number.normalize())
-    return text
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    # Digits, however many there are: int() stops at 4,300 of them, and Decimal rounds at 28.
+    sign, whole, fraction = number[1], number[2].lstrip("0") or "0", (number[3] or "").rstrip("0")
+    digits = f"{whole}.{fraction}" if fraction else whole
+    return f"-{digits}" if sign == "-" and digits != "0" else digits
+
+
+def _look(label: str) -> str:
+    """What a person sees of it: without case, without characters of no width, and with one kind of blank."""
+    return " ".join(_UNSEEN.sub("", unicodedata.normalize("NFKC", label)).casefold().split())
 
 
 @dataclass(frozen=True)
@@ -100,10 +117,13 @@ def label_rule(classes: str | Mapping[str, Sequence[Any]], values: Sequence[str]
             return _as_is(values, n_rows, where)
         if classes not in READY_RULES:
             raise InputError(
-                f"there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or {{class: [values]}}"
+                f"classes: there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or "
+                "{class: [values]}"
             )
         parts = READY_RULES[classes]
         return _from_parts(classes, parts, scale=(1, 5) if classes.startswith("stars") else (1, 10))
+    if not isinstance(classes, Mapping):
+        raise InputError(f"classes is {classes!r}; give the name of a rule, or {{class: [values]}}")
     return _mapping(classes)
 
 
@@ -115,13 +135,17 @@ def _from_parts(name: str, parts: Mapping[str, Sequence[Any]], scale: tuple[int,
 def _mapping(classes: Mapping[str, Sequence[Any]]) -> LabelRule:
     owner: dict[str, str] = {}
     for name, values in classes.items():
-        if not str(name).strip():
+        if not isinstance(name, str) or not name.strip():
             raise InputError("classes: a class has an empty name; give it one")
+        if len(name) > LONGEST_LABEL:
+            raise InputError(f"classes: a class has a name of {len(name):,} characters; give it a shorter one")
         if isinstance(values, str) or not isinstance(values, Sequence):
             raise InputError(f"classes: {name!r} is {values!r}; give a list of raw values, such as [{values!r}]")
         if not values:
             raise InputError(f"classes: {name!r} has no raw values; list some, or remove the class")
         for value in values:
+            if not isinstance(value, str | int | float):
+                raise InputError(f"classes: {name!r} has the value {value!r}; a raw value is a text or a number")
             key = canonical(value)
             if owner.setdefault(key, name) != name:
                 raise InputError(f"classes: value {key!r} stands in both {owner[key]!r} and {name!r}; keep it in one")
@@ -132,6 +156,12 @@ def _mapping(classes: Mapping[str, Sequence[Any]]) -> LabelRule:
 
 def _as_is(values: Sequence[str], n_rows: int, where: str) -> LabelRule:
     names = {canonical(value) for value in values}
+    longest = max(names, key=len, default="")
+    if len(longest) > LONGEST_LABEL:
+        raise InputError(
+            f"{where}: a value of {len(longest):,} characters ({longest[:20]!r}...); that is hardly a label: "
+            "name another column, or give classes as {class: [values]}"
+        )
     if len(names) > MAX_CLASSES or (n_rows >= 20 and len(names) > n_rows / 2):
         raise InputError(
             f"{where}: {len(names)} different values in {n_rows} rows; that is hardly a label: "
@@ -143,6 +173,30 @@ def _as_is(values: Sequence[str], n_rows: int, where: str) -> LabelRule:
     numeric = all(_NUMBER.fullmatch(name) for name in names)
     ordered = sorted(names, key=Decimal) if numeric else sorted(names)
     return LabelRule("as-is", tuple(ordered), {name: number for number, name in enumerate(ordered)})
+
+
+def look_alikes(index: Mapping[str, int], values: Iterable[str]) -> tuple[str, ...]:
+    """A sentence on each group of raw values that a person may take for one and the rule does not.
+
+    Args:
+        index: canonical raw value to class index, of a rule.
+        values: raw values of the column.
+    """
+    groups: dict[str, dict[str, None]] = {}
+    for value in (*index, *map(canonical, values)):
+        groups.setdefault(_look(value), {})[value] = None
+    return tuple(
+        f"the labels {_some(group)} differ only in case or in characters that are hardly seen, and are not one class; "
+        "if they are meant to be, give classes as {class: [values]}"
+        for group in groups.values()
+        if len({index.get(value, -1) for value in group}) > 1
+    )
+
+
+def _some(values: Iterable[str]) -> str:
+    """At most eight of them, each cut at forty characters, in quotes that show what is hardly seen."""
+    listed = sorted(values)
+    return ", ".join(repr(value[:40]) for value in listed[:8]) + (", ..." if len(listed) > 8 else "")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ asked for, and the split. So no text stands in two parts of a split.
 import dataclasses
 import hashlib
 import json
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,10 +21,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sentiment.errors import InputError
+from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.files import Table, joined, read_table
-from sentiment.labels import LabelRule, canonical, label_rule, rule_advice
+from sentiment.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
 from sentiment.splits import PARTS, Indices, Split, draw, draw_again, draw_sample, refuse_small_class, shares_to_draw
+from sentiment.unpacking import MAX_BYTES
 
 __all__ = [
     "DataSource",
@@ -31,6 +34,7 @@ __all__ = [
     "Reviews",
     "clean",
     "fingerprint_of",
+    "guessed",
     "load_dataset",
     "redraw",
 ]
@@ -69,6 +73,8 @@ class DataSource:
     split_seed: int = 0
     max_rows: int | None = None
     """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`."""
+    max_bytes: int = MAX_BYTES
+    """How large each file may be after unpacking."""
 
     def __post_init__(self) -> None:
         if isinstance(self.path, list | tuple):
@@ -76,30 +82,31 @@ class DataSource:
         for name, values in (("path", self.paths), ("text", (self.text,)), ("label", (self.label,))):
             if not values or not all(isinstance(value, str) and value for value in values):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be a name")
+        for name in ("encoding", "validation_path", "test_path"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and value):
+                raise InputError(f"{name} is {value!r}; it must be a name")
         if len(set(self.paths)) < len(self.paths):
             raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
-        if self.text == self.label:
+        if unicodedata.normalize("NFC", self.text) == unicodedata.normalize("NFC", self.label):
             raise InputError(f"text and label are both column {self.text!r}; name two columns")
+        label_rule(self.classes, ("0", "1"), 2, self.label)  # refuses what is no rule before a file is read
         if isinstance(self.classes, Mapping):
-            as_strings = {
-                str(name): [canonical(value) for value in values] if isinstance(values, list | tuple) else values
-                for name, values in self.classes.items()
-            }
+            as_strings = {name: [canonical(value) for value in values] for name, values in self.classes.items()}
             object.__setattr__(self, "classes", as_strings)
-        label_rule(self.classes, ("0", "1"), 2, self.label)  # refuses an unknown rule before a file is read
         fractions = self.fractions
         if (
             not isinstance(fractions, list | tuple)
             or len(fractions) != 3
-            or not all(isinstance(share, int | float) and 0 < share < 1 for share in fractions)
+            or not all(isinstance(share, float) and 0 < share < 1 for share in fractions)
             or abs(sum(fractions) - 1) > 1e-6
         ):
             raise InputError(f"fractions is {fractions!r}; give three shares above 0 that add up to 1")
         object.__setattr__(self, "fractions", tuple(float(share) for share in fractions))
-        if not isinstance(self.split_seed, int) or not 0 <= self.split_seed < 2**32:
-            raise InputError(f"split_seed is {self.split_seed!r}; it must lie between 0 and {2**32 - 1}")
-        if self.max_rows is not None and (not isinstance(self.max_rows, int) or self.max_rows < 1):
-            raise InputError(f"max_rows is {self.max_rows!r}; it must be a whole number above 0")
+        refuse_unless_whole("split_seed", self.split_seed, 0, 2**32 - 1)
+        refuse_unless_whole("max_bytes", self.max_bytes, 1)
+        if self.max_rows is not None:
+            refuse_unless_whole("max_rows", self.max_rows, 1)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -173,7 +180,7 @@ class Dataset:
     fingerprint: str
     """See `fingerprint_of`."""
     notes: tuple[str, ...] = ()
-    """What was guessed while reading, one sentence for each file; no part of the fingerprint."""
+    """What was guessed while reading, and labels that look alike, in sentences; no part of the fingerprint."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -242,12 +249,14 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     import pyarrow as pa
 
     def read(path: str) -> Table:
-        return (tables or {}).get(path) or read_table(path, [source.text, source.label], source.encoding)
+        return (tables or {}).get(path) or read_table(
+            path, [source.text, source.label], source.encoding, source.max_bytes
+        )
 
     own = {"validation": source.validation_path, "test": source.test_path}
     found = {"train": joined([read(path) for path in source.paths])}
     found |= {part: read(path) for part, path in own.items() if path is not None}
-    rule = rule_for(source, list(found.values()))
+    rule = rule_for(source, found.values())
     files = {part: clean(table, source.text, source.label, rule) for part, table in found.items()}
     _refuse_empty_class(files["train"], found["train"], rule, source)
     files = _without_overlap(files)
@@ -261,33 +270,39 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     shares = shares_to_draw(source.fractions, sizes)
     refuse_small_class(files["train"].labels, rule.classes, shares, found["train"].path, source.max_rows)
     split = draw(reviews.labels, sizes, shares, source.split_seed)
-    notes = tuple(_guessed(table) for table in found.values() if table.recognised)
+    notes = (
+        *(guessed(table) for table in found.values() if table.recognised),
+        *look_alikes(rule.index, _raw_labels(source, found.values())),
+    )
     del files, found
     pa.default_memory_pool().release_unused()  # a worker that lives for hours would hold the tables' memory all along
     return Dataset(source, reviews, split, fingerprint_of(reviews, split), notes)
 
 
-def _guessed(table: Table) -> str:
+def guessed(table: Table) -> str:
+    """The sentence on a file whose encoding was guessed."""
     return (
         f"{table.path} was read as {table.encoding}, which was guessed from its bytes; "
         "if texts look wrong, pass --encoding"
     )
 
 
-def rule_for(source: DataSource, tables: list[Table]) -> LabelRule:
+def rule_for(source: DataSource, tables: Iterable[Table]) -> LabelRule:
     """The label rule of `source`, with as-is classes taken from all of the user's files together."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    labels = pa.chunked_array(
-        [chunk for table in tables for chunk in table.column(source.label).chunks], type=pa.string()
-    )
-    trimmed = pc.utf8_trim_whitespace(labels.drop_null())
-    present = trimmed.filter(pc.not_equal(trimmed, ""))
-    where = f"{tables[0].path}, column {source.label!r}"
-    if not len(present):
+    counts = _raw_labels(source, tables)
+    where = f"{' + '.join(source.paths)}, column {source.label!r}"
+    if not counts:
         raise InputError(f"{where}: not one row has a label; name another column")
-    return label_rule(source.classes, pc.unique(present).to_pylist(), len(present), where)
+    return label_rule(source.classes, tuple(counts), sum(counts.values()), where)
+
+
+def _raw_labels(source: DataSource, tables: Iterable[Table]) -> dict[str, int]:
+    """{raw label, trimmed: number of rows}, in the order in which they come; rows without one do not count."""
+    counts: Counter[str] = Counter()
+    for table in tables:
+        entries = _trimmed(table.column(source.label)).value_counts().to_pylist()
+        counts.update({entry["values"]: entry["counts"] for entry in entries if entry["values"]})
+    return counts
 
 
 def clean(table: Table, text: str, label: str | None = None, rule: LabelRule | None = None) -> Cleaned:
@@ -400,8 +415,7 @@ def _refuse_empty_class(file: Cleaned, table: Table, rule: LabelRule, source: Da
         return
     name = rule.classes[int(np.argmin(sizes > 0))]
     wanted = [value for value, number in rule.index.items() if rule.classes[number] == name]
-    entries = _trimmed(table.column(source.label)).value_counts().to_pylist()
-    counts = {entry["values"]: entry["counts"] for entry in entries if entry["values"]}
+    counts = _raw_labels(source, [table])
     where = f"{file.path}, column {source.label!r}: class {name!r}"
     if rule.name == "as-is":
         raise InputError(f"{where} has no row to train on; leave it out by giving classes as {{class: [values]}}")

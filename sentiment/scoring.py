@@ -22,6 +22,7 @@ from sentiment.bundle import CHUNK, Bundle
 from sentiment.errors import InputError
 from sentiment.files import read_table
 from sentiment.labels import canonical, label_rule
+from sentiment.unpacking import MAX_BYTES
 
 __all__ = ["Evaluation", "evaluate", "predict_file", "predictions"]
 
@@ -40,7 +41,14 @@ def predictions(bundle: Bundle, texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def predict_file(
-    bundle: Bundle, path: str, text: str, out: Path | None, *, encoding: str | None = None, as_json: bool = False
+    bundle: Bundle,
+    path: str,
+    text: str,
+    out: Path | None,
+    *,
+    encoding: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    as_json: bool = False,
 ) -> str:
     """Label column `text` of a file, row by row in its order; returns one line that says what was done.
 
@@ -52,7 +60,7 @@ def predict_file(
     """
     if out is not None and out.exists() and Path(path).exists() and out.samefile(path):
         raise InputError(f"--out is {out}, the file with the reviews; give another name")
-    texts = [cell or "" for cell in read_table(path, [text], encoding).column(text).to_pylist()]
+    texts = [cell or "" for cell in read_table(path, [text], encoding, max_bytes).column(text).to_pylist()]
     empty = 0
     with _destination(out) as file:
         table = csv.writer(file, lineterminator="\n")
@@ -123,6 +131,7 @@ def evaluate(
     *,
     classes: str | Mapping[str, Sequence[Any]] | None = None,
     encoding: str | None = None,
+    max_bytes: int = MAX_BYTES,
 ) -> Evaluation:
     """Score `bundle` on a labelled file.
 
@@ -134,7 +143,7 @@ def evaluate(
     """
     if text == label:
         raise InputError(f"text and label are both column {text!r}; name two columns")
-    table = read_table(path, [text, label], encoding)
+    table = read_table(path, [text, label], encoding, max_bytes)
     texts = table.column(text).to_pylist()
     raw = table.column(label).to_pylist()
     chosen = classes or bundle.facts.get(LABEL_RULE) or "as-is"

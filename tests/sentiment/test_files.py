@@ -11,6 +11,7 @@ import zstandard
 
 from sentiment.errors import InputError
 from sentiment.files import read_table
+from sentiment.unpacking import MAX_BYTES
 
 COLUMNS = ("text", "label")
 KOREAN = ("이 영화 정말 재미있어요", "최악의 영화 돈이 아깝다", "그냥 그래요 볼만합니다")
@@ -99,11 +100,12 @@ def test_old_mac_line_ends_are_line_ends(tmp_path: Path) -> None:
     assert rows(write(tmp_path / "r.csv", "text,label\ra,1\rb,2\r")) == [("a", "1"), ("b", "2")]
 
 
-@pytest.mark.parametrize("megabytes", [10, 40])
-def test_a_cell_of_many_megabytes_is_read(tmp_path: Path, megabytes: int) -> None:
+@pytest.mark.parametrize(("megabytes", "limit"), [(10, MAX_BYTES), (40, 4 * MAX_BYTES)])
+def test_a_cell_of_many_megabytes_is_read(tmp_path: Path, megabytes: int, limit: int) -> None:
     cell = "word " * (megabytes * 200_000)
     path = write(tmp_path / "r.csv", f'text,label\nshort,1\n"{cell}\n",2\nlast,3\n')
-    assert [len(text) for text, _ in rows(path)] == [5, len(cell) + 1, 4]
+    table = read_table(path, COLUMNS, max_bytes=limit)
+    assert [len(text) for text in table.column("text").to_pylist()] == [5, len(cell) + 1, 4]
 
 
 def test_a_tsv_with_stray_quotes_is_read_without_quoting(tmp_path: Path) -> None:
@@ -164,12 +166,16 @@ def test_a_wrong_column_is_answered_with_the_columns_and_the_nearest(tmp_path: P
     assert "no column 'text'; the columns are 'Text', 'label'; did you mean 'Text'?" in message
 
 
-def test_without_columns_all_are_read_nested_ones_as_json(tmp_path: Path) -> None:
-    table = read_table(write(tmp_path / "r.jsonl", '{"text":"a","tags":["x"]}\n{"text":"b","label":1.50}\n'))
-    assert table.data.to_pylist() == [
-        {"text": "a", "tags": '["x"]', "label": None},
-        {"text": "b", "tags": None, "label": "1.50"},
-    ]
+def test_without_columns_all_are_read_but_one_that_run_would_refuse_is_refused_when_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "r.jsonl", '{"text":"a","tags":["x"]}\n\n{"text":"b","label":1.50}\n')
+    table = read_table(path)
+    assert table.columns == ("text", "tags", "label")
+    assert table.data.to_pylist() == [{"text": "a", "label": None}, {"text": "b", "label": "1.50"}]
+    with pytest.raises(InputError) as caught:
+        table.column("tags")
+    assert str(caught.value) == refusal(path, ("tags",))
 
 
 # Refusals
@@ -216,11 +222,13 @@ def test_missing_files_and_directories_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(path: Path) -> bytes:
+    def denied(path: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied")
 
+    write(tmp_path / "r.csv", "text,label\na,1\n")
+
     # Tests may run as root, whom no file mode stops.
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Path, "open", denied)
     assert "no permission" in refusal(tmp_path / "r.csv")
 
 
