@@ -17,10 +17,11 @@ from optuna.trial import TrialState
 from search.compare import Setting, _as_trained, compare
 from search.ideas import BASELINE, PAIRS, Arm, read_comparison
 from search.objective import CONFIG, CURVE, training_data
+from search.optimization import optimize
 from search.predictions import kept_predictions
 from search.space import defaults_for
 from search.storage import open_storage
-from search.study import BASELINES, SPACE_DEFAULTS, create_or_resume, optimize
+from search.study import BASELINES, SPACE_DEFAULTS, create_or_resume
 from search.topics import topics_of
 from sentiment import relabel
 from sentiment.baselines import linear, majority, nb_svm
