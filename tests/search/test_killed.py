@@ -17,7 +17,7 @@ from search.objective import CURVE, PREDICTIONS
 from search.predictions import kept_predictions
 from search.storage import WORKER, open_storage
 from search.study import ENDED, create_or_resume, optimize
-from sentiment.bundle import verify
+from sentiment.bundle import Bundle
 from tests.search.conftest import run, start
 from tests.tiny import write_study_file
 
@@ -73,7 +73,7 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
     artifacts = folder / "studies" / "artifacts" / "tiny"
     assert not list(artifacts.glob(".*"))
     for kept in artifacts.glob("trial-*"):
-        verify(kept)
+        Bundle.open(kept)
     for trial in done:
         if PREDICTIONS in trial.user_attrs:
             kept_predictions(artifacts / "predictions", trial.user_attrs[PREDICTIONS])
