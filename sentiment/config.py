@@ -14,7 +14,6 @@ not separate models:
 """
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -278,7 +277,7 @@ def _check_types(config: Config) -> None:
         elif field.type is int:
             right, expected = isinstance(value, int) and not isinstance(value, bool), "a whole number"
         else:
-            right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+            right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
             expected = "a number"
             if right:
                 object.__setattr__(config, field.name, float(value))

@@ -40,7 +40,14 @@ def predictions(bundle: Bundle, texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def predict_file(
-    bundle: Bundle, path: str, text: str, out: Path | None, *, encoding: str | None = None, as_json: bool = False
+    bundle: Bundle,
+    path: str,
+    text: str,
+    out: Path | None,
+    *,
+    overwrite: bool = False,
+    encoding: str | None = None,
+    as_json: bool = False,
 ) -> str:
     """Label column `text` of a file, row by row in its order; returns one line that says what was done.
 
@@ -48,10 +55,15 @@ def predict_file(
     JSON Lines.
 
     Raises:
-        InputError: the file cannot be read, has no such column, or `out` cannot be written.
+        InputError: the file cannot be read, has no such column, or `out` cannot be written; or it is a file already,
+            and not to be overwritten.
     """
     if out is not None and out.exists() and Path(path).exists() and out.samefile(path):
         raise InputError(f"--out is {out}, the file with the reviews; give another name")
+    if out is not None and out.is_file() and not overwrite:
+        raise InputError(
+            f"--out is {out}, a file that is there already; give another name, or --overwrite to replace it"
+        )
     texts = [cell or "" for cell in read_table(path, [text], encoding).column(text).to_pylist()]
     empty = 0
     with _destination(out) as file:

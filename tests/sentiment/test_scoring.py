@@ -86,7 +86,7 @@ class TestAFileOfTexts:
 
         monkeypatch.setattr(scoring, "predictions", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv")
+            predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv", overwrite=True)
         assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
         assert (tmp_path / "out.csv").read_text() == "yesterday's"
 
