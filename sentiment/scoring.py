@@ -149,7 +149,7 @@ def evaluate(
     table = read_table(path, [text, label], encoding)
     texts = table.column(text).to_pylist()
     raw = table.column(label).to_pylist()
-    chosen = classes or bundle.facts.get(LABEL_RULE) or "as-is"
+    chosen = classes or _own_rule(bundle)
     known = {canonical(name): index for index, name in enumerate(bundle.classes)}
     if chosen != "as-is":
         rule = label_rule(chosen, (), len(raw), path)
@@ -195,6 +195,17 @@ def evaluate(
         ),
         left_out=dict(left_out),
     )
+
+
+def _own_rule(bundle: Bundle) -> str | dict[str, list[Any]]:
+    """The rule that the bundle was trained with, as it says itself."""
+    rule = bundle.facts.get(LABEL_RULE) or "as-is"
+    if isinstance(rule, str):
+        return rule
+    lists = rule.values() if isinstance(rule, dict) else [None]
+    if not all(isinstance(values, list) and all(isinstance(v, str | int | float) for v in values) for values in lists):
+        raise InputError(f"{bundle.directory} says of its label rule what is none; give --classes")
+    return dict(rule)
 
 
 @contextmanager
