@@ -264,7 +264,8 @@ def _predict(args: argparse.Namespace) -> int:
 
     bundle = Bundle.open(args.bundle)
     if args.data:
-        _say(predict_file(bundle, args.data, args.text, args.out, **_reading(args), as_json=args.json))
+        options = {**_reading(args), "overwrite": args.overwrite, "as_json": args.json}
+        _say(predict_file(bundle, args.data, args.text, args.out, **options))
         return 0
     for row in predictions(bundle, args.texts):
         if args.json:
@@ -427,6 +428,9 @@ def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
         raise InputError("--out takes the report of one comparison; give one study file at a time")
     if find_spec("matplotlib") is None:
         raise InputError("--out draws figures and needs the extra `figures`: pip install 'sentiment-search[figures]'")
+    from search.report import refuse_other_files
+
+    refuse_other_files(out, comparisons[0].name)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -596,6 +600,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--out", metavar="FILE", type=Path, help="CSV, or JSON Lines with --json; default: standard output"
     )
+    predict.add_argument("--overwrite", action="store_true", help="let --out replace a file")
 
     evaluate = add("evaluate", _evaluate, "score an exported model on labelled rows", as_json, columns, rules)
     evaluate.add_argument("bundle", type=Path, metavar="DIR")

@@ -4,18 +4,37 @@ It holds no text of any review. Everything in it can be made again from the stud
 """
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from search.figures import write_figures
 from search.results import Results
 from search.tables import markdown, rows, to_dict, write_csv
+from sentiment.errors import InputError
 
-__all__ = ["write_report"]
+__all__ = ["refuse_other_files", "write_report"]
+
+MARK: Final = "results.json"
+"""The file by which a folder is known as the report of a comparison; it is the first to come."""
+FILES: Final = (
+    *("results.md", MARK, "ideas.csv", "collapse.csv", "slices.csv"),
+    *("differences.svg", "tuning.svg", "collapse.svg"),
+)
+
+
+def refuse_other_files(folder: Path, name: str) -> None:
+    """Refuse a folder in which the report of comparison `name` would replace what is not an earlier report of it.
+
+    Raises:
+        InputError: a file of the name of one of the report's is there, and not the report of `name`.
+    """
+    there = [file for file in FILES if (folder / file).exists()]
+    if there and _reported(folder / MARK) != name:
+        raise InputError(
+            f"--out is {folder}, which holds {there[0]}, but no earlier report of {name!r}; give another folder"
+        )
 
 
 def write_report(found: Results, folder: Path, command: str) -> list[Path]:
@@ -23,40 +42,34 @@ def write_report(found: Results, folder: Path, command: str) -> list[Path]:
 
     Args:
         found: the results.
-        folder: made if it is not there; files of an earlier report in it are replaced.
+        folder: made if it is not there; files of these names in it are replaced, once all of the new ones are written.
         command: that makes this report again; it stands in `results.md`.
 
     Raises:
         InputError: the extra `figures` is missing. Nothing is written then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    figures = write_figures(found, folder)
-    shown = "\n\n".join(f"![{path.stem}]({path.name})" for path in figures)
-    text = f"# {found.name}\n\nMade by `{command}`.\n\n{shown}\n\n{markdown(found)}\n"
-    written = [
-        _write(folder / "results.md", text),
-        _write(folder / "results.json", json.dumps(to_dict(found), ensure_ascii=False, indent=1) + "\n"),
-    ]
-    tables: dict[str, list[dict[str, Any]]] = {
-        "ideas.csv": rows(found),
-        "collapse.csv": [asdict(share) for share in found.collapse],
-        "slices.csv": found.slices.to_rows(),
-    }
-    for name, values in tables.items():
-        written.append(_replaced(folder / name, partial(write_csv, values=values)))
-    return [*written, *figures]
+    # A reader, or a full disk, never meets half a file under its final name.
+    with TemporaryDirectory(prefix=".report.", dir=folder) as temporary:
+        made = Path(temporary)
+        figures = [path.name for path in write_figures(found, made)]
+        shown = "\n\n".join(f"![{Path(name).stem}]({name})" for name in figures)
+        text = f"# {found.name}\n\nMade by `{command}`.\n\n{shown}\n\n{markdown(found)}\n"
+        (made / "results.md").write_text(text, "utf-8")
+        (made / MARK).write_text(json.dumps(to_dict(found), ensure_ascii=False, indent=1) + "\n", "utf-8")
+        write_csv(made / "ideas.csv", rows(found))
+        write_csv(made / "collapse.csv", [asdict(share) for share in found.collapse])
+        write_csv(made / "slices.csv", found.slices.to_rows())
+        written = [name for name in FILES if (made / name).exists()]
+        for name in sorted(written, key=MARK.__ne__):  # the mark first: killed here, the folder is known all the same
+            (made / name).replace(folder / name)
+    return [folder / name for name in written]
 
 
-def _write(path: Path, text: str) -> Path:
-    return _replaced(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _replaced(path: Path, write: Callable[[Path], Any]) -> Path:
-    """A reader, or a full disk, never meets half a file under the final name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def _reported(path: Path) -> Any:
+    """The comparison that a report's `results.json` is of; None if it is no report's."""
     try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+        found = json.loads(path.read_bytes()) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found.get("name") if isinstance(found, dict) and "ideas" in found else None

@@ -10,6 +10,10 @@
 
 The manifest is written last, into a folder that only then takes its final name: a folder under its own name is whole.
 Opening verifies every file against the manifest; nothing is ever unpickled.
+
+A manifest vouches for what was written, not for who wrote it. What a folder says of itself is checked before anything
+is made of it: no file is read past the size that such a file can have, the shapes in the header of the weights must be
+those of the network that the config describes, and the tokenizer must be one that this package writes.
 """
 
 import hashlib
@@ -17,29 +21,36 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import safetensors.torch
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment.batches import SORTED_TOGETHER, Examples
-from sentiment.config import Config
+from sentiment.config import Config, allowed_range
 from sentiment.errors import InputError
-from sentiment.model import Network, build_model
-from sentiment.tokens import encode
+from sentiment.model import Network, model_without_memory
+from sentiment.tokens import encode, read_tokenizer
 from sentiment.training import predict_probabilities
 
-__all__ = ["Bundle", "copy_bundle", "verify", "write_bundle"]
+__all__ = ["Bundle", "copy_bundle", "write_bundle"]
 
 FORMAT: Final = 1
 FILES: Final = ("weights.safetensors", "tokenizer.json", "config.json", "README.md")
 CHUNK: Final = SORTED_TOGETHER
 """Texts that are encoded and scored at a time, to bound memory; as many as meet in the batches of a trial's score."""
+MOST_CLASSES: Final = 1000
+MOST_BYTES: Final = 1 << 23
+"""Of config.json, README.md and manifest.json; and of the other two files beside what their numbers need."""
+BYTES_PER_ENTRY: Final = 1024
+"""Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +73,27 @@ class Bundle:
             InputError: it is not a bundle, or a file in it is missing or not what was written.
         """
         directory = Path(directory)
-        verify(directory)
-        try:
-            described = json.loads((directory / "config.json").read_text("utf-8"))
-            config = Config.from_dict(described["config"])
-            classes = tuple(described["classes"])
-            network = build_model(config, described["vocabulary_size"], len(classes))
-            network.load_state_dict(safetensors.torch.load_file(directory / "weights.safetensors"))
-            tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-            facts = described["facts"]
-        except Exception as error:  # each of the libraries has its own, that of `tokenizers` is no narrower
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
+        recorded = _manifest(directory)
+        content = _verified(directory, "config.json", recorded)
+        with _parts_of_a_bundle(directory):
+            config, classes, size, facts = _described(json.loads(content))
+            network = model_without_memory(config, size, len(classes))
+        numbers = sum(tensor.numel() for tensor in network.state_dict().values())
+        _verified(directory, "README.md", recorded)
+        _verified(directory, "weights.safetensors", recorded, 4 * numbers)
+        content = _verified(directory, "tokenizer.json", recorded, BYTES_PER_ENTRY * size)
+        with _parts_of_a_bundle(directory):
+            _fill(network, directory / "weights.safetensors")
+            tokenizer = read_tokenizer(content.decode(), config.token_unit, size)
         network.eval()
         return cls(directory, config, classes, facts, tokenizer, network)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Class probabilities, float32 [n, K], in the order of `classes`."""
+        """Class probabilities, float32 [n, K], in the order of `classes`.
+
+        Raises:
+            InputError: the weights are so large that no number comes of them.
+        """
         chunks = [np.empty((0, len(self.classes)), dtype=np.float32)]
         for start in range(0, len(texts), CHUNK):
             # Stripped, as the training texts were.
@@ -86,6 +101,8 @@ class Bundle:
             encoded = encode(self.tokenizer, chunk)
             rows = np.arange(len(chunk))
             chunks.append(predict_probabilities(self.network, Examples(encoded, rows, np.zeros_like(rows))))
+            if not np.isfinite(chunks[-1]).all():
+                raise InputError(f"{self.directory} answers with what is not a number; export another trial")
         return np.concatenate(chunks)
 
     def predict(self, texts: Sequence[str]) -> list[str]:
@@ -106,8 +123,9 @@ def write_bundle(
     """Write a bundle atomically and return the SHA-256 of its manifest, which vouches for every other file.
 
     Raises:
-        InputError: `directory` exists and is not empty, or cannot be written.
+        InputError: `directory` exists and is not empty, or cannot be written; or such classes cannot be opened again.
     """
+    _check(classes, vocabulary_size)
     described = {
         "format": FORMAT,
         "config": config.to_dict(),
@@ -125,42 +143,15 @@ def write_bundle(
 
 
 def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]) -> str:
-    """Write a verified bundle under another name, with `facts` added to its card."""
+    """Write a bundle that can be opened under another name, with `facts` added to its card."""
     source = Path(source)
-    verify(source)
+    config = Bundle.open(source).config
     described = json.loads((source / "config.json").read_text("utf-8"))
     described["facts"] |= facts
     contents = {name: (source / name).read_bytes() for name in FILES}
     contents["config.json"] = _json(described)
-    config = Config.from_dict(described["config"])
     contents["README.md"] = card(config, described["classes"], described["facts"]).encode()
     return _write_folder(Path(directory), contents)
-
-
-def verify(directory: Path) -> None:
-    """Check every file of a bundle against its manifest.
-
-    Raises:
-        InputError: it is not a bundle, or a file is missing or damaged.
-    """
-    try:
-        manifest = json.loads((directory / "manifest.json").read_bytes())
-        recorded = dict(manifest["files"])
-        bundle_format = manifest["format"]
-    except (FileNotFoundError, NotADirectoryError):
-        what = "is not a bundle: it has no manifest.json" if directory.exists() else "does not exist"
-        raise InputError(f"{directory} {what}; give the folder that `sentiment-search export` wrote") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{directory}/manifest.json is damaged; export the bundle again") from None
-    if bundle_format != FORMAT:
-        raise InputError(f"{directory} is a bundle of format {bundle_format}; this version reads format {FORMAT}")
-    for name in FILES:
-        try:
-            content = (directory / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{directory}/{name} cannot be read ({error.strerror}); export the bundle again") from None
-        if recorded.get(name) != _fingerprint(content):
-            raise InputError(f"{directory}/{name} is damaged: it is not what was written; export the bundle again")
 
 
 def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
@@ -195,6 +186,94 @@ The validation score chose this network among others, so it is optimistic; score
 |---|---|
 {recipe}
 """
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    """What the manifest records of each of `FILES`."""
+    try:
+        manifest = json.loads(_content(directory / "manifest.json", MOST_BYTES))
+        recorded, bundle_format = dict(manifest["files"]), int(manifest["format"])
+    except (FileNotFoundError, NotADirectoryError):
+        what = "is not a bundle: it has no manifest.json" if directory.exists() else "does not exist"
+        raise InputError(f"{directory} {what}; give the folder that `sentiment-search export` wrote") from None
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise InputError(f"{directory}/manifest.json is damaged; export the bundle again") from None
+    if bundle_format != FORMAT:
+        raise InputError(f"{directory} is a bundle of format {bundle_format}; this version reads format {FORMAT}")
+    if recorded.keys() != set(FILES):
+        raise InputError(
+            f"{directory}/manifest.json names other files than {', '.join(FILES)}; export the bundle again"
+        )
+    return recorded
+
+
+def _verified(directory: Path, name: str, recorded: dict[str, Any], numbers: int = 0) -> bytes:
+    """A file's content, which is what the manifest says; `numbers` are the bytes that its numbers may take."""
+    try:
+        content = _content(directory / name, MOST_BYTES + numbers)
+    except OSError as error:
+        raise InputError(f"{directory}/{name} cannot be read ({error.strerror}); export the bundle again") from None
+    if recorded[name] != _fingerprint(content):
+        raise InputError(f"{directory}/{name} is damaged: it is not what was written; export the bundle again")
+    return content
+
+
+def _content(path: Path, most: int) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise InputError(f"{path} is no plain file; export the bundle again")
+    size = path.stat().st_size
+    if size > most:
+        raise InputError(
+            f"{path} has {size:,} bytes, which is more than the {most:,} that it can have; export it again"
+        )
+    return path.read_bytes()
+
+
+@contextmanager
+def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # each of the libraries has its own, that of `tokenizers` is no narrower
+        reason = " ".join((str(error) or type(error).__name__).split())[:300]
+        raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
+
+
+def _described(content: Any) -> tuple[Config, tuple[str, ...], int, dict[str, Any]]:
+    """What config.json says: config, classes, entries of the vocabulary, facts."""
+    if not isinstance(content, dict) or not isinstance(content.get("facts"), dict):
+        raise InputError("config.json must be an object with an object of facts")
+    said: dict[str, Any] = dict.fromkeys(("config", "classes", "vocabulary_size")) | content
+    _check(said["classes"], said["vocabulary_size"])
+    return Config.from_dict(said["config"]), tuple(said["classes"]), said["vocabulary_size"], said["facts"]
+
+
+def _check(classes: Any, vocabulary_size: Any) -> None:
+    most = int(allowed_range("vocabulary_size")[1])
+    if type(vocabulary_size) is not int or not 2 <= vocabulary_size <= most:
+        raise InputError(f"vocabulary_size must be a whole number between 2 and {most}")
+    names = [name for name in classes if isinstance(name, str)] if isinstance(classes, list | tuple) else []
+    if not 2 <= len(set(names)) == len(classes) <= MOST_CLASSES or not all(map(str.strip, names)):
+        raise InputError(f"the classes must be 2 to {MOST_CLASSES} different names")
+    "".join(names).encode()  # half a surrogate pair could not be written anywhere
+
+
+def _fill(network: Network, path: Path) -> None:
+    """Give a network without memory the weights of a file, if they are its own and are numbers."""
+    expected = {name: ("F32", list(tensor.shape)) for name, tensor in network.state_dict().items()}
+    with safetensors.safe_open(path, framework="pt") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        found = {name: (part.get_dtype(), part.get_shape()) for name, part in slices.items()}
+        for name in expected | found:
+            if found.get(name) != expected.get(name):
+                there, wanted = (shapes.get(name, "nothing") for shapes in (found, expected))
+                raise InputError(f"{path.name} has {there} as {name!r}, where config.json asks for {wanted}")
+        # Copies: what is in memory does not change with the file.
+        network.load_state_dict({name: file.get_tensor(name).clone() for name in expected}, assign=True)
+    for name, tensor in network.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise InputError(f"{name} in {path.name} holds what is not a number")
 
 
 def _json(value: dict[str, Any]) -> bytes:

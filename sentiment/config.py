@@ -53,6 +53,9 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "precision": ("float32", "bfloat16"),
 }
 
+MOST_NUMBERS: Final = 1 << 28
+"""That a layer may make of what it reads at once: 1 GiB in float32."""
+
 # field: (lowest allowed, highest allowed)
 _RANGES: Final[dict[str, tuple[float, float]]] = {
     "vocabulary_size": (16, 1_000_000),
@@ -149,7 +152,7 @@ class Config:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
             if value is not None and value not in choices:
-                raise InputError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+                raise InputError(f"{name} is {_shown(value)}; choose one of {', '.join(choices)}")
         if self.padding == "as_written" and self.bidirectional:
             raise InputError("bidirectional is true, but the forms as written in the post read in one direction only")
         parts = ARCHITECTURES[self.architecture]
@@ -166,16 +169,31 @@ class Config:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise InputError(f"{name} is {value}; it must lie between {low:g} and {high:g}")
+                raise InputError(f"{name} is {_shown(value)}; it must lie between {low:g} and {high:g}")
         assert self.kernel_sizes is not None
         if any(not 1 <= size <= 64 for size in self.kernel_sizes):
-            raise InputError(f"kernel_sizes is {list(self.kernel_sizes)}; each must lie between 1 and 64")
+            raise InputError(f"kernel_sizes is {_shown(list(self.kernel_sizes))}; each must lie between 1 and 64")
         if len(set(self.kernel_sizes)) != len(self.kernel_sizes):
-            raise InputError(f"kernel_sizes is {list(self.kernel_sizes)}; each size may stand there once")
+            raise InputError(f"kernel_sizes is {_shown(list(self.kernel_sizes))}; each size may stand there once")
         if self.architecture in ("cnn_lstm", "textcnn") and not self.kernel_sizes:
             raise InputError(f"kernel_sizes is empty, but architecture {self.architecture!r} has a convolution")
+        self._check_size()
         if self.momentum and self.optimizer != "sgd":
             raise InputError(f"momentum is {self.momentum}, but only optimizer 'sgd' has one, not {self.optimizer!r}")
+
+    def _check_size(self) -> None:
+        assert self.kernel_sizes is not None
+        width = max(self.embedding_size, self.filters * len(self.kernel_sizes), self.hidden_size)
+        # As written, every review is padded to `max_tokens`, and scored beside 63 others.
+        reviews, padded = (
+            (64, "64 reviews, each padded to its end,") if self.padding == "as_written" else (1, "a review")
+        )
+        if reviews * self.max_tokens * width > MOST_NUMBERS:
+            gigabytes = 4 * reviews * self.max_tokens * width / 1e9
+            raise InputError(
+                f"max_tokens is {self.max_tokens} and a layer is {width} wide: {padded} would take {gigabytes:.1f} GB "
+                "in that layer alone; lower one of them"
+            )
 
     def replace(self, **changes: Any) -> "Config":
         """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""
@@ -195,12 +213,14 @@ class Config:
         return values
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Config":
+    def from_dict(cls, values: Any) -> "Config":
         """The config of a parsed JSON or TOML table.
 
         Raises:
-            InputError: a name is unknown or a value is refused.
+            InputError: it is no table, a name is unknown or a value is refused.
         """
+        if not isinstance(values, dict):
+            raise InputError(f"a config is {_shown(values)}; it must be a table of parameters")
         for name in values:
             if name not in cls.names():
                 raise unknown_parameter(name)
@@ -223,7 +243,15 @@ def unknown_parameter(name: str) -> InputError:
 
     near = difflib.get_close_matches(name, Config.names(), n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(Config.names())}"
-    return InputError(f"there is no parameter {name!r}; {hint}")
+    return InputError(f"there is no parameter {_shown(name)}; {hint}")
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, thousands of brackets
+        return "too long to show"
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
@@ -254,4 +282,4 @@ def _check_types(config: Config) -> None:
             if right:
                 object.__setattr__(config, field.name, float(value))
         if not right:
-            raise InputError(f"{field.name} is {value!r}; it must be {expected}")
+            raise InputError(f"{field.name} is {_shown(value)}; it must be {expected}")

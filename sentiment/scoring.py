@@ -46,6 +46,7 @@ def predict_file(
     text: str,
     out: Path | None,
     *,
+    overwrite: bool = False,
     encoding: str | None = None,
     max_bytes: int = MAX_BYTES,
     as_json: bool = False,
@@ -56,10 +57,15 @@ def predict_file(
     JSON Lines.
 
     Raises:
-        InputError: the file cannot be read, has no such column, or `out` cannot be written.
+        InputError: the file cannot be read, has no such column, or `out` cannot be written; or it is a file already,
+            and not to be overwritten.
     """
     if out is not None and out.exists() and Path(path).exists() and out.samefile(path):
         raise InputError(f"--out is {out}, the file with the reviews; give another name")
+    if out is not None and out.is_file() and not overwrite:
+        raise InputError(
+            f"--out is {out}, a file that is there already; give another name, or --overwrite to replace it"
+        )
     texts = [cell or "" for cell in read_table(path, [text], encoding, max_bytes).column(text).to_pylist()]
     empty = 0
     with _destination(out) as file:
@@ -146,7 +152,7 @@ def evaluate(
     table = read_table(path, [text, label], encoding, max_bytes)
     texts = table.column(text).to_pylist()
     raw = table.column(label).to_pylist()
-    chosen = classes or bundle.facts.get(LABEL_RULE) or "as-is"
+    chosen = classes or _own_rule(bundle)
     known = {canonical(name): index for index, name in enumerate(bundle.classes)}
     if chosen != "as-is":
         rule = label_rule(chosen, (), len(raw), path)
@@ -192,6 +198,17 @@ def evaluate(
         ),
         left_out=dict(left_out),
     )
+
+
+def _own_rule(bundle: Bundle) -> str | dict[str, list[Any]]:
+    """The rule that the bundle was trained with, as it says itself."""
+    rule = bundle.facts.get(LABEL_RULE) or "as-is"
+    if isinstance(rule, str):
+        return rule
+    lists = rule.values() if isinstance(rule, dict) else [None]
+    if not all(isinstance(values, list) and all(isinstance(v, str | int | float) for v in values) for values in lists):
+        raise InputError(f"{bundle.directory} says of its label rule what is none; give --classes")
+    return dict(rule)
 
 
 @contextmanager

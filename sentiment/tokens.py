@@ -42,7 +42,17 @@ from sentiment.errors import InputError
 if TYPE_CHECKING:  # it brings pyarrow, which whoever only encodes does not need
     from sentiment.reviews import Dataset
 
-__all__ = ["PAD", "UNITS", "UNKNOWN", "Corpus", "EncodedTexts", "encode", "fit_tokenizer", "load_corpus"]
+__all__ = [
+    "PAD",
+    "UNITS",
+    "UNKNOWN",
+    "Corpus",
+    "EncodedTexts",
+    "encode",
+    "fit_tokenizer",
+    "load_corpus",
+    "read_tokenizer",
+]
 
 PAD: Final = 0
 """Fills batches up; never an id of an encoded text."""
@@ -117,7 +127,6 @@ def fit_tokenizer(texts: Sequence[str], unit: str, vocabulary_size: int) -> Toke
         raise InputError(f"vocabulary_size is {vocabulary_size}; it must be at least {len(_SPECIAL) + 2}")
     trainer: trainers.WordLevelTrainer | trainers.BpeTrainer
     if unit in ("word", "char"):
-        tokenizer = Tokenizer(models.WordLevel(unk_token=_SPECIAL[UNKNOWN]))
         trainer = trainers.WordLevelTrainer(
             vocab_size=vocabulary_size,
             min_frequency=_LEAST_OCCURRENCES,
@@ -125,7 +134,6 @@ def fit_tokenizer(texts: Sequence[str], unit: str, vocabulary_size: int) -> Toke
             show_progress=False,
         )
     else:
-        tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[UNKNOWN]))
         alphabet = _alphabet(texts, unit, (vocabulary_size - len(_SPECIAL)) // 2)
         trainer = trainers.BpeTrainer(
             vocab_size=vocabulary_size,
@@ -136,12 +144,33 @@ def fit_tokenizer(texts: Sequence[str], unit: str, vocabulary_size: int) -> Toke
             limit_alphabet=len(alphabet),
             show_progress=False,
         )
-    tokenizer.normalizer = _normalizer(unit)
-    tokenizer.pre_tokenizer = _pre_tokenizer(unit)
+    tokenizer = _tokenizer(unit, {}, [])
     tokenizer.train_from_iterator((segment for text in texts for segment in _segments(text)), trainer)
     described = json.loads(tokenizer.to_str())
     described["added_tokens"] = []
     return Tokenizer.from_str(json.dumps(described, ensure_ascii=False))
+
+
+def read_tokenizer(text: str, unit: str, vocabulary_size: int) -> Tokenizer:
+    """A tokenizer from the JSON that `fit_tokenizer` gives.
+
+    The file has a say in the vocabulary and the merges alone. All else in it must be what this package writes for the
+    unit: a tokenizer of another origin may bring a regular expression that never ends, or pad to any length.
+
+    Raises:
+        InputError: it was not written by this package for `unit`, or its ids are not 0 to `vocabulary_size` - 1.
+        ValueError: it is no JSON, or its merges make what is not in its vocabulary.
+    """
+    written, ours = json.loads(text), json.loads(_tokenizer(unit, {}, []).to_str())
+    if not _agrees(written, ours | {"model": {**ours["model"], "vocab": ..., "merges": ...}}):
+        raise InputError(f"the tokenizer is not one that this package writes for token_unit {unit!r}")
+    vocabulary, merges = written["model"].get("vocab"), written["model"].get("merges", [])
+    if not isinstance(vocabulary, dict) or [vocabulary.get(token) for token in _SPECIAL] != [PAD, UNKNOWN]:
+        raise InputError(f"the tokenizer's vocabulary must begin with {' and '.join(_SPECIAL)}")
+    ids = list(vocabulary.values())
+    if set(map(type, ids)) != {int} or sorted(ids) != list(range(vocabulary_size)):
+        raise InputError(f"the tokenizer's ids must be 0 to {vocabulary_size - 1}, each once")
+    return _tokenizer(unit, vocabulary, [tuple(pair) for pair in merges])
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> EncodedTexts:
@@ -208,6 +237,31 @@ def load_corpus(dataset: "Dataset", unit: str, vocabulary_size: int, cache: Path
         reason = error.strerror or str(error)
         warnings.warn(f"{directory} cannot be written ({reason}); the corpus stays in memory", stacklevel=2)
     return _open(directory, wanted, rows) or built
+
+
+def _tokenizer(unit: str, vocabulary: dict[str, int], merges: list[Any]) -> Tokenizer:
+    unknown = _SPECIAL[UNKNOWN]
+    if unit in ("word", "char"):
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, unknown))
+    else:
+        tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token=unknown))
+    tokenizer.normalizer = _normalizer(unit)
+    tokenizer.pre_tokenizer = _pre_tokenizer(unit)
+    return tokenizer
+
+
+def _agrees(written: Any, ours: Any) -> bool:
+    """Whether a JSON value says no more than ours does; `...` in ours is anything.
+
+    Versions of the library differ in the fields that they write: one may be missing, or be there and say nothing.
+    """
+    if isinstance(ours, dict):
+        return isinstance(written, dict) and all(
+            _agrees(value, ours[name]) if name in ours else not value for name, value in written.items()
+        )
+    if isinstance(ours, list):
+        return isinstance(written, list) and len(written) == len(ours) and all(map(_agrees, written, ours))
+    return bool(ours is ... or written == ours)
 
 
 def _normalizer(unit: str) -> Any:

@@ -7,9 +7,9 @@ difference can be measured.
 
 import os
 
-from sentiment.model.network import Network, build_model
+from sentiment.model.network import Network, build_model, model_without_memory
 
-__all__ = ["Network", "build_model"]
+__all__ = ["Network", "build_model", "model_without_memory"]
 
 # PyTorch keeps up to 1,024 compiled oneDNN kernels with their scratch memory, and oneDNN as many again: one for each
 # shape of a batch. Random trials held 1.1 GB instead of 0.6 after eight of them, and were no faster

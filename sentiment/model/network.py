@@ -1,7 +1,10 @@
 """A `Config` becomes a network."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sentiment.config import Config
 from sentiment.model.as_written import AsWritten
@@ -10,7 +13,7 @@ from sentiment.model.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.model.recurrent import Recurrent
 from sentiment.tokens import PAD, UNKNOWN
 
-__all__ = ["Network", "build_model"]
+__all__ = ["Network", "build_model", "model_without_memory"]
 
 
 class Body(nn.Module):
@@ -104,3 +107,16 @@ def build_model(config: Config, vocabulary_size: int, n_classes: int) -> Network
                     size = module.hidden_size
                     module.get_parameter("bias_ih_l0")[size : 2 * size] += 1.0
     return network
+
+
+def model_without_memory(config: Config, vocabulary_size: int, n_classes: int) -> Network:
+    """The same network on torch's meta device: names and shapes, whatever their size, and not one number."""
+    with torch.device("meta"), _NothingDrawn():
+        return Network(config, vocabulary_size, n_classes)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves out `normal_`, with which the meta device does nothing, but imports half of torch to do it."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return None if func is nn.init.normal_ else func(*args, **(kwargs or {}))

@@ -12,7 +12,7 @@ from search.optimization import optimize
 from search.replay import replay
 from search.storage import open_storage
 from search.study import create_or_resume, make_objective, remove_leftovers
-from sentiment.bundle import Bundle, verify
+from sentiment.bundle import Bundle
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -37,7 +37,7 @@ class TestTheFoldersOfAStudy:
         assert {f"trial-{trial.number:05d}" for trial in best[:2]} <= set(there)
         assert all(trial.value == best[1].value for trial in best[2:] if f"trial-{trial.number:05d}" in there)
         for name in there:
-            verify(searched.opened.artifacts.directory / name)
+            Bundle.open(searched.opened.artifacts.directory / name)
 
     def test_are_recorded_with_a_checksum(self, searched: Searched) -> None:
         import hashlib
@@ -70,7 +70,7 @@ def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_c
     stale.mkdir(parents=True)
     (stale / "weights.safetensors").write_bytes(b"half")
     optimize(opened, trials=1)
-    verify(stale)
+    Bundle.open(stale)
     assert WEIGHTS in opened.study.trials[0].user_attrs
 
 

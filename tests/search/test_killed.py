@@ -19,7 +19,7 @@ from search.optimization import optimize
 from search.predictions import kept_predictions
 from search.storage import open_storage
 from search.study import create_or_resume
-from sentiment.bundle import verify
+from sentiment.bundle import Bundle
 from tests.search.conftest import run, start
 from tests.tiny import write_study_file
 
@@ -75,7 +75,7 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
     artifacts = folder / "studies" / "artifacts" / "tiny"
     assert not list(artifacts.glob(".*"))
     for kept in artifacts.glob("trial-*"):
-        verify(kept)
+        Bundle.open(kept)
     for trial in done:
         if PREDICTIONS in trial.user_attrs:
             kept_predictions(artifacts / "predictions", trial.user_attrs[PREDICTIONS])

@@ -1,10 +1,15 @@
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from search.objective import training_data
@@ -177,8 +182,18 @@ class TestADamagedBundleIsRefused:
             {"config": {"embedding_size": 64}},
             {"config": 3},
             {"classes": ["only one"]},
+            {"config": {"learning_rate": 10**400}},
             {"vocabulary_size": 10},
+            {"vocabulary_size": True},
+            {"vocabulary_size": 10**30},
             {"classes": None},
+            {"classes": "ab"},
+            {"classes": [1, 2]},
+            {"classes": ["good", "good"]},
+            {"classes": [" ", "good"]},
+            {"classes": ["\ud800", "good"]},
+            {"classes": [str(number) for number in range(1001)]},
+            {"facts": None},
         ],
     )
     def test_when_its_parts_do_not_belong_together_though_every_checksum_holds(
@@ -192,6 +207,117 @@ class TestADamagedBundleIsRefused:
     def test_when_a_file_is_something_else_though_every_checksum_holds(self, folder: Path, name: str) -> None:
         vouch_for(folder, name, b"{}")
         assert "cannot be read as a bundle" in refusal(folder)
+
+    @pytest.mark.parametrize("content", [b"[]", b"3", b"[" * 10**5, b"\xff\xfe\x00", "{}".encode("utf-16")])
+    def test_when_its_config_is_no_object(self, folder: Path, content: bytes) -> None:
+        vouch_for(folder, "config.json", content)
+        assert "cannot be read as a bundle" in refusal(folder)
+
+    @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "more.txt"])
+    def test_when_its_manifest_names_other_files(self, folder: Path, name: str) -> None:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        manifest["files"][name] = manifest["files"]["README.md"]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        assert "names other files" in refusal(folder)
+
+    @pytest.mark.parametrize("name", EVERY_FILE)
+    def test_when_a_file_of_it_never_ends_without_reading_it(self, folder: Path, name: str) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        assert f"{name} is no plain file" in refusal(folder)
+        (folder / name).unlink()
+        (folder / name).symlink_to("/dev/zero")
+        assert f"{name} is no plain file" in refusal(folder)
+
+    @pytest.mark.parametrize("name", EVERY_FILE)
+    def test_when_a_file_is_larger_than_such_a_file_can_be_without_reading_it(
+        self, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read_bytes = Path.read_bytes
+
+        def of_bounded_size(path: Path) -> bytes:
+            assert path.stat().st_size < 1 << 30
+            return read_bytes(path)
+
+        os.truncate(folder / name, 1 << 40)  # a hole: it takes no room on the disk
+        monkeypatch.setattr(Path, "read_bytes", of_bounded_size)
+        assert f"{name} has 1,099,511,627,776 bytes, which is more than" in refusal(folder)
+
+
+class TestWeights:
+    """What a folder says of itself holds, or nothing is made of it."""
+
+    def test_are_compared_with_the_numbers_of_the_config_before_any_memory_is_taken(self, folder: Path) -> None:
+        # Networks of 33, 9 and 70 GB, beside a file of a few thousand numbers.
+        words: dict[str, object] = {"vocabulary_size": 1_000_000, "embedding_size": 8192}
+        layers = {"architecture": "lstm", "kernel_sizes": [], "recurrent": "lstm", "layers": 16, "hidden_size": 8192}
+        windows = {"embedding_size": 1024, "filters": 8192, "kernel_sizes": list(range(1, 65)), "max_tokens": 1}
+        folders = []
+        for number, changed in enumerate((words, layers, windows)):
+            folders.append(Path(shutil.copytree(folder, folder.with_name(f"model-{number}"))))
+            described = json.loads((folder / "config.json").read_text("utf-8"))
+            described |= {name: value for name, value in changed.items() if name in described}
+            described["config"] |= {name: value for name, value in changed.items() if name not in described}
+            vouch_for(folders[-1], "config.json", json.dumps(described).encode())
+        script = """
+import resource, sys
+from sentiment.bundle import Bundle
+from sentiment.errors import InputError
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), used + (1 << 30)))
+for folder in sys.argv[1:]:
+    try:
+        Bundle.open(folder)
+    except InputError as refused:
+        print(refused)
+"""
+        command = [sys.executable, "-c", script, *folders]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        asked = ["('F32', [1000000, 8192])", "('F32', [32768, 16])", "('F32', [33, 1024])"]
+        assert len(lines) == len(asked)
+        for line, shape in zip(lines, asked, strict=True):
+            assert f"where config.json asks for {shape}" in line
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_that_are_not_numbers_are_refused(self, exported: Exported, folder: Path, value: float) -> None:
+        weights = {name: tensor.clone() for name, tensor in exported.trained.weights.items()}
+        weights["head.bias"][1] = value
+        vouch_for(folder, "weights.safetensors", safetensors.torch.save(weights))
+        assert "head.bias in weights.safetensors holds what is not a number" in refusal(folder)
+
+    def test_of_which_no_number_comes_are_refused_when_they_predict(self, exported: Exported, folder: Path) -> None:
+        weights = {name: torch.full_like(tensor, 3e38) for name, tensor in exported.trained.weights.items()}
+        vouch_for(folder, "weights.safetensors", safetensors.torch.save(weights))
+        with pytest.raises(InputError, match="answers with what is not a number"):
+            Bundle.open(folder).predict(["a fine film"])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda weights: weights | {"more": torch.zeros(3)},
+            lambda weights: {name: tensor for name, tensor in weights.items() if name != "head.bias"},
+            lambda weights: weights | {"head.weight": weights["head.weight"].T.contiguous()},
+            lambda weights: {name: tensor.double() for name, tensor in weights.items()},
+            lambda weights: {name: tensor.long() for name, tensor in weights.items()},
+        ],
+        ids=["one too many", "one too few", "another shape", "float64", "whole numbers"],
+    )
+    def test_of_another_network_are_refused(self, exported: Exported, folder: Path, change: Any) -> None:
+        vouch_for(folder, "weights.safetensors", safetensors.torch.save(change(exported.trained.weights)))
+        assert "where config.json asks for" in refusal(folder)
+
+    def test_in_memory_do_not_change_with_the_file(self, exported: Exported, folder: Path) -> None:
+        opened = Bundle.open(folder)
+        with (folder / "weights.safetensors").open("r+b") as file:
+            file.write(b"\xff" * (folder / "weights.safetensors").stat().st_size)
+        texts = exported.dataset.texts("validation")
+        np.testing.assert_array_equal(opened.probabilities(texts), exported.trained.probabilities)
+
+    def test_are_read_without_a_number_drawn_from_the_callers_random_state(self, folder: Path) -> None:
+        torch.manual_seed(5)
+        before = torch.random.get_rng_state()
+        Bundle.open(folder)
+        assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def vouch_for(folder: Path, name: str, content: bytes) -> None:
@@ -234,6 +360,22 @@ class TestWriting:
         assert "| trials of the search | 17 |" in (tmp_path / "deep" / "copy" / "README.md").read_text("utf-8")
         texts = exported.dataset.texts("test")
         np.testing.assert_array_equal(original.probabilities(texts), copied.probabilities(texts))
+
+    @pytest.mark.parametrize("classes", [["one"], ["good", "good"], [str(number) for number in range(1001)]])
+    def test_of_what_could_not_be_opened_again_is_refused(
+        self, exported: Exported, tmp_path: Path, classes: list[str]
+    ) -> None:
+        with pytest.raises(InputError, match="the classes must be 2 to 1000 different names"):
+            write_bundle(
+                tmp_path / "model",
+                config=exported.trained.config,
+                classes=classes,
+                vocabulary_size=exported.corpus.vocabulary_size,
+                tokenizer_json=exported.corpus.tokenizer_json,
+                weights=exported.trained.weights,
+                facts={},
+            )
+        assert list(tmp_path.iterdir()) == []
 
     def test_copies_no_damaged_bundle(self, folder: Path, tmp_path: Path) -> None:
         (folder / "tokenizer.json").write_text("{}")

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -52,10 +53,21 @@ def test_replacing_sgd_drops_its_momentum() -> None:
         ({"momentum": 0.9}, "only optimizer 'sgd' has one"),
         ({"padding": "as_written", "bidirectional": True}, "one direction only"),
         ({"pooling": 3}, "pooling is 3"),
+        ({"learning_rate": 10**400}, "...; it must be a number"),
+        ({"learning_rate": float("inf")}, "it must be a number"),
+        ({"epochs": 16**5000}, "epochs is too long to show; it must lie between"),
+        ({"pooling": "x" * 10**6}, "xxx...; choose one of"),
+        ({"x" * 10**6: 1}, "there is no parameter 'xxx"),
+        ({"architecture": "custom", "kernel_sizes": [99] * 10**6}, "99, ...; each must lie between"),
+        ({"max_tokens": 100_000, "embedding_size": 8192}, "a review would take 3.3 GB in that layer alone"),
+        ({"max_tokens": 100_000, "padding": "as_written"}, "64 reviews, each padded to its end, would take 3.3 GB"),
+        ([["lstm"]], "a config is [['lstm']]; it must be a table"),
+        (None, "a config is None; it must be a table"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_refused_in_one_line(values: dict[str, object], message: str) -> None:
+def test_a_value_that_makes_no_sense_is_refused_in_one_line(values: Any, message: str) -> None:
     with pytest.raises(InputError) as refused:
         Config.from_dict(values)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 1000

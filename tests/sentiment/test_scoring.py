@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.scoring import evaluate, predict_file, predictions
 from tests.sentiment.conftest import Exported
+from tests.tiny import CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,27 @@ class TestPredictions:
         assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
         assert list(row["probabilities"]) == ["negative", "positive"]
         assert row["probabilities"]["positive"] == round(float(bundle.probabilities(["a wonderful film"])[0, 1]), 6)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\u200b\u200d\ufeff" * 100,
+            "\ud800\udfff \udc00",
+            "\x00" * 1000,
+            "\u202e" * 1000,
+            "\uffff\U0010ffff",
+            "e" + "\u0301" * 10**5,
+            "ﷺ" * 10**5,
+            "İ" * 10**5,
+            "!'" * 10**5,
+            "a" * 10**6,
+        ],
+        ids=lambda text: f"{text[:2]!a} x {len(text)}",
+    )
+    def test_answer_for_any_text(self, bundle: Bundle, text: str) -> None:
+        (row,) = predictions(bundle, [text])
+        assert row["label"] in bundle.classes
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
     def test_of_an_empty_text_are_none(self, bundle: Bundle) -> None:
         assert predictions(bundle, [" \n"]) == [{"text": " \n", "label": None, "probabilities": {}}]
@@ -86,7 +109,7 @@ class TestAFileOfTexts:
 
         monkeypatch.setattr(scoring, "predictions", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv")
+            predict_file(bundle, str(reviews_csv), "text", tmp_path / "out.csv", overwrite=True)
         assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
         assert (tmp_path / "out.csv").read_text() == "yesterday's"
 
@@ -186,3 +209,14 @@ class TestAnEvaluation:
         with pytest.raises(InputError, match=message) as refused:
             evaluate(bundle, str(tmp_path / "in.csv"), "text", label, classes=classes)
         assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        "rule", [3, ["1", "5"], {"negative": "1"}, {"negative": [["1"]], "positive": [None]}, True]
+    )
+    def test_by_a_rule_of_the_bundle_that_is_none_is_refused(
+        self, bundle: Bundle, reviews_csv: Path, rule: Any
+    ) -> None:
+        lying = replace(bundle, facts={"label rule": rule})
+        with pytest.raises(InputError, match="says of its label rule what is none; give --classes"):
+            evaluate(lying, str(reviews_csv), "text", "stars")
+        assert evaluate(lying, str(reviews_csv), "text", "stars", classes=CLASSES).confusion.sum() == 400

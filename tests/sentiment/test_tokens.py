@@ -1,4 +1,5 @@
 import importlib.resources
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from tokenizers import Tokenizer
 
 from sentiment import tokens
 from sentiment.errors import InputError
-from sentiment.tokens import PAD, UNITS, UNKNOWN, encode, fit_tokenizer
+from sentiment.tokens import PAD, UNITS, UNKNOWN, encode, fit_tokenizer, read_tokenizer
 
 KOREAN = [
     "정말 재미있는 영화 ㅋㅋㅋ",
@@ -90,6 +91,82 @@ def test_equally_spelled_texts_in_composed_and_decomposed_form_are_equal():
             composed = encode(tokenizer, [unicodedata.normalize("NFC", text)])
             decomposed = encode(tokenizer, [unicodedata.normalize("NFD", text)])
             np.testing.assert_array_equal(composed.ids, decomposed.ids)
+
+
+# Read again
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_what_was_written_is_read_again_and_no_different(unit, movie_texts):
+    fitted = fit_tokenizer(movie_texts[:300] + MIXED, unit, 500)
+    read = read_tokenizer(fitted.to_str(), unit, fitted.get_vocab_size())
+    assert json.loads(read.to_str()) == json.loads(fitted.to_str())
+    texts = [*movie_texts[:50], *MIXED, "\x00 \u200b <pad> <unk> ▁▁ 😀"]
+    np.testing.assert_array_equal(encode(read, texts).ids, encode(fitted, texts).ids)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_field_of_another_version_that_says_nothing_is_let_pass(unit):
+    fitted = fit_tokenizer(MIXED, unit, 300)
+    described = json.loads(fitted.to_str())
+    described["model"]["new"] = None
+    described.pop("decoder")
+    read = read_tokenizer(json.dumps(described), unit, fitted.get_vocab_size())
+    np.testing.assert_array_equal(encode(read, MIXED).ids, encode(fitted, MIXED).ids)
+
+
+PADDING = {"direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"}
+ADDED = {"id": 1, "content": "a", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"padding": PADDING | {"strategy": {"Fixed": 2_000_000_000}}},
+        {"padding": PADDING | {"strategy": "BatchLongest", "pad_to_multiple_of": 2_000_000_000}},
+        {"truncation": {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 5}},
+        {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}},
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+        {"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}},
+        {"normalizer": None},
+        {"post_processor": {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}},
+        {"decoder": {"type": "Fuse"}},
+        {"added_tokens": [ADDED | {"special": True}]},
+        {"model": None},
+        {"model": {"type": "Unigram", "unk_id": 1, "vocab": [["a", 0.0]], "byte_fallback": False}},
+        {"more": 1},
+    ],
+)
+@pytest.mark.parametrize("unit", ["word", "subword"])
+def test_a_tokenizer_that_asks_for_more_than_this_package_writes_is_refused(unit, changed):
+    fitted = fit_tokenizer(MIXED, unit, 300)
+    changed = json.dumps(json.loads(fitted.to_str()) | changed)
+    with pytest.raises(InputError, match=f"not one that this package writes for token_unit '{unit}'"):
+        read_tokenizer(changed, unit, fitted.get_vocab_size())
+
+
+def test_a_tokenizer_of_another_unit_is_refused():
+    fitted = fit_tokenizer(MIXED, "subword", 300)
+    for unit in ("word", "char", "jamo"):
+        with pytest.raises(InputError, match="not one that this package writes"):
+            read_tokenizer(fitted.to_str(), unit, fitted.get_vocab_size())
+
+
+@pytest.mark.parametrize("token", [300, 2**32 - 1, 2**70, -1, 2, True, 3.0, "3", None])
+def test_an_id_that_has_no_place_in_the_table_is_refused(token):
+    fitted = fit_tokenizer(MIXED, "word", 300)
+    described = json.loads(fitted.to_str())
+    described["model"]["vocab"]["movie"] = token
+    with pytest.raises(InputError, match=r"ids must be 0 to \d+, each once"):
+        read_tokenizer(json.dumps(described), "word", fitted.get_vocab_size())
+
+
+@pytest.mark.parametrize("vocabulary", [None, [["a", 1.0]], {}, {"<unk>": 0, "<pad>": 1}, {"<pad>": 0, "a": 1}])
+def test_a_vocabulary_without_the_special_tokens_is_refused(vocabulary):
+    described = json.loads(fit_tokenizer(MIXED, "word", 300).to_str())
+    described["model"]["vocab"] = vocabulary
+    with pytest.raises(InputError, match="must begin with <pad> and <unk>"):
+        read_tokenizer(json.dumps(described), "word", 2)
 
 
 # Vocabulary

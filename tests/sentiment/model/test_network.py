@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment.config import Config
-from sentiment.model import Network, build_model
+from sentiment.model import Network, build_model, model_without_memory
 from sentiment.model.convolution import SHORT, Convolution
 from sentiment.model.recurrent import reverse_by_length
 from sentiment.tokens import PAD
@@ -134,6 +134,16 @@ class TestTheFormsAsWrittenFail:
     def test_a_last_state_behind_pads_cannot_even_learn_32_examples_by_heart(self, config: Config) -> None:
         # The same steps with which every correct form gets all of them right.
         assert accuracy_by_heart(small(config), width=60) < 0.7
+
+
+@pytest.mark.parametrize("config", [*CORRECT, *AS_WRITTEN], ids=described)
+def test_the_network_without_memory_has_the_names_and_shapes_of_the_real_one(config: Config) -> None:
+    empty = model_without_memory(config, VOCABULARY, CLASSES).state_dict()
+    real = build_model(config, VOCABULARY, CLASSES).state_dict()
+    assert all(tensor.is_meta for tensor in empty.values())
+    assert {name: (tensor.shape, tensor.dtype) for name, tensor in empty.items()} == {
+        name: (tensor.shape, tensor.dtype) for name, tensor in real.items()
+    }
 
 
 def test_reversing_by_length_leaves_the_pads_where_they_are() -> None:
