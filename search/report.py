@@ -14,6 +14,7 @@ from typing import Any
 from search.figures import write_figures
 from search.results import Results
 from search.tables import markdown, rows, to_dict, write_csv
+from sentiment import foreign
 
 __all__ = ["write_report"]
 
@@ -24,7 +25,7 @@ def write_report(found: Results, folder: Path, command: str) -> list[Path]:
     Args:
         found: the results.
         folder: made if it is not there; files of an earlier report in it are replaced.
-        command: that makes this report again; it stands in `results.md`.
+        command: that makes this report again, without a password; it stands in `results.md`.
 
     Raises:
         InputError: the extra `figures` is missing. Nothing is written then.
@@ -32,7 +33,7 @@ def write_report(found: Results, folder: Path, command: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     figures = write_figures(found, folder)
     shown = "\n\n".join(f"![{path.stem}]({path.name})" for path in figures)
-    text = f"# {found.name}\n\nMade by `{command}`.\n\n{shown}\n\n{markdown(found)}\n"
+    text = f"# {foreign.markdown(found.name)}\n\nMade by {foreign.code(command)}.\n\n{shown}\n\n{markdown(found)}\n"
     written = [
         _write(folder / "results.md", text),
         _write(folder / "results.json", json.dumps(to_dict(found), ensure_ascii=False, indent=1) + "\n"),

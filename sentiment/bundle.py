@@ -30,6 +30,7 @@ from torch import Tensor
 from sentiment.batches import SORTED_TOGETHER, Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.foreign import markdown, markdown_table
 from sentiment.model import Network, build_model
 from sentiment.tokens import encode
 from sentiment.training import predict_probabilities
@@ -165,15 +166,13 @@ def verify(directory: Path) -> None:
 
 def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
-    scores = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if not isinstance(value, dict | list))
-    recipe = "\n".join(f"| {name} | {value} |" for name, value in config.to_dict().items())
-    return f"""# Sentiment classifier: {" / ".join(classes)}
+    scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
+    recipe = [(name, str(value)) for name, value in config.to_dict().items()]
+    return f"""# Sentiment classifier: {markdown(" / ".join(classes))}
 
 Written by sentiment-search. `{config.architecture}` over {config.token_unit} tokens.
 
-| fact | value |
-|---|---|
-{scores}
+{markdown_table(("fact", "value"), scores)}
 
 The validation score chose this network among others, so it is optimistic; score rows that no search has seen with
 `sentiment-search evaluate` before you quote a number.
@@ -191,9 +190,7 @@ The validation score chose this network among others, so it is optimistic; score
 
 ## Recipe
 
-| parameter | value |
-|---|---|
-{recipe}
+{markdown_table(("parameter", "value"), recipe)}
 """
 
 
