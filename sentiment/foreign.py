@@ -9,12 +9,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-__all__ = ["as_json", "cell", "code", "markdown", "markdown_table", "visible"]
+__all__ = ["as_json", "cell", "code", "markdown", "markdown_table", "one_line", "visible"]
 
 # Control characters (C0, DEL, C1), separators of lines and paragraphs, what turns the direction of writing (Trojan
 # Source, CVE-2021-42574), halves of surrogate pairs and what no XML may hold. The joiners within emoji and Persian
 # words are not among them.
 _OBEYED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+LONGEST: Final = 1000
+"""Characters of a line that says what is wrong."""
 
 # What begins a construct of CommonMark or of GitHub's tables and mathematics. An underscore within a word, a "]" that
 # ends no link, and a "<" or "&" that opens nothing are left alone.
@@ -35,6 +38,12 @@ def visible(text: str, keep: str = "") -> str:
         keep: characters of these that stay: the line breaks and tabs of the program's own layout.
     """
     return _OBEYED.sub(lambda found: found[0] if found[0] in keep else _python(found[0]), text)
+
+
+def one_line(text: str) -> str:
+    """What is wrong, in one line; a long one loses its middle, since its end says what to do."""
+    line = visible(text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
