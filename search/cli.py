@@ -5,52 +5,49 @@ why.
 """
 
 import argparse
-import json
+import errno
 import os
+import shlex
 import signal
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from search.arguments import ARTIFACTS, parse
+from search.console import explained, same_command, say, show, show_json, tell_in_one_line, to_copy
 from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.foreign import one_line, visible
 
 __all__ = ["main"]
 
-ARTIFACTS: Final = Path("studies/artifacts")
-
 KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
 
-EPILOG: Final = """\
-A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
-What it found:    sentiment-search report reviews
-Take it along:    sentiment-search export reviews --to my-model
-Use it:           sentiment-search predict my-model "not bad at all"
-
-OPTUNA_STORAGE, or --storage, names the database; the default is sqlite:///studies/sentiment.db.
-"""
+NO_SUCH_PLACE: Final = (
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM),
+)
+"""A path that cannot be used is a wrong request, whoever tried to use it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parsed = _parse(arguments)
-    warnings.showwarning = _show_warning
+    parsed = parse(arguments)
+    tell = tell_in_one_line(lambda: _shown_storage(parsed))
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no 좋 shall not end the work
     # A polite kill (a batch system's, a shutdown's) keeps as much as Ctrl-C does.
     on_interrupt = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGTERM, on_interrupt if callable(on_interrupt) else signal.default_int_handler)
     try:
-        status = int(parsed.command(parsed))
+        status = COMMANDS[parsed.command](parsed)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a full disk or a reader that has left can still be answered for
         return status
     except InputError as error:
-        return _fail(error, 2)
+        return _fail(str(error), 2)
     except KeyboardInterrupt:
         return _fail("interrupted; everything that was finished is kept", 130)
     except BrokenPipeError:  # `... | head`: nobody reads on
@@ -59,18 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("SENTIMENT_SEARCH_TRACEBACK"):
             raise
-        return _fail(f"{type(error).__name__}: {_cause(error)} (SENTIMENT_SEARCH_TRACEBACK=1 shows where)", 1)
+        if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PLACE:
+            return _fail(one_line(f"{error.filename}: {error.strerror}; give another path"), 2)
+        tell(explained(error, _shown_storage(parsed)))
+        _discard_unwritable_output()
+        return 1
 
 
-def _fail(reason: object, status: int) -> int:
-    print(f"sentiment-search: {reason}", file=sys.stderr)
+def _fail(reason: str, status: int) -> int:
+    say(f"sentiment-search: {reason}")
     _discard_unwritable_output()
     return status
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """In one line, without the code that it came from."""
-    _say(f"sentiment-search: {_one_line(message)}")
 
 
 def _discard_unwritable_output() -> None:
@@ -82,16 +78,6 @@ def _discard_unwritable_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _cause(error: BaseException) -> str:
-    """What the database said, where Optuna and SQLAlchemy only wrap it; else what the error says."""
-    wrapped = error if hasattr(error, "orig") else error.__cause__
-    return _one_line(getattr(wrapped, "orig", None) or error)
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())[:500]
-
-
 # ---------------------------------------------------------------------------------------------- commands
 
 
@@ -99,7 +85,7 @@ def _run(args: argparse.Namespace) -> int:
     definition = _definition(args)
     device = _device(args.device)
 
-    from search.storage import open_storage, storage_url
+    from search.storage import holds_secret, open_storage, storage_url
 
     url = storage_url(args.storage)
     storage = open_storage(url)
@@ -110,11 +96,11 @@ def _run(args: argparse.Namespace) -> int:
     from search.study import correct_for_choosing, create_or_resume, describe, make_objective, publish
     from search.workers import cores, run_workers
 
-    opened = create_or_resume(definition, storage, args.artifacts, say=_say, device=device)
+    opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
     threads = definition.threads or max(1, cores() // definition.workers)
-    _say(describe(opened, definition.trials))
+    say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:
-        _say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
+        say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
     interrupted = False
     statuses: tuple[int, ...] = (0,)
     with SearchProgress(opened.study, definition.trials) as progress:
@@ -146,21 +132,26 @@ def _run(args: argparse.Namespace) -> int:
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
     publish(opened.study, board)
-    print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render())
+    if args.json:
+        show_json(board.to_dict())
+    else:
+        show(board.render())
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     killed = sum(status < 0 for status in statuses)
+    if args.storage is not None and holds_secret(args.storage):
+        say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
     if killed:
-        advice = f"Go on with the same command: {_same_command()}" if short else "The others did their work."
-        _say(f"\n{killed} of {len(statuses)} workers were killed; {KILLED_BY}. {advice}")
+        advice = f"Go on with the same command: {same_command(args)}" if short else "The others did their work."
+        say(f"\n{killed} of {len(statuses)} workers were killed; {KILLED_BY}. {advice}")
     if interrupted:
-        _say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {_same_command()}")
+        say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
         return 130
     if not args.json and board.best is not None:
-        where = "" if args.storage is None else f" --storage {_quoted(args.storage)}"
-        where += "" if args.artifacts == ARTIFACTS else f" --artifacts {_quoted(str(args.artifacts))}"
-        name = _quoted(definition.name)
-        print(f"\nNext: sentiment-search export {name} --to {_quoted(definition.name + '-model')}{where}")
-        print(f"      optuna-dashboard {url} --artifact-dir {args.artifacts}")
+        where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
+        where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
+        name = shlex.quote(definition.name)
+        show(f"\nNext: sentiment-search export {name} --to {shlex.quote(definition.name + '-model')}{where}")
+        show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))
 
 
@@ -174,6 +165,7 @@ def _compare(args: argparse.Namespace) -> int:
     comparisons = [read_comparison(path) for path in args.study_files]
     device = _device(args.device)
     _check_extras(args.out, comparisons)
+    _make_folder(args.artifacts, "--artifacts")
 
     from concurrent.futures.process import BrokenProcessPool
 
@@ -186,7 +178,7 @@ def _compare(args: argparse.Namespace) -> int:
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
-            _say(line)
+            say(line)
         if args.dry_run:
             continue
         try:
@@ -195,7 +187,7 @@ def _compare(args: argparse.Namespace) -> int:
         except BrokenProcessPool:
             return _fail(
                 f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
-                f"Go on with the same command: {_same_command()}",
+                f"Go on with the same command: {same_command(args)}",
                 1,
             )
         found = results(
@@ -207,38 +199,45 @@ def _compare(args: argparse.Namespace) -> int:
         )
         publish(setting, markdown(found))
         if args.json:
-            print(json.dumps(to_dict(found), ensure_ascii=False, indent=1))
+            show_json(to_dict(found))
         else:
-            print(markdown(found) if args.markdown else render(found))
+            show(markdown(found) if args.markdown else render(found))
         if args.out is not None:
             from search.report import write_report
 
-            written = write_report(found, args.out, _same_command())
-            _say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
+            try:
+                written = write_report(found, args.out, same_command(args))
+            except OSError as error:  # one that came of writing does not say where
+                raise OSError(error.errno, error.strerror, str(args.out)) from None
+            say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
     return 0
 
 
 def _worker(args: argparse.Namespace) -> int:
+    from search.definition import MOST_TRIALS, parse_duration
+
+    refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
+    timeout = None if args.timeout is None else parse_duration(args.timeout)
+    device = _device(args.device)
     _set_threads(args.threads)
     from search.optimization import optimize
     from search.storage import open_storage, storage_url
     from search.study import make_objective, open_recorded
 
     opened = open_recorded(args.study, open_storage(storage_url(args.storage), create=False), args.artifacts)
-    optimize(
-        opened,
-        trials=args.trials,
-        timeout=args.timeout,
-        objective=make_objective(opened, device=args.device),
-    )
+    optimize(opened, trials=args.trials, timeout=timeout, objective=make_objective(opened, device=device))
     return 0
 
 
 def _report(args: argparse.Namespace) -> int:
+    refuse_unless_whole("--top", args.top, 1)
     from search.leaderboard import leaderboard
 
     board = leaderboard(_study(args), args.artifacts)
-    print(json.dumps(board.to_dict(), ensure_ascii=False, indent=1) if args.json else board.render(args.top))
+    if args.json:
+        show_json(board.to_dict())
+    else:
+        show(board.render(args.top))
     return 0
 
 
@@ -247,10 +246,10 @@ def _export(args: argparse.Namespace) -> int:
 
     exported = export(_study(args), args.artifacts, args.trial, args.to)
     if args.json:
-        print(json.dumps(exported, ensure_ascii=False))
+        show_json(exported, indent=None)
     else:
-        print(f"Wrote trial {exported['trial']} (validation macro-F1 {exported['macro_f1']:.4f}) to {args.to}")
-        print(f'Next: sentiment-search predict {_quoted(str(args.to))} "a review"')
+        show(f"Wrote trial {exported['trial']} (validation macro-F1 {exported['macro_f1']:.4f}) to {args.to}")
+        show(f'Next: sentiment-search predict {shlex.quote(str(args.to))} "a review"')
     return 0
 
 
@@ -259,20 +258,24 @@ def _predict(args: argparse.Namespace) -> int:
         raise InputError('give texts ("a review" ...) or --data FILE --text COLUMN, one of the two')
     if args.data and not args.text:
         raise InputError("--data needs --text, the column with the reviews")
+    for flag in ("text", "out", "encoding", "max_bytes"):
+        if getattr(args, flag) is not None and not args.data:
+            raise InputError(f"--{flag.replace('_', '-')} is for a file; give --data FILE, or leave it out")
     from sentiment.bundle import Bundle
     from sentiment.scoring import predict_file, predictions
 
     bundle = Bundle.open(args.bundle)
     if args.data:
         options = {**_reading(args), "overwrite": args.overwrite, "as_json": args.json}
-        _say(predict_file(bundle, args.data, args.text, args.out, **options))
+        say(predict_file(bundle, args.data, args.text, args.out, **options))
         return 0
     for row in predictions(bundle, args.texts):
         if args.json:
-            print(json.dumps(row, ensure_ascii=False))
+            show_json(row, indent=None)
         else:
-            probabilities = "  ".join(f"{name} {p:.3f}" for name, p in row["probabilities"].items())
-            print(f"{row['label'] or '(no text)'}\t{probabilities}\t{_one_line(row['text'])}")
+            probabilities = "  ".join(f"{visible(name)} {p:.3f}" for name, p in row["probabilities"].items())
+            text = " ".join(row["text"].split())[:500]
+            show(f"{visible(row['label'] or '(no text)')}\t{probabilities}\t{text}")
     return 0
 
 
@@ -293,7 +296,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         classes=_classes(args.classes),
         **_reading(args),
     )
-    print(json.dumps(evaluation.to_dict(), ensure_ascii=False, indent=1) if args.json else evaluation.render())
+    if args.json:
+        show_json(evaluation.to_dict())
+    else:
+        show(evaluation.render())
     return 0
 
 
@@ -304,7 +310,10 @@ def _replay(args: argparse.Namespace) -> int:
 
     opened = open_recorded(args.name, open_storage(storage_url(args.storage), create=False), args.artifacts)
     replayed = replay(opened, args.trial)
-    print(json.dumps(replayed.to_dict(), indent=1) if args.json else replayed.render())
+    if args.json:
+        show_json(replayed.to_dict())
+    else:
+        show(replayed.render())
     return 0 if replayed.same else 1
 
 
@@ -314,22 +323,22 @@ def _inspect(args: argparse.Namespace) -> int:
     inspection = inspect(
         args.data, text=args.text, label=args.label, classes=_classes(args.classes) or "as-is", **_reading(args)
     )
-    print(json.dumps(inspection.to_dict(), ensure_ascii=False, indent=1) if args.json else inspection.render())
+    if args.json:
+        show_json(inspection.to_dict())
+    else:
+        show(inspection.render())
     return 0
 
 
 def _dashboard(args: argparse.Namespace) -> int:
+    from search.dashboard import serve
     from search.storage import open_storage, storage_url
 
     url = storage_url(args.storage)
     open_storage(url, create=False)
-    args.artifacts.mkdir(parents=True, exist_ok=True)
-    _check_port(args.port)
-    _say(f"http://127.0.0.1:{args.port}/  (Ctrl-C ends it)")
-    # Loopback only: the dashboard knows no passwords and can delete studies.
-    options = ["--host", "127.0.0.1", "--port", str(args.port), "--artifact-dir", str(args.artifacts)]
-    program = Path(sys.executable).with_name("optuna-dashboard")
-    os.execv(program, [str(program), url, *options])
+    _make_folder(args.artifacts, "--artifacts")
+    serve(url, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
+    return 0
 
 
 # ---------------------------------------------------------------------------------------------- pieces
@@ -365,13 +374,8 @@ def _definition(args: argparse.Namespace) -> Any:
         test_path=args.test,
         max_rows=args.max_rows,
     )
-    name = changes.pop("name", None) or Path(args.data[0]).name.split(".")[0]
+    name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]
     return StudyDefinition(name=name, data=source, **changes)
-
-
-def _reading(args: argparse.Namespace) -> dict[str, Any]:
-    """What is said of a file besides its columns."""
-    return {"encoding": args.encoding} | ({} if args.max_bytes is None else {"max_bytes": args.max_bytes})
 
 
 def _classes(text: str | None) -> str | dict[str, list[str]] | None:
@@ -387,10 +391,23 @@ def _classes(text: str | None) -> str | dict[str, list[str]] | None:
     return mapping
 
 
+def _reading(args: argparse.Namespace) -> dict[str, Any]:
+    """What is said of a file besides its columns."""
+    return {"encoding": args.encoding} | ({} if args.max_bytes is None else {"max_bytes": args.max_bytes})
+
+
 def _study(args: argparse.Namespace) -> Any:
     from search.storage import load_study, open_storage, storage_url
 
     return load_study(args.name, open_storage(storage_url(args.storage), create=False))
+
+
+def _shown_storage(parsed: argparse.Namespace) -> str:
+    if not hasattr(parsed, "storage"):
+        return ""
+    from search.storage import shown, storage_url
+
+    return shown(storage_url(parsed.storage))
 
 
 def _set_threads(threads: int) -> None:
@@ -410,7 +427,7 @@ def _device(name: str) -> str:
 
     device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # "meta" makes tensors, without numbers in them
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
     return device
@@ -431,190 +448,28 @@ def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
     from search.report import refuse_other_files
 
     refuse_other_files(out, comparisons[0].name)
+    _make_folder(out, "--out")
+
+
+def _make_folder(folder: Path, flag: str) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the folder {out}: {error.strerror}; give another --out") from None
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another {flag}") from None
 
 
-def _check_port(port: int) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise InputError(f"port {port} cannot be used: {error}; give another --port") from None
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
-
-
-def _same_command() -> str:
-    import shlex
-
-    return shlex.join(["sentiment-search", *sys.argv[1:]])
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, as everything here does."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"sentiment-search: {message}; see `{self.prog} --help`\n")
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    parsed, rest = parser.parse_known_args(arguments)
-    # argparse does not know the texts of `predict DIR --json TEXT` again behind an option.
-    if rest and (any(text.startswith("-") for text in rest) or not hasattr(parsed, "texts")):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:
-        parsed.texts += rest
-    return parsed
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(
-        prog="sentiment-search",
-        description="Search text classifiers over labelled reviews, and measure what made the model better.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('sentiment-search')}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    storage = argparse.ArgumentParser(add_help=False)
-    storage.add_argument(
-        "--storage", metavar="URL", help="Optuna storage; default: OPTUNA_STORAGE, else studies/sentiment.db"
-    )
-    storage.add_argument(
-        "--artifacts",
-        metavar="DIR",
-        type=Path,
-        default=ARTIFACTS,
-        help="kept weights and caches (%(default)s)",
-    )
-    as_json = argparse.ArgumentParser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
-    named = argparse.ArgumentParser(add_help=False)
-    named.add_argument("name", metavar="NAME", help="the study's name")
-    columns = argparse.ArgumentParser(add_help=False)
-    columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
-    columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
-    columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
-    rules = argparse.ArgumentParser(add_help=False)
-    rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
-    rules.add_argument(
-        "--classes",
-        metavar="RULE",
-        help='as-is, stars-2, stars-3, stars-5, ten-2, ten-3, ten-5, or "negative=1,2 positive=4,5"',
-    )
-
-    def add(name: str, command: Any, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=help, description=help, parents=list(parents))
-        added.set_defaults(command=command)
-        return added
-
-    run = add("run", _run, "search: make a study or go on with it", storage, as_json, columns, rules)
-    run.add_argument(
-        "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
-    )
-    run.add_argument(
-        "--data", metavar="FILE", nargs="+", help="CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst; or several"
-    )
-    run.add_argument("--validation", metavar="FILE", help="your own validation rows")
-    run.add_argument("--test", metavar="FILE", help="your own test rows")
-    run.add_argument("--max-rows", type=int, metavar="N", help="use a stratified sample of N rows")
-    run.add_argument("--name", help="the study's name; default: the file's")
-    run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
-    run.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
-    run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
-    run.add_argument(
-        "--synchronous",
-        action="store_true",
-        default=None,
-        help="workers go in step: the same seed and number of workers give the same trials every time",
-    )
-    run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
-    run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
-    run.add_argument(
-        "--patience",
-        type=int,
-        metavar="N",
-        help="stop when the last N trials together raised the best score by less than noise (never)",
-    )
-    run.add_argument(
-        "--audit",
-        type=float,
-        metavar="SHARE",
-        help="let this share of the pruned trials run on, and report what pruning cost (0)",
-    )
-    run.add_argument(
-        "--device",
-        default="cpu",
-        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
-    )
-
-    compare = add("compare", _compare, "measure every idea of a study file against its baseline", storage, as_json)
-    compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
-    compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
-    compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    compare.add_argument(
-        "--out", metavar="DIR", type=Path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
-    )
-    compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
-    compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
-    compare.add_argument(
-        "--device",
-        default="cpu",
-        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
-    )
-
-    worker = add("worker", _worker, "join a running study from another process or machine", storage)
-    worker.add_argument("--study", required=True, metavar="NAME")
-    worker.add_argument("--trials", type=int, required=True, metavar="N", help="the study's total")
-    worker.add_argument("--timeout", type=float, metavar="SECONDS")
-    worker.add_argument("--threads", type=int, default=1, metavar="N")
-    worker.add_argument("--device", default="cpu")
-
-    report = add("report", _report, "show what a study has found", named, storage, as_json)
-    report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
-
-    export = add("export", _export, "write a trial's model to a folder", named, storage, as_json)
-    export.add_argument("--trial", default="best", metavar="best|N")
-    export.add_argument("--to", required=True, type=Path, metavar="DIR")
-
-    predict = add("predict", _predict, "label texts, or a file of them, with an exported model", as_json, columns)
-    predict.add_argument("bundle", type=Path, metavar="DIR")
-    predict.add_argument("texts", nargs="*", metavar="TEXT")
-    predict.add_argument("--data", metavar="FILE")
-    predict.add_argument(
-        "--out", metavar="FILE", type=Path, help="CSV, or JSON Lines with --json; default: standard output"
-    )
-    predict.add_argument("--overwrite", action="store_true", help="let --out replace a file")
-
-    evaluate = add("evaluate", _evaluate, "score an exported model on labelled rows", as_json, columns, rules)
-    evaluate.add_argument("bundle", type=Path, metavar="DIR")
-    evaluate.add_argument("--data", metavar="FILE", required=True)
-
-    replay = add("replay", _replay, "train a trial again and compare the scores, bit for bit", named, storage, as_json)
-    replay.add_argument("--trial", type=int, required=True, metavar="N")
-
-    inspect = add("inspect", _inspect, "show what a file holds before anything is trained", as_json, columns, rules)
-    inspect.add_argument("data", metavar="FILE")
-
-    dashboard = add("dashboard", _dashboard, "open the studies in optuna-dashboard, on this machine only", storage)
-    dashboard.add_argument("--port", type=int, default=8080)
-    return parser
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "run": _run,
+    "compare": _compare,
+    "worker": _worker,
+    "report": _report,
+    "export": _export,
+    "predict": _predict,
+    "evaluate": _evaluate,
+    "replay": _replay,
+    "inspect": _inspect,
+    "dashboard": _dashboard,
+}
 
 
 if __name__ == "__main__":

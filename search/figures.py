@@ -23,6 +23,7 @@ from search.ideas import BASELINE
 from search.results import CollapseShare, Results
 from search.statistics import NO_DIFFERENCE, Difference, TuningCurve
 from sentiment.errors import InputError
+from sentiment.foreign import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -377,23 +378,18 @@ def _across(figure: "Figure", axes: "Axes") -> "Transform":
 
 def _names_width(names: Sequence[str]) -> float:
     """Where a panel begins that leaves room for these names."""
-    return MARGIN + min(NAMES, max(_width(_printable(name)) for name in names)) + 0.2
+    return MARGIN + min(NAMES, max(_width(visible(name)) for name in names)) + 0.2
 
 
 def _clip(name: str, width: float) -> str:
     """A name no wider than this. Long names differ at their ends more often than in their middle, which is cut."""
-    name = _printable(name)
+    name = visible(name)
     if _width(name) <= width:
         return name
     kept = len(name) - 1
     while _width(shown := f"{name[: (kept + 1) // 2].rstrip()} … {name[-(kept // 2) :].lstrip()}") > width:
         kept -= 1
     return shown
-
-
-def _printable(name: str) -> str:
-    """Without line breaks and what else no SVG may hold."""
-    return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split())
 
 
 def _width(text: str) -> float:

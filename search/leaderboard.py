@@ -1,5 +1,6 @@
 """The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
 from search.statistics import score_error
 from search.stopping import Plateau, plateau
 from search.study import BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
+from sentiment.foreign import markdown, markdown_table, visible
+from sentiment.terminal import ruled
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -142,20 +145,11 @@ class Leaderboard:
         shown = [entry for rank, entry in enumerate(self.entries) if rank < top or entry.trial is None]
         lines = [f"Leaderboard of {self.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
         header = ("", "macro-F1", "architecture", "tokens", "optimizer", "lr", "epochs", "seconds")
-        table = [header, *(_cells(entry) for entry in shown)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-        for index, row in enumerate(table):
-            cells = [row[0].ljust(widths[0])] + [
-                cell.rjust(width) if column in (1, 5, 6, 7) else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-                if column
-            ]
-            lines.append("  ".join(cells).rstrip())
-            if index == 0:
-                lines.append("  ".join("-" * width for width in widths))
+        lines += ruled(header, [_cells(entry) for entry in shown], right=(1, 5, 6, 7))
         hidden = len(self.entries) - len(shown)
         if hidden:
-            lines.append(f"... and {hidden} more; `sentiment-search report {self.study} --json` has them all")
+            whole = f"sentiment-search report {shlex.quote(self.study)} --json"
+            lines.append(f"... and {hidden} more; `{whole}` has them all")
         lines += ["", f"{_counted(self.counts)}.", self.standing]
         if self.best is not None:
             lines.append(self.optimism)
@@ -170,15 +164,15 @@ class Leaderboard:
             lines.append(f"trial {number} ended early: {reason}")
         if len(self.ended) > 5:
             lines.append(f"... and {len(self.ended) - 5} more ended early")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
     def markdown(self) -> str:
         """For the note on the study's page in the dashboard."""
-        rows = "\n".join(
-            f"| {entry.name} | {entry.macro_f1:.4f} | {entry.architecture} | {entry.token_unit} |"
-            for entry in self.entries[:10]
-        )
-        return f"| | macro-F1 | architecture | tokens |\n|---|---|---|---|\n{rows}\n\n{self.standing} {self.optimism}\n"
+        rows = [
+            (entry.name, f"{entry.macro_f1:.4f}", entry.architecture, entry.token_unit) for entry in self.entries[:10]
+        ]
+        table = markdown_table(("", "macro-F1", "architecture", "tokens"), rows)
+        return f"{table}\n\n{markdown(f'{self.standing} {self.optimism}')}\n"
 
 
 def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboard:

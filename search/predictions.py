@@ -5,7 +5,9 @@ A file is complete and its checksum known before a trial says that it has one; a
 """
 
 import hashlib
+import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,27 @@ __all__ = ["keep_predictions", "kept_predictions"]
 
 
 def keep_predictions(path: Path, predictions: np.ndarray) -> dict[str, str]:
-    """Write an array and return what the trial should record: {"file", "sha256"}."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write an array and return what the trial should record: {"file", "sha256"}.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, and nothing of it is left.
+    """
+    content = io.BytesIO()
+    np.save(content, predictions, allow_pickle=False)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.save(file, predictions, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    temporary.replace(path)
-    return {"file": path.name, "sha256": digest}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:  # one that came of writing does not say what was written
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return {"file": path.name, "sha256": hashlib.sha256(content.getbuffer()).hexdigest()}
 
 
 def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from search.figures import write_figures
 from search.results import Results
 from search.tables import markdown, rows, to_dict, write_csv
+from sentiment import foreign
 from sentiment.errors import InputError
 
 __all__ = ["refuse_other_files", "write_report"]
@@ -43,7 +44,7 @@ def write_report(found: Results, folder: Path, command: str) -> list[Path]:
     Args:
         found: the results.
         folder: made if it is not there; files of these names in it are replaced, once all of the new ones are written.
-        command: that makes this report again; it stands in `results.md`.
+        command: that makes this report again, without a password; it stands in `results.md`.
 
     Raises:
         InputError: the extra `figures` is missing. Nothing is written then.
@@ -54,7 +55,8 @@ def write_report(found: Results, folder: Path, command: str) -> list[Path]:
         made = Path(temporary)
         figures = [path.name for path in write_figures(found, made)]
         shown = "\n\n".join(f"![{Path(name).stem}]({name})" for name in figures)
-        text = f"# {found.name}\n\nMade by `{command}`.\n\n{shown}\n\n{markdown(found)}\n"
+        title = foreign.markdown(found.name)
+        text = f"# {title}\n\nMade by {foreign.code(command)}.\n\n{shown}\n\n{markdown(found)}\n"
         (made / "results.md").write_text(text, "utf-8")
         (made / MARK).write_text(json.dumps(to_dict(found), ensure_ascii=False, indent=1) + "\n", "utf-8")
         write_csv(made / "ideas.csv", rows(found))

@@ -13,7 +13,6 @@ of positive counts estimated from survey data"). Where all rows are right or all
 """
 
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,6 +23,7 @@ from scipy import stats
 
 from search.statistics import Difference, paired_mean_difference
 from search.topics import mostly_unspaced, topics_of
+from sentiment.foreign import markdown, markdown_table
 from sentiment.labels import canonical
 from sentiment.scripts import main_scripts
 from sentiment.terminal import aligned, wrapped
@@ -118,10 +118,9 @@ class Slices:
 
     def markdown(self) -> str:
         """A Markdown table and its notes; no text of any review."""
-        lines = [_HEADER, ("---",) * len(_HEADER), *(_cells(one) for one in self.slices)]
-        table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-        notes = [f"- {sentence}" for sentence in self._sentences()]
-        return "\n".join([f"**{_TITLE}**", "", *(table if self.slices else []), "", *notes])
+        table = [markdown_table(_HEADER, [_cells(one) for one in self.slices]), ""] if self.slices else []
+        notes = [f"- {markdown(sentence)}" for sentence in self._sentences()]
+        return "\n".join([f"**{markdown(_TITLE)}**", "", *table, *notes])
 
     def _sentences(self) -> Iterable[str]:
         whole = self.whole
@@ -352,7 +351,5 @@ def _example_lines(example: Example) -> Iterable[str]:
 
 
 def _one_line(text: str, most: int) -> str:
-    """Without line breaks and other control characters, which a terminal would obey, and cut to `most` characters."""
-    visible = "".join(" " if unicodedata.category(character) in ("Cc", "Cs") else character for character in text)
-    line = " ".join(visible.split())
+    line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 3].rstrip() + "..."

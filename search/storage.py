@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import optuna
 import sqlalchemy
@@ -25,8 +26,10 @@ __all__ = [
     "DEFAULT_STORAGE",
     "HEARTBEAT_SECONDS",
     "experimental_features",
+    "holds_secret",
     "load_study",
     "open_storage",
+    "shown",
     "storage_url",
 ]
 
@@ -60,27 +63,33 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
     # It would show with a traceback that Ctrl-C broke off a connection. Every other failure is shown.
     logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
-    try:
-        parsed = sqlalchemy.make_url(url)
-    except ArgumentError:
-        raise InputError(f"the storage is {url!r}; give a URL such as {DEFAULT_STORAGE}") from None
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise InputError(f"the storage {url!r} is gone when the command ends; give a file such as {DEFAULT_STORAGE}")
+        raise InputError(
+            f"the storage {shown(url)} is gone when the command ends; give a file such as {DEFAULT_STORAGE}"
+        )
     sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
     engine_kwargs = {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite_file else {"pool_pre_ping": True}
     if sqlite_file:
         _check_sqlite_file(Path(sqlite_file), create)
     try:
+        if not create and not sqlite_file:
+            _refuse_foreign(_tables(url, engine_kwargs), shown(url))
         storage = _connected(url, engine_kwargs)
-        if sqlite_file:
+        if sqlite_file and create:
             with storage.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        if sqlite_file:
             _take_turns(storage.engine)
     except (NoSuchModuleError, ImportError) as error:
-        raise InputError(f"the storage {_shown(parsed)} needs a driver that is not installed: {error}") from None
+        raise InputError(f"the storage {shown(url)} needs a driver that is not installed: {error}") from None
+    except InputError:
+        raise
+    except (ValueError, TypeError):  # the driver's own, and it may quote what it was given
+        raise InputError(f"the storage {shown(url)} has a value after '?' that its driver does not take") from None
     except (DatabaseError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(f"the storage {_shown(parsed)} cannot be opened: {cause}") from None
+        raise InputError(f"the storage {shown(url)} cannot be opened: {cause}") from None
     return storage
 
 
@@ -151,20 +160,72 @@ def _check_sqlite_file(path: Path, create: bool) -> None:
         except OSError as error:
             raise InputError(f"cannot make the folder of {path}: {error.strerror}") from None
         return
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a database; give a file such as {DEFAULT_STORAGE}")
+    if not path.is_file():  # to open a pipe would be to wait for its other end
+        kind = "a folder" if path.is_dir() else "no plain file"
+        raise InputError(f"{path} is {kind}, not a database; give a file such as {DEFAULT_STORAGE}")
     if not os.access(path, os.W_OK):
         raise InputError(f"{path} is read-only; make it writable or give another --storage")
     # Only SQLite may look into the file: closing it as a plain file would drop the locks that this process has on it,
     # and a database without its locks can be damaged (sqlite.org/howtocorrupt.html, 2.2).
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LOCK_SECONDS)) as connection:
-            connection.execute("PRAGMA schema_version")
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_SECONDS)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
         if "not a database" in str(error):
             raise InputError(f"{path} is not a SQLite database; give another --storage") from None
         raise InputError(f"{path} cannot be read: {error}") from None
+    if not create:
+        _refuse_foreign(tables, path)
 
 
-def _shown(url: sqlalchemy.URL) -> str:
-    return url.render_as_string(hide_password=True)
+def _refuse_foreign(tables: set[str], where: object) -> None:
+    """Reading is no reason to add tables to a database that holds something else."""
+    if not {"studies", "trials", "version_info"} <= tables:
+        raise InputError(f"{where} holds no Optuna studies; give the --storage of a search")
+
+
+def _tables(url: str, engine_kwargs: dict[str, Any]) -> set[str]:
+    engine = sqlalchemy.create_engine(url, **engine_kwargs)
+    try:
+        return set(sqlalchemy.inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def _parsed(url: str) -> sqlalchemy.URL:
+    """Of one that cannot be read nothing is shown, since nobody can tell where in it a password is."""
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (ArgumentError, ValueError):
+        raise InputError(
+            "the storage's URL cannot be read (it is not shown, a password may be in it); give one such as "
+            f"{DEFAULT_STORAGE} or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+        ) from None
+    if parsed.host is not None and "@" in parsed.host + (parsed.database or ""):
+        raise InputError("the storage's URL holds more than one @; write one that belongs to a password as %40")
+    if "{" in url or "}" in url:
+        raise InputError(
+            "the storage's URL holds { or }, which Optuna would replace; in a password write %7B or %7D, and name a "
+            "file otherwise"
+        )
+    return parsed
+
+
+def shown(url: str) -> str:
+    """A storage URL for people and files: without its password, and without what stands after `?`."""
+    if not holds_secret(url):
+        return url
+    try:
+        parsed = _parsed(url)
+    except InputError:
+        return "(a URL that cannot be read)"
+    return parsed.set(query={}).render_as_string(hide_password=True) + ("?***" if parsed.query else "")
+
+
+def holds_secret(url: str) -> bool:
+    """Whether something in a storage URL should not be shown: a password, or what a driver may take for one."""
+    try:
+        parsed = _parsed(url)
+    except InputError:
+        return True
+    return parsed.password is not None or bool(parsed.query)

@@ -14,6 +14,8 @@ import numpy as np
 from search.decisions import Decision
 from search.results import ArmScore, IdeaResult, Results
 from search.statistics import Difference
+from sentiment import foreign
+from sentiment.terminal import ruled
 
 __all__ = ["Table", "heading", "markdown", "render", "rows", "tables", "to_dict", "words", "write_csv"]
 
@@ -28,17 +30,11 @@ class Table:
 
     def render(self) -> str:
         """In columns, for the terminal."""
-        lines = [self.header, *self.rows]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
-        shown = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-        shown.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([self.title, *(line.rstrip() for line in shown)])
+        return "\n".join([self.title, *ruled(self.header, self.rows)])
 
     def markdown(self) -> str:
         """As a Markdown table."""
-        lines = [self.header, ("---",) * len(self.header), *self.rows]
-        cells = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-        return "\n".join([f"**{self.title}**", "", *cells])
+        return f"**{foreign.markdown(self.title)}**\n\n{foreign.markdown_table(self.header, self.rows)}"
 
 
 def render(found: Results) -> str:
@@ -49,10 +45,9 @@ def render(found: Results) -> str:
 
 def markdown(found: Results) -> str:
     """For a README, a note, or the dashboard; it holds no text of any review."""
-    parts = [heading(found), *(f"- {sentence}" for sentence in words(found))]
-    return "\n\n".join(
-        [parts[0], "\n".join(parts[1:]), *(table.markdown() for table in tables(found)), found.slices.markdown()]
-    )
+    said = "\n".join(f"- {foreign.markdown(sentence)}" for sentence in words(found))
+    shown = (table.markdown() for table in tables(found))
+    return "\n\n".join([foreign.markdown(heading(found)), said, *shown, found.slices.markdown()])
 
 
 def to_dict(found: Results) -> dict[str, Any]:
@@ -71,11 +66,11 @@ def rows(found: Results) -> list[dict[str, Any]]:
 
 
 def write_csv(path: Path, values: Sequence[dict[str, Any]]) -> None:
-    """Write flat rows of equal keys."""
+    """Write flat rows of equal keys; no cell is a formula."""
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(values[0]) if values else [])
-        writer.writeheader()
-        writer.writerows(values)
+        writer = csv.writer(file)
+        writer.writerow(map(foreign.cell, values[0] if values else ()))
+        writer.writerows(map(foreign.cell, row.values()) for row in values)
 
 
 def heading(found: Results) -> str:

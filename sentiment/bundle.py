@@ -36,6 +36,7 @@ from torch import Tensor
 from sentiment.batches import SORTED_TOGETHER, Examples
 from sentiment.config import Config, allowed_range
 from sentiment.errors import InputError
+from sentiment.foreign import markdown, markdown_table
 from sentiment.model import Network, model_without_memory
 from sentiment.tokens import encode, read_tokenizer
 from sentiment.training import predict_probabilities
@@ -156,15 +157,13 @@ def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]
 
 def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
-    scores = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if not isinstance(value, dict | list))
-    recipe = "\n".join(f"| {name} | {value} |" for name, value in config.to_dict().items())
-    return f"""# Sentiment classifier: {" / ".join(classes)}
+    scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
+    recipe = [(name, str(value)) for name, value in config.to_dict().items()]
+    return f"""# Sentiment classifier: {markdown(" / ".join(classes))}
 
 Written by sentiment-search. `{config.architecture}` over {config.token_unit} tokens.
 
-| fact | value |
-|---|---|
-{scores}
+{markdown_table(("fact", "value"), scores)}
 
 The validation score chose this network among others, so it is optimistic; score rows that no search has seen with
 `sentiment-search evaluate` before you quote a number.
@@ -182,9 +181,7 @@ The validation score chose this network among others, so it is optimistic; score
 
 ## Recipe
 
-| parameter | value |
-|---|---|
-{recipe}
+{markdown_table(("parameter", "value"), recipe)}
 """
 
 

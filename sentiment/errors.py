@@ -1,11 +1,8 @@
 """The one error that says: not the program, the request is wrong; and what most often is."""
 
-from typing import Final
+from sentiment.foreign import one_line
 
 __all__ = ["InputError", "refuse_unless_number", "refuse_unless_whole"]
-
-LONGEST: Final = 1000
-"""Characters of a message at most; a longer one loses its middle, where it repeats what it was given."""
 
 
 class InputError(ValueError):
@@ -16,13 +13,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        if len(message) > LONGEST:
-            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
-        super().__init__(message if message.isprintable() else "".join(map(_printable, message)))
-
-
-def _printable(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+        super().__init__(one_line(message))
 
 
 def refuse_unless_whole(name: str, value: object, low: int, high: int | None = None) -> None:

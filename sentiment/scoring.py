@@ -5,7 +5,6 @@ are counted.
 """
 
 import csv
-import json
 import os
 import sys
 from collections import Counter
@@ -17,11 +16,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from sentiment import metrics
+from sentiment import foreign, metrics
 from sentiment.bundle import CHUNK, Bundle
 from sentiment.errors import InputError
 from sentiment.files import read_table
 from sentiment.labels import canonical, label_rule
+from sentiment.terminal import in_columns
 from sentiment.unpacking import MAX_BYTES
 
 __all__ = ["Evaluation", "evaluate", "predict_file", "predictions"]
@@ -54,7 +54,8 @@ def predict_file(
     """Label column `text` of a file, row by row in its order; returns one line that says what was done.
 
     Written to `out` (complete or not at all), or to standard output: CSV with columns row, label and p(class), or
-    JSON Lines.
+    JSON Lines. In CSV a label that a spreadsheet would take for a formula has an apostrophe before it; on standard
+    output nothing can command the terminal. For the labels as they are, whatever they are, there is JSON Lines.
 
     Raises:
         InputError: the file cannot be read, has no such column, or `out` cannot be written; or it is a file already,
@@ -67,20 +68,19 @@ def predict_file(
             f"--out is {out}, a file that is there already; give another name, or --overwrite to replace it"
         )
     texts = [cell or "" for cell in read_table(path, [text], encoding, max_bytes).column(text).to_pylist()]
-    empty = 0
+    empty, shown = 0, foreign.visible if out is None else str
     with _destination(out) as file:
         table = csv.writer(file, lineterminator="\n")
         if not as_json:
-            table.writerow(["row", "label", *(f"p({name})" for name in bundle.classes)])
+            table.writerow(["row", "label", *(f"p({shown(name)})" for name in bundle.classes)])
         for start in range(0, len(texts), CHUNK):
             for row, entry in enumerate(predictions(bundle, texts[start : start + CHUNK]), start=start + 1):
                 empty += entry["label"] is None
                 if as_json:
-                    file.write(json.dumps({"row": row} | entry, ensure_ascii=False) + "\n")
+                    file.write(foreign.as_json({"row": row} | entry) + "\n")
                 else:
-                    table.writerow(
-                        [row, entry["label"], *(entry["probabilities"].get(name, "") for name in bundle.classes)]
-                    )
+                    label = foreign.cell(shown(entry["label"] or ""))
+                    table.writerow([row, label, *(entry["probabilities"].get(name, "") for name in bundle.classes)])
     unlabelled = f"; {empty:,} rows have no text and so no label" if empty else ""
     return f"{len(texts):,} rows of {path} labelled{unlabelled}" + (f"; written to {out}" if out else "")
 
@@ -107,7 +107,6 @@ class Evaluation:
 
     def render(self) -> str:
         """The figures as text."""
-        width = max(10, *(len(name) for name in self.classes))
         lines = [
             f"{self.path}: {int(self.confusion.sum()):,} rows scored"
             + "".join(f"; {count:,} left out: {reason}" for reason, count in self.left_out.items()),
@@ -115,17 +114,22 @@ class Evaluation:
             f"macro-F1 {self.macro_f1:.4f}   accuracy {self.accuracy:.4f}   "
             f"calibration error {self.calibration_error:.4f}",
             "",
-            f"{'class':<{width}}  precision  recall      F1    rows",
         ]
-        for name, figures in zip(self.classes, self.per_class, strict=True):
-            lines.append(
-                f"{name:<{width}}  {figures['precision']:9.4f}  {figures['recall']:6.4f}  {figures['f1']:6.4f}  "
-                f"{int(figures['support']):6,}"
+        figures = [
+            (
+                name,
+                *(f"{of_class[figure]:.4f}" for figure in ("precision", "recall", "f1")),
+                f"{int(of_class['support']):,}",
             )
-        columns = "  ".join(f"{name:>{width}}" for name in self.classes)
-        lines += ["", "confusion (rows: label, columns: prediction)", f"{'':<{width}}  {columns}"]
-        for name, counts in zip(self.classes, self.confusion, strict=True):
-            lines.append(f"{name:<{width}}  " + "  ".join(f"{int(count):>{width},}" for count in counts))
+            for name, of_class in zip(self.classes, self.per_class, strict=True)
+        ]
+        lines += in_columns([("class", "precision", "recall", "F1", "rows"), *figures], right=(1, 2, 3, 4))
+        counts = [
+            (name, *(f"{int(count):,}" for count in row))
+            for name, row in zip(self.classes, self.confusion, strict=True)
+        ]
+        lines += ["", "confusion (rows: label, columns: prediction)"]
+        lines += in_columns([("", *self.classes), *counts], right=range(1, len(self.classes) + 1))
         return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import search
 import sentiment
 from search.cli import main
 from tests.search.conftest import PROGRAM, Searched, run
+from tests.sentiment.test_foreign import OBEYED
 from tests.tiny import write_reviews, write_study_file
 
 Capture = pytest.CaptureFixture[str]
@@ -104,6 +105,18 @@ class TestTheWholePath:
         assert json.loads(out)["study"] == "my reviews"
         assert any("(bad " in line for line in err)
 
+    def test_names_what_comes_next_without_what_stands_in_the_url(
+        self, called: Any, tmp_path: Path, reviews_csv: Path
+    ) -> None:
+        study_file = write_study_file(tmp_path / "study.toml", reviews_csv, trials=1)
+        url = "sqlite:///x.db?timeout=59"  # for all that is known, 59 is a password
+        status, out, err = called("run", study_file, "--storage", url)
+        assert status == 0, err
+        assert 'export tiny --to tiny-model --storage "$OPTUNA_STORAGE"' in out
+        assert 'sentiment-search dashboard --storage "$OPTUNA_STORAGE"' in out
+        assert "59" not in out.split("Next:")[1] and "timeout" not in out
+        assert any("put the URL into OPTUNA_STORAGE" in line for line in err)
+
 
 class TestJSON:
     def test_of_every_command_that_has_it_parses(
@@ -150,7 +163,7 @@ class TestABadRequest:
             (["run", "{toml}", "--timeout", "soon"], "timeout is 'soon'"),
             (["run", "{toml}", "--name", "a/b"], "the study's name is 'a/b'"),
             (["run", "{toml}", "--device", "abacus"], "device 'abacus' cannot be used here"),
-            (["run", "{toml}", "--storage", "nonsense"], "the storage is 'nonsense'"),
+            (["run", "{toml}", "--storage", "nonsense"], "the storage's URL cannot be read"),
             (["run", "{toml}", "--storage", "sqlite:///{csv}"], "is not a SQLite database"),
             (["run", "--data", "none.csv", "--text", "t", "--label", "l"], "none.csv: there is no such file"),
             (["run", "--data", "{csv}", "--text", "txt", "--label", "stars"], "there is no column 'txt'"),
@@ -176,7 +189,40 @@ class TestABadRequest:
             (["inspect", "none.csv"], "none.csv: there is no such file"),
             (["worker", "--study", "none", "--trials", "1", "--storage", "{url}"], "there is no study 'none'"),
             (["worker", "--study", "tiny", "--trials", "1", "--threads", "0"], "threads is 0"),
+            (["worker", "--study", "tiny", "--trials", "0", "--storage", "{url}"], "trials is 0; it must be a whole"),
+            (["worker", "--study", "tiny", "--trials", "9", "--timeout", "nan"], "a duration is 'nan'"),
+            (["worker", "--study", "tiny", "--trials", "1", "--device", "abacus", "--storage", "{url}"], "'abacus'"),
+            (
+                ["run", "{toml}", "--threads", "100000000"],
+                "threads is 100000000; it must be a whole number between 1 and",
+            ),
+            (["run", "{toml}", "--threads", "9" * 30], "it must be a whole number between 1 and 1,024"),
+            (["run", "{toml}", "--workers", "100000"], "workers is 100000; it must be a whole number between 1 and"),
+            (["run", "{toml}", "--device", "meta"], "device 'meta' cannot be used here"),
+            (["run", "{toml}", "--storage", ""], "argument --storage: it is empty; give a value, or leave it out"),
+            (["run", "{toml}", "--artifacts="], "argument --artifacts: it is empty"),
+            (
+                ["run", "--data", "{csv}", "--text", "text", "--label", "stars", "--classes", ""],
+                "--classes: it is empty",
+            ),
+            (["run", "\x1b[31mno\n.toml"], r"\x1b[31mno\n.toml does not exist"),
+            (["run", "{toml}", "--\x1b[31m"], r"unrecognized arguments: --\x1b[31m"),
+            (["run", "{toml}", "--storage", "postgres//me:secret@host"], "URL cannot be read (it is not shown"),
+            (["compare", "{toml}", "--workers", "100000"], "workers is 100000"),
+            (
+                ["report", "tiny", "--top", "-1", "--storage", "{url}"],
+                "--top is -1; it must be a whole number, 1 or more",
+            ),
+            (["report", "\x1b[31m", "--storage", "{url}"], r"there is no study '\x1b[31m'"),
+            (["export", "tiny", "--to", "{long}", "--storage", "{url}", "--artifacts", "{artifacts}"], "name too long"),
+            (
+                ["export", "tiny", "--to", "m", "--trial", "9" * 5000, "--storage", "{url}"],
+                "give best or a trial's number",
+            ),
+            (["predict", "{model}", "x", "--out", "x.csv"], "--out is for a file; give --data FILE"),
+            (["predict", "{model}", "x", "--text", "t"], "--text is for a file"),
             (["dashboard"], "does not exist"),
+            (["dashboard", "--artifacts", "{csv}", "--storage", "{url}"], "cannot make the folder"),
             (["dashboard", "--port", "99999", "--storage", "{url}"], "port 99999 cannot be used"),
         ],
     )
@@ -196,11 +242,14 @@ class TestABadRequest:
             "url": searched.url,
             "artifacts": searched.artifacts,
             "model": model,
+            "long": "x" * 300,
         }
         status, out, err = called(*(argument.format(**names) for argument in arguments))
         assert (status, out, len(err)) == (2, "", 1), err
         assert err[0].startswith("sentiment-search: ")
         assert message in err[0]
+        assert "secret" not in err[0] and not OBEYED.search(err[0])
+        assert len(err[0]) < 1500
         assert not list(tmp_path.glob("studies/artifacts/*"))
 
     def test_of_other_data_for_the_same_study_is_refused(self, called: Any, searched: Searched, tmp_path: Path) -> None:
@@ -208,6 +257,46 @@ class TestABadRequest:
         status, _, err = called("run", other, *searched.flags)
         assert (status, len(err)) == (2, 1)
         assert "study 'tiny' was made with other data, labels or split" in err[0]
+
+
+class TestForeignText:
+    """Labels, texts and names that a terminal would obey."""
+
+    @pytest.fixture
+    def hostile(self, model: Path, tmp_path: Path) -> Path:
+        from sentiment.bundle import Bundle, write_bundle
+
+        bundle = Bundle.open(model)
+        write_bundle(
+            folder := tmp_path / "hostile",
+            config=bundle.config,
+            classes=("\x1b[31mred\x1b[0m", "line\nbreak\x9b"),
+            vocabulary_size=bundle.tokenizer.get_vocab_size(),
+            tokenizer_json=bundle.tokenizer.to_str(),
+            weights=bundle.network.state_dict(),
+            facts={},
+        )
+        return folder
+
+    def test_in_what_predict_prints_is_written_out(self, called: Any, hostile: Path) -> None:
+        status, out, _ = called("predict", hostile, "fine\x1b[2J \u202e 한글 👩‍👩‍👧", "")
+        assert status == 0
+        assert not OBEYED.search(out.replace("\t", ""))
+        first, second = out.splitlines()
+        assert len(first.split("\t")) == len(second.split("\t")) == 3
+        assert r"\x1b[31mred\x1b[0m" in first and r"line\nbreak\x9b" in first
+        assert first.endswith(r"fine\x1b[2J \u202e 한글 👩‍👩‍👧")
+        status, out, _ = called("predict", hostile, "--json", "fine\x9b2J")
+        assert not OBEYED.search(out)
+        assert json.loads(out)["text"] == "fine\x9b2J"
+
+    def test_in_a_file_that_is_inspected_is_written_out(self, called: Any, tmp_path: Path) -> None:
+        rows = "".join(f"{n} fine\x1b,\x1b[31mred\n{n} dull,\u202eblue\n" for n in range(20))
+        (tmp_path / "x\x1b.csv").write_text(f"text,label\n{rows}", "utf-8")
+        status, out, _ = called("inspect", tmp_path / "x\x1b.csv")
+        assert status == 0
+        assert not OBEYED.search(out)
+        assert r"\x1b[31mred" in out and r"\u202eblue" in out and r"x\x1b.csv" in out
 
 
 class TestThatTheWorkFailed:
@@ -249,7 +338,8 @@ class TestStandardOutput:
         done = self.shell(f"$PROGRAM report tiny --storage {searched.url} > /dev/full", tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines() == [
-            "sentiment-search: OSError: [Errno 28] No space left on device (SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
+            "sentiment-search: no space is left on the device; free some space, then give the same command again: all "
+            "that was finished is kept"
         ]
 
 

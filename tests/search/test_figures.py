@@ -189,9 +189,9 @@ class TestDifferences:
         write_figures(found, tmp_path)
         assert set(names) <= set(texts(tmp_path / "differences.svg"))
 
-    def test_show_a_line_break_in_a_name_as_a_space(self, tmp_path: Path) -> None:
-        write_figures(results((idea("two\nlines\x01", "worse", difference(0.4)),)), tmp_path)
-        assert "two lines" in texts(tmp_path / "differences.svg")
+    def test_write_out_what_no_line_and_no_file_may_hold(self, tmp_path: Path) -> None:
+        write_figures(results((idea("two\nlines\x01\ufffe\udcff", "worse", difference(0.4)),)), tmp_path)
+        assert r"two\nlines\x01\ufffe\udcff" in texts(tmp_path / "differences.svg")
 
     def test_cut_a_very_long_name_in_its_middle(self, tmp_path: Path) -> None:
         names = [f"repaired, with {'very ' * 20}long name, kernel size {size}" for size in (3, 5)]

@@ -1,13 +1,15 @@
+import os
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 import pytest
 
-from search.storage import load_study, open_storage, storage_url
+from search.storage import holds_secret, load_study, open_storage, shown, storage_url
 from sentiment.errors import InputError
 
 
@@ -17,6 +19,27 @@ def test_the_flag_goes_before_the_environment_before_the_default(monkeypatch: py
     monkeypatch.setenv("OPTUNA_STORAGE", "sqlite:///other.db")
     assert storage_url(None) == "sqlite:///other.db"
     assert storage_url("sqlite:///flag.db") == "sqlite:///flag.db"
+
+
+class TestAURLThatIsShown:
+    @pytest.mark.parametrize(
+        ("url", "seen"),
+        [
+            ("sqlite:///studies/sentiment.db", "sqlite:///studies/sentiment.db"),
+            ("sqlite:////home/me@work/한글.db", "sqlite:////home/me@work/한글.db"),
+            ("postgresql://me@host/db", "postgresql://me@host/db"),
+            ("postgresql+psycopg://me:secret@host:5432/db", "postgresql+psycopg://me:***@host:5432/db"),
+            ("postgresql://me:se/c:r?et@host/db", "postgresql://me:***@host/db"),
+            ("postgresql://host/db?user=me&password=secret", "postgresql://host/db?***"),
+            ("mysql+pymysql://me:secret@host/db?ssl_key_password=secret", "mysql+pymysql://me:***@host/db?***"),
+            ("postgresql//me:secret@host", "(a URL that cannot be read)"),
+            ("postgresql://me:sec@ret@host/db", "(a URL that cannot be read)"),
+            ("secret", "(a URL that cannot be read)"),
+        ],
+    )
+    def test_has_no_secret_in_it(self, url: str, seen: str) -> None:
+        assert shown(url) == seen
+        assert holds_secret(url) == (seen != url)
 
 
 class TestASQLiteFile:
@@ -36,11 +59,21 @@ class TestASQLiteFile:
     @pytest.mark.parametrize(
         ("url", "message"),
         [
-            ("nonsense", "the storage is 'nonsense'; give a URL"),
+            (
+                "nonsense",
+                "the storage's URL cannot be read (it is not shown, a password may be in it); give one such as",
+            ),
             ("sqlite://", "is gone when the command ends"),
             ("sqlite:///:memory:", "is gone when the command ends"),
             ("x://y", "needs a driver that is not installed"),
             ("postgresql://me:secret@localhost/db", "postgresql://me:***@localhost/db needs a driver"),
+            ("postgresql//me:secret@localhost/db", "the storage's URL cannot be read"),
+            ("postgresql://me:p@localhost:secret/db", "the storage's URL cannot be read"),
+            ("postgresql://me:sec@secret@localhost/db", "more than one @; write one that belongs to a password as %40"),
+            ("postgresql://me:sec{{secret}}@localhost/db", "in a password write %7B or %7D"),
+            ("sqlite:///{folder}/new.db?timeout=secret", "new.db?*** has a value after '?' that its driver does not"),
+            ("sqlite:///{folder}/pipe", "pipe is no plain file, not a database"),
+            ("sqlite:////dev/zero", "/dev/zero is no plain file"),
             ("sqlite:///{folder}", "is a folder, not a database"),
             ("sqlite:///{folder}/text.db", "is not a SQLite database"),
             ("sqlite:///{folder}/text.db/study.db", "cannot make the folder"),
@@ -49,6 +82,7 @@ class TestASQLiteFile:
         ],
     )
     def test_that_is_no_storage_is_refused_in_one_line(self, tmp_path: Path, url: str, message: str) -> None:
+        os.mkfifo(tmp_path / "pipe")
         (tmp_path / "text.db").write_text("text,stars\n" * 10)
         (tmp_path / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 20)
         with sqlite3.connect(tmp_path / "old.db") as connection:
@@ -59,6 +93,37 @@ class TestASQLiteFile:
         assert message in str(refused.value)
         assert "\n" not in str(refused.value)
         assert "secret" not in str(refused.value)
+
+    @pytest.mark.parametrize("journal", ["delete", "wal"])
+    @pytest.mark.parametrize("table", ["CREATE TABLE songs (name TEXT)", "CREATE TABLE studies (name TEXT)"])
+    def test_of_another_program_is_left_as_it_is_by_who_only_reads(
+        self, tmp_path: Path, table: str, journal: str
+    ) -> None:
+        path = tmp_path / "a song #1.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA journal_mode={journal}")
+            connection.execute(table)
+        before = path.read_bytes()
+        with pytest.raises(InputError, match="holds no Optuna studies; give the --storage of a search"):
+            open_storage(f"sqlite:///{path}", create=False)
+        assert path.read_bytes() == before
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == (journal,)
+
+    def test_that_is_empty_is_no_study_to_read_but_a_place_to_search(self, tmp_path: Path) -> None:
+        path = tmp_path / "empty.db"
+        path.touch()
+        with pytest.raises(InputError, match="holds no Optuna studies"):
+            open_storage(f"sqlite:///{path}", create=False)
+        assert path.read_bytes() == b""
+        open_storage(f"sqlite:///{path}")
+
+    def test_of_plain_optuna_keeps_its_journal_while_it_is_read(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/plain.db"
+        optuna.create_study(storage=url, study_name="plain")
+        assert load_study("plain", open_storage(url, create=False)).trials == []
+        with closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
     def test_may_be_opened_for_the_first_time_by_many_processes_at_once(self, tmp_path: Path) -> None:
         script = f"from search.storage import open_storage; open_storage('sqlite:///{tmp_path}/study.db')"

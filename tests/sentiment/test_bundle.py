@@ -16,7 +16,8 @@ from search.objective import training_data
 from sentiment import batches
 from sentiment import bundle as bundles
 from sentiment.batches import Examples
-from sentiment.bundle import FILES, Bundle, copy_bundle, write_bundle
+from sentiment.bundle import FILES, Bundle, card, copy_bundle, write_bundle
+from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.model import build_model
 from sentiment.training import train
@@ -395,3 +396,15 @@ class TestWriting:
             facts={},
         )
         assert Bundle.open(tmp_path / "model").predict(["x"]) == ["부정 | bad"]
+
+
+def test_the_card_obeys_no_label_and_no_fact() -> None:
+    name = "<script>alert(1)</script> a|b `c` [x](javascript:alert(1))\nline\x1b"
+    shown = r"&lt;script>alert(1)&lt;/script> a\|b \`c\` [x\](javascript:alert(1))\\nline\\x1b"
+    lines = card(Config(), (name, "positive"), {"study": name, name: 1}).splitlines()
+    assert lines[0] == f"# Sentiment classifier: {shown} / positive"
+    assert f"| study | {shown} |" in lines
+    assert f"| {shown} | 1 |" in lines
+    outside_code = [line for line in lines if not line.startswith("    ")]
+    assert not any("<script" in line or "\x1b" in line for line in outside_code)
+    assert "\x1b" not in "".join(lines)

@@ -14,6 +14,7 @@ from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.scoring import evaluate, predict_file, predictions
 from tests.sentiment.conftest import Exported
+from tests.sentiment.test_foreign import OBEYED
 from tests.tiny import CLASSES
 
 
@@ -60,6 +61,46 @@ class TestPredictions:
     def test_of_an_empty_text_are_none(self, bundle: Bundle) -> None:
         assert predictions(bundle, [" \n"]) == [{"text": " \n", "label": None, "probabilities": {}}]
         assert predictions(bundle, []) == []
+
+
+class TestClassesThatAreCommands:
+    """Labels that a spreadsheet or a terminal would obey."""
+
+    @pytest.fixture
+    def hostile(self, bundle: Bundle) -> Bundle:
+        return replace(bundle, classes=("=1+1", "\x1b[31mred\n"), facts={})
+
+    def test_are_no_formulas_in_a_file_and_otherwise_as_they_are(
+        self, hostile: Bundle, reviews_csv: Path, tmp_path: Path
+    ) -> None:
+        predict_file(hostile, str(reviews_csv), "text", tmp_path / "out.csv")
+        with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["label"] for row in rows} == {"'=1+1", "\x1b[31mred\n"}
+        assert list(rows[0]) == ["row", "label", "p(=1+1)", "p(\x1b[31mred\n)"]
+        assert sum(float(rows[0][name]) for name in list(rows[0])[2:]) == pytest.approx(1, abs=1e-5)
+
+    def test_that_are_numbers_stay_numbers(self, bundle: Bundle, reviews_csv: Path, tmp_path: Path) -> None:
+        predict_file(replace(bundle, classes=("-1", "+1")), str(reviews_csv), "text", tmp_path / "out.csv")
+        with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+            assert {row["label"] for row in csv.DictReader(file)} == {"-1", "+1"}
+
+    def test_reach_standard_output_written_out(
+        self, hostile: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = table(tmp_path / "in.csv", ("wonderful \x1b[2J", "5"), ("dull \x9b2J", "1"))
+        predict_file(hostile, data, "text", None)
+        predict_file(hostile, data, "text", None, as_json=True)
+        written = capsys.readouterr().out
+        assert not OBEYED.search(written)
+        assert len(written.splitlines()) == 3 + 2
+        assert json.loads(written.splitlines()[-1])["text"] == "dull \x9b2J"
+
+    def test_keep_the_figures_of_an_evaluation_in_their_columns(self, hostile: Bundle, tmp_path: Path) -> None:
+        data = table(tmp_path / "in.csv", ("wonderful", "=1+1"), ("dull", "\x1b[31mred"))
+        rendered = evaluate(hostile, data, "text", "stars").render().splitlines()
+        assert not any(map(OBEYED.search, rendered))
+        assert [line.split()[0] for line in rendered[4:7]] == ["class", "=1+1", r"\x1b[31mred\n"]
 
 
 class TestAFileOfTexts:

@@ -1,0 +1,202 @@
+"""The arguments of the command line: which there are, and what stands in `--help`.
+
+Nothing heavy is imported here, so `--help` answers at once. Whether a value makes sense is the matter of who uses it,
+but for one thing: none is empty.
+"""
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from sentiment.foreign import one_line
+
+__all__ = ["ARTIFACTS", "parse"]
+
+ARTIFACTS: Final = Path("studies/artifacts")
+
+EPILOG: Final = """\
+A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
+What it found:    sentiment-search report reviews
+Take it along:    sentiment-search export reviews --to my-model
+Use it:           sentiment-search predict my-model "not bad at all"
+
+OPTUNA_STORAGE, or --storage, names the database; the default is sqlite:///studies/sentiment.db.
+"""
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments as values; `command` is the command's name. What is wrong ends the program with status 2."""
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    # argparse does not know the texts of `predict DIR --json TEXT` again behind an option.
+    if rest and (any(text.startswith("-") for text in rest) or not hasattr(parsed, "texts")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.texts += rest
+    return parsed
+
+
+def _given(text: str) -> str:
+    """A value that is empty is a slip, often of a variable of the shell that is not set; only a review may be empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; give a value, or leave it out")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, as everything here does."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("type", None, _given)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"sentiment-search: {one_line(message)}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = _Parser(
+        prog="sentiment-search",
+        description="Search text classifiers over labelled reviews, and measure what made the model better.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('sentiment-search')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.type = str  # all that follows the command passes through it
+
+    storage = argparse.ArgumentParser(add_help=False)
+    storage.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna storage; default: OPTUNA_STORAGE, where a URL with a password belongs, else studies/sentiment.db",
+    )
+    storage.add_argument(
+        "--artifacts",
+        metavar="DIR",
+        type=_path,
+        default=ARTIFACTS,
+        help="kept weights and caches (%(default)s)",
+    )
+    as_json = argparse.ArgumentParser(add_help=False)
+    as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument("name", metavar="NAME", help="the study's name")
+    columns = argparse.ArgumentParser(add_help=False)
+    columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
+    columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
+    columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
+    rules = argparse.ArgumentParser(add_help=False)
+    rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
+    rules.add_argument(
+        "--classes",
+        metavar="RULE",
+        help='as-is, stars-2, stars-3, stars-5, ten-2, ten-3, ten-5, or "negative=1,2 positive=4,5"',
+    )
+
+    def add(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help, parents=list(parents))
+        added.set_defaults(command=name)
+        return added
+
+    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules)
+    run.add_argument(
+        "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
+    )
+    run.add_argument(
+        "--data", metavar="FILE", nargs="+", help="CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst; or several"
+    )
+    run.add_argument("--validation", metavar="FILE", help="your own validation rows")
+    run.add_argument("--test", metavar="FILE", help="your own test rows")
+    run.add_argument("--max-rows", type=int, metavar="N", help="use a stratified sample of N rows")
+    run.add_argument("--name", help="the study's name; default: the file's")
+    run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
+    run.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
+    run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
+    run.add_argument(
+        "--synchronous",
+        action="store_true",
+        default=None,
+        help="workers go in step: the same seed and number of workers give the same trials every time",
+    )
+    run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
+    run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
+    run.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop when the last N trials together raised the best score by less than noise (never)",
+    )
+    run.add_argument(
+        "--audit",
+        type=float,
+        metavar="SHARE",
+        help="let this share of the pruned trials run on, and report what pruning cost (0)",
+    )
+    run.add_argument(
+        "--device",
+        default="cpu",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+    )
+
+    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json)
+    compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
+    compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
+    compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    compare.add_argument(
+        "--out", metavar="DIR", type=_path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
+    )
+    compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
+    compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
+    compare.add_argument(
+        "--device",
+        default="cpu",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+    )
+
+    worker = add("worker", "join a running study from another process or machine", storage)
+    worker.add_argument("--study", required=True, metavar="NAME")
+    worker.add_argument("--trials", type=int, required=True, metavar="N", help="the study's total")
+    worker.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
+    worker.add_argument("--threads", type=int, default=1, metavar="N")
+    worker.add_argument("--device", default="cpu")
+
+    report = add("report", "show what a study has found", named, storage, as_json)
+    report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
+
+    export = add("export", "write a trial's model to a folder", named, storage, as_json)
+    export.add_argument("--trial", default="best", metavar="best|N")
+    export.add_argument("--to", required=True, type=_path, metavar="DIR")
+
+    predict = add("predict", "label texts, or a file of them, with an exported model", as_json, columns)
+    predict.add_argument("bundle", type=_path, metavar="DIR")
+    predict.add_argument("texts", nargs="*", type=str, metavar="TEXT")
+    predict.add_argument("--data", metavar="FILE")
+    predict.add_argument(
+        "--out",
+        metavar="FILE",
+        type=_path,
+        help="CSV (labels that a spreadsheet would run get a ' before them), or JSON Lines with --json; default: "
+        "standard output",
+    )
+    predict.add_argument("--overwrite", action="store_true", help="let --out replace a file")
+
+    evaluate = add("evaluate", "score an exported model on labelled rows", as_json, columns, rules)
+    evaluate.add_argument("bundle", type=_path, metavar="DIR")
+    evaluate.add_argument("--data", metavar="FILE", required=True)
+
+    replay = add("replay", "train a trial again and compare the scores, bit for bit", named, storage, as_json)
+    replay.add_argument("--trial", type=int, required=True, metavar="N")
+
+    inspect = add("inspect", "show what a file holds before anything is trained", as_json, columns, rules)
+    inspect.add_argument("data", metavar="FILE")
+
+    dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
+    dashboard.add_argument("--port", type=int, default=8080)
+    return parser

@@ -1,0 +1,119 @@
+"""How the program speaks: answers on standard output, everything else on standard error, in lines that tell a reader
+what to do and a terminal nothing.
+
+Whatever is printed passes through here, so no label, name or error message reaches the terminal as it is.
+"""
+
+import argparse
+import errno
+import logging
+import shlex
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from sentiment.foreign import as_json, one_line, visible
+
+__all__ = ["explained", "same_command", "say", "show", "show_json", "tell_in_one_line", "to_copy"]
+
+LAYOUT: Final = "\n\t"
+"""What the program's own lines and tables are made with."""
+
+NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
+SHOWS_WHERE: Final = "(SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
+GO_ON: Final = "free some space, then give the same command again: all that was finished is kept"
+
+
+def show(text: str) -> None:
+    """The answer."""
+    print(visible(text, keep=LAYOUT))
+
+
+def show_json(value: Any, indent: int | None = 1) -> None:
+    """The answer for a program."""
+    print(as_json(value, indent))
+
+
+def say(text: str) -> None:
+    """Whatever is not the answer."""
+    print(visible(text, keep=LAYOUT), file=sys.stderr, flush=True)
+
+
+def tell_in_one_line(storage: Callable[[], str]) -> Callable[[object], None]:
+    """From now on, what libraries warn of, log, or lose in a thread is told without the code that it came from.
+
+    Args:
+        storage: gives the URL of the database, without its password, when something is told of it.
+
+    Returns:
+        What tells it: the same trouble, met in several threads, once.
+    """
+    told: set[str] = set()
+
+    def tell(message: object) -> None:
+        line = f"sentiment-search: {one_line(' '.join(str(message).split()))}"
+        if line not in told:
+            say(line)
+        told.add(line)
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            tell(record.getMessage() if error is None else explained(error, storage()))
+
+    def lost_in_a_thread(lost: threading.ExceptHookArgs) -> None:
+        if lost.exc_value is not None:
+            tell(explained(lost.exc_value, storage()))
+
+    warnings.showwarning = lambda message, *_, **__: tell(message)
+    logging.lastResort = Teller(logging.WARNING)
+    threading.excepthook = lost_in_a_thread
+    return tell
+
+
+def explained(error: BaseException, storage: str) -> str:
+    """What went wrong, where and what to do about it, of an error that is no `InputError`.
+
+    Args:
+        error: what was raised.
+        storage: the URL of the database, without its password.
+    """
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno in NO_SPACE:
+            where = f"for {link.filename}" if link.filename else "on the device"
+            return one_line(f"no space is left {where}; {GO_ON}")
+        told = getattr(link, "orig", None)  # what the database said, where SQLAlchemy only wraps it
+        if told is not None and any(words in str(told) for words in DATABASE_FULL):
+            return one_line(f"the database {storage} cannot be written ({told}); {GO_ON}")
+        if told is not None:
+            return one_line(f"the database {storage}: {' '.join(str(told).split())} {SHOWS_WHERE}")
+    return one_line(f"{type(error).__name__}: {' '.join(str(error).split())} {SHOWS_WHERE}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that it came of: Optuna wraps the database's, or trips over the trial that it left."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def to_copy(url: str) -> str:
+    """A storage URL for a line that is to be copied; one with a secret in it is left to the environment."""
+    from search.storage import holds_secret
+
+    return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
+
+
+def same_command(args: argparse.Namespace) -> str:
+    """The command that was given, with no secret in it."""
+    from search.storage import holds_secret
+
+    hidden = args.storage if args.storage is not None and holds_secret(args.storage) else None
+    words = [
+        word.removesuffix(hidden) + to_copy(hidden) if hidden and word.endswith(hidden) else shlex.quote(word)
+        for word in sys.argv[1:]
+    ]
+    return " ".join(["sentiment-search", *words])

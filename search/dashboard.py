@@ -1,0 +1,48 @@
+"""optuna-dashboard over the studies, in this process and for this machine only.
+
+Started as a program of its own it would take the storage's URL, and a password in it, as an argument, which everybody
+on the machine can read.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Final
+from wsgiref.simple_server import WSGIServer, make_server
+
+from optuna.artifacts import FileSystemArtifactStore
+from optuna_dashboard import wsgi
+
+from sentiment.errors import InputError
+
+__all__ = ["serve"]
+
+LOOPBACK: Final = "127.0.0.1"
+"""The dashboard knows no passwords and can delete studies."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True  # a browser that keeps a connection open shall not keep the program from ending
+
+
+def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve the dashboard until Ctrl-C.
+
+    Args:
+        storage: URL of a database that holds studies.
+        artifacts: the folder of the dashboard's own artifacts.
+        port: 0 takes any that is free.
+        on_ready: called with the address once it answers.
+
+    Raises:
+        InputError: the port cannot be used.
+    """
+    app = wsgi(storage, artifact_store=FileSystemArtifactStore(artifacts))
+    try:
+        server = make_server(LOOPBACK, port, app, server_class=_Server)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"port {port} cannot be used: {reason}; give another --port") from None
+    with server:
+        on_ready(f"http://{LOOPBACK}:{server.server_port}/")
+        server.serve_forever()

@@ -1,0 +1,115 @@
+import argparse
+import errno
+import logging
+import sqlite3
+import threading
+import warnings
+from collections.abc import Callable
+
+import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import OperationalError
+
+from search.console import LONGEST, explained, one_line, same_command, tell_in_one_line, to_copy
+
+URL = "postgresql+psycopg://me:secret@host/db"
+FULL = OperationalError("INSERT ...", {}, sqlite3.OperationalError("database or disk is full"))
+
+
+def raised(*errors: BaseException, cause: bool) -> BaseException:
+    """The last of these errors, each raised because of the one before, or while that was handled."""
+    try:
+        if len(errors) > 1:
+            raise errors[-1] from raised(*errors[:-1], cause=cause) if cause else None
+        raise errors[-1]
+    except BaseException as error:
+        if len(errors) > 1 and not cause:
+            error.__context__ = raised(*errors[:-1], cause=cause)
+        return error
+
+
+class TestAnError:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            FULL,
+            raised(FULL, StorageInternalError("An exception is raised during the commit."), cause=True),
+            # What Optuna trips over when it cannot tell how a trial has ended.
+            raised(FULL, AssertionError("Should not reach."), cause=False),
+            OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error")),
+        ],
+    )
+    def test_of_a_full_disk_names_the_database_and_what_to_do(self, error: BaseException) -> None:
+        said = explained(error, "sqlite:///a.db")
+        assert said.startswith("the database sqlite:///a.db cannot be written (d")
+        assert said.endswith("free some space, then give the same command again: all that was finished is kept")
+
+    def test_of_a_full_disk_names_the_file(self) -> None:
+        error = raised(OSError(errno.ENOSPC, "No space left on device", "x/y.npy"), RuntimeError("worker"), cause=True)
+        assert explained(error, "").startswith("no space is left for x/y.npy; free some space")
+        assert explained(OSError(errno.EDQUOT, "Quota"), "").startswith("no space is left on the device; free")
+
+    def test_of_another_kind_says_what_it_is_in_one_line(self) -> None:
+        said = explained(ValueError("two\nlines \x1b[31m"), "")
+        assert said == r"ValueError: two lines \x1b[31m (SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
+        lost = OperationalError("SELECT", {}, sqlite3.OperationalError("no such table: trials"))
+        assert explained(lost, "sqlite:///a.db").startswith("the database sqlite:///a.db: no such table: trials (SENT")
+
+    def test_that_is_long_keeps_its_beginning_and_its_end(self) -> None:
+        said = one_line(f"--trial is {'9' * 5000!r}; give best")
+        assert said.startswith("--trial is '999") and said.endswith("999'; give best")
+        assert len(said) < LONGEST + 10
+
+
+class TestACommandToBeCopied:
+    @pytest.mark.parametrize(
+        ("given", "storage", "shown"),
+        [
+            (["run", "my file.toml"], None, "run 'my file.toml'"),
+            (["run", "x", "--storage", "sqlite:///a b.db"], "sqlite:///a b.db", "run x --storage 'sqlite:///a b.db'"),
+            (["run", "x", "--storage", URL], URL, 'run x --storage "$OPTUNA_STORAGE"'),
+            (["run", "--stor=" + URL, "x"], URL, 'run --stor="$OPTUNA_STORAGE" x'),
+        ],
+    )
+    def test_says_the_same_but_for_a_password(
+        self, monkeypatch: pytest.MonkeyPatch, given: list[str], storage: str | None, shown: str
+    ) -> None:
+        monkeypatch.setattr("sys.argv", ["-m", *given])
+        assert same_command(argparse.Namespace(storage=storage)) == f"sentiment-search {shown}"
+
+    def test_leaves_a_url_that_holds_a_secret_to_the_environment(self) -> None:
+        assert to_copy(URL) == to_copy(f"{URL}?password=secret") == '"$OPTUNA_STORAGE"'
+        assert to_copy("sqlite:///it's.db") == "'sqlite:///it'\"'\"'s.db'"
+
+
+class TestTrouble:
+    @pytest.fixture
+    def tell(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+        for owner, name in ((warnings, "showwarning"), (logging, "lastResort"), (threading, "excepthook")):
+            monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
+        return tell_in_one_line(lambda: "sqlite:///a.db")
+
+    def test_of_libraries_and_threads_is_told_once_and_in_one_line(
+        self, tell: Callable[[object], None], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fail() -> None:
+            raise FULL
+
+        for _ in range(2):
+            thread = threading.Thread(target=fail)  # as Optuna's heartbeat
+            thread.start()
+            thread.join()
+        tell(explained(FULL, "sqlite:///a.db"))
+        try:
+            raise ValueError("reset\nfailed")
+        except ValueError:
+            assert logging.lastResort is not None
+            record = logging.LogRecord("pool", logging.ERROR, "", 0, "Exception in pool", None, None)
+            record.exc_info = (ValueError, ValueError("reset\nfailed"), None)
+            logging.lastResort.handle(record)
+        warnings.showwarning(UserWarning("a\nwarning \x1b"), UserWarning, "", 0)
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 3
+        assert lines[0].startswith("sentiment-search: the database sqlite:///a.db cannot be written (database or disk")
+        assert lines[1].startswith("sentiment-search: ValueError: reset failed")
+        assert lines[2] == r"sentiment-search: a warning \x1b"
