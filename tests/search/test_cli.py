@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,8 @@ class TestImports:
             "    except SystemExit as ended: assert ended.code == 0\n"
             f"print('heavy:', sorted({heavy} & set(sys.modules)))"
         )
-        started = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "heavy: []"
-        assert time.perf_counter() - started < 2  # 0.1 s on an idle machine; the promise is 0.5
 
     def test_sentiment_knows_nothing_of_search_or_optuna(self) -> None:
         for path in Path(sentiment.__file__).parent.rglob("*.py"):
