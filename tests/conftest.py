@@ -16,13 +16,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def reviews_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """400 reviews; not to be changed."""
-    from tests.tiny import write_reviews
+    from tests.support.tiny import write_reviews
 
     return write_reviews(tmp_path_factory.mktemp("reviews") / "reviews.csv")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     # A green line says little unless one knows what this processor could be asked.
-    from tests.precisions import seen
+    from tests.support.precisions import seen
 
     terminalreporter.write_line(f"precisions: {seen()}")

@@ -35,7 +35,7 @@ from optuna.trial import TrialState
 from search.claims import WORKER
 from search.positions import FINISHED, positions
 from search.storage import open_storage
-from tests.tiny import write_reviews, write_study_file
+from tests.support.tiny import write_reviews, write_study_file
 
 TRIALS: Final = 10
 KILLS: Final = 4

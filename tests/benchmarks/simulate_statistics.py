@@ -3,158 +3,17 @@
     python -m tests.benchmarks.simulate_statistics                 # everything; 4,000 comparisons a setting
     python -m tests.benchmarks.simulate_statistics --number 500 --only coverage
 
-A `World` draws what a comparison sees. Its truth is no estimate: given the effects of a pair, every cell of the
-confusion matrix of infinitely many rows is a formula, and so is the macro-F1; the mean over pairs is an integral over
-normal variables, done on a Sobol grid.
+The worlds they are drawn from are those of `tests.support.worlds`.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from scipy import special, stats
 
-from search.statistics import NO_DIFFERENCE, Difference, Looks, holm, paired_difference, verdict
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What one simulated comparison sees."""
-
-    labels: np.ndarray
-    """int [n]."""
-    runs: np.ndarray
-    """int [arms, P, n]: predicted classes; the baseline's come first."""
-    groups: np.ndarray | None
-    n_classes: int
-
-    def difference(self, idea: int = 1, *, pairs: int | None = None, confidence: float = 0.95) -> Difference:
-        """Of an idea from the baseline, by the first `pairs` pairs."""
-        baseline, run = self.runs[0, :pairs], self.runs[idea, :pairs]
-        return paired_difference(self.labels, baseline, run, self.n_classes, groups=self.groups, confidence=confidence)
-
-
-@dataclass(frozen=True)
-class World:
-    """Arms whose true scores are known. Deviations and gains are on the probit scale of a row being right."""
-
-    pairs: int = 10
-    rows: int = 1000
-    shares: tuple[float, ...] = (0.5, 0.3, 0.2)
-    """Of the classes. A wrong prediction is a common class rather than a rare one; common classes are easier."""
-    gains: tuple[float, ...] = (0.0,)
-    """Of each idea over the baseline."""
-    pair_sd: float = 0.03
-    """Of what all runs of a pair have in common (the draw of its training rows)."""
-    seed_sd: float = 0.03
-    """Of a single run."""
-    class_sd: float = 0.02
-    """Of a single run's bias towards each class."""
-    row_sd: float = 0.5
-    """Of a row's difficulty for everybody."""
-    arm_row_sd: float = 0.3
-    """Of a row's difficulty for all runs of one arm."""
-    run_row_sd: float = 0.8
-    """Of a row's difficulty for a single run."""
-    clusters: int = 0
-    """Rows of one cluster share their difficulty for an arm; 0 for rows of their own."""
-    collapse: tuple[float, float] = (0.0, 0.0)
-    """Probability that a run of the baseline, and of an idea, predicts the first class only."""
-    base: float = 0.9
-
-    @property
-    def arms(self) -> int:
-        return 1 + len(self.gains)
-
-    def draw(self, rng: np.random.Generator) -> Comparison:
-        """One comparison."""
-        n, p, k = self.rows, self.pairs, len(self.shares)
-        labels = rng.choice(k, size=n, p=self.shares)
-        groups = rng.integers(self.clusters, size=n) if self.clusters else None
-        competence = self._competence(
-            rng.standard_normal(p), rng.standard_normal((self.arms, p)), rng.standard_normal((self.arms, p, k))
-        )
-        of_row = self.row_sd * rng.standard_normal(n)
-        of_arm = self.arm_row_sd * rng.standard_normal((self.arms, self.clusters or n))
-        if groups is not None:
-            of_arm = of_arm[:, groups]
-        noise = rng.standard_normal((self.arms, p, n), dtype=np.float32)
-        right = competence[:, :, labels] + of_row + of_arm[:, None] + self.run_row_sd * noise > 0
-        mistakes = self._mistakes.cumsum(axis=1)[labels]
-        mistakes[:, -1] = 2.0  # rounding must not leave a row without a prediction
-        wrong = (rng.random((self.arms, p, n), dtype=np.float32)[..., None] > mistakes).sum(axis=-1)
-        runs = np.where(right, labels, wrong)
-        collapses = np.array([self.collapse[min(arm, 1)] for arm in range(self.arms)])
-        runs[rng.random((self.arms, p)) < collapses[:, None]] = 0
-        return Comparison(labels, runs, groups, k)
-
-    @cached_property
-    def truth(self) -> np.ndarray:
-        """float [ideas]: macro-F1 of each idea minus that of the baseline, over all pairs and infinitely many rows."""
-        ideas = [self._expected(gain, self.collapse[1]) for gain in self.gains]
-        return np.array(ideas) - self._expected(0.0, self.collapse[0])
-
-    @cached_property
-    def sd_of_a_run(self) -> float:
-        """Standard deviation of a run's macro-F1 over seeds, on infinitely many rows: the seed noise."""
-        return float(self._macro_f1_of(0.0).std())
-
-    def _expected(self, gain: float, collapse: float) -> float:
-        sound = float(self._macro_f1_of(gain).mean())
-        collapsed = 2 * self.shares[0] / (1 + self.shares[0]) / len(self.shares)
-        return (1 - collapse) * sound + collapse * collapsed
-
-    def _macro_f1_of(self, gain: float) -> np.ndarray:
-        k = len(self.shares)
-        normal = stats.norm.ppf(stats.qmc.Sobol(2 + k, seed=0).random(2**16))
-        alone = replace(self, gains=())
-        competence = alone._competence(normal[:, 0], normal[None, :, 1], normal[None, :, 2:])[0] + gain
-        spread = np.sqrt(self.row_sd**2 + self.arm_row_sd**2 + self.run_row_sd**2)
-        shares = np.array(self.shares)
-        right = shares * special.ndtr(competence / spread)
-        predicted = right + (shares - right) @ self._mistakes
-        return np.asarray((2 * right / (shares + predicted)).mean(axis=1))
-
-    def _competence(self, of_pair: np.ndarray, of_run: np.ndarray, of_class: np.ndarray) -> np.ndarray:
-        """[arms, P, K], from standard normal [P], [arms, P] and [arms, P, K]."""
-        easier = 0.25 * np.log(np.array(self.shares) * len(self.shares))
-        gains = np.array((0.0, *self.gains))[:, None, None]
-        runs = self.pair_sd * of_pair + self.seed_sd * of_run
-        return np.asarray(self.base + gains + easier + runs[..., None] + self.class_sd * of_class)
-
-    @property
-    def _mistakes(self) -> np.ndarray:
-        """[K, K]: which class is predicted where the row's own is not."""
-        table = np.tile(np.array(self.shares), (len(self.shares), 1))
-        np.fill_diagonal(table, 0.0)
-        return np.asarray(table / table.sum(axis=1, keepdims=True))
-
-
-WORLDS = {
-    "3 pairs": World(pairs=3),
-    "4 pairs": World(pairs=4),
-    "5 pairs": World(pairs=5),
-    "5 pairs, seeds decide": World(pairs=5, rows=4000, seed_sd=0.15),
-    "5 pairs, rows decide": World(pairs=5, rows=300, seed_sd=0.01, class_sd=0.01),
-    "10 pairs": World(),
-    "10 pairs, biased seeds": World(class_sd=0.1),
-    "10 pairs, seeds decide": World(rows=4000, seed_sd=0.15),
-    "10 pairs, rows decide": World(rows=300, seed_sd=0.01, class_sd=0.01),
-    "20 pairs": World(pairs=20),
-    "20 pairs, rows decide": World(pairs=20, rows=300, seed_sd=0.01, class_sd=0.01),
-    "rows as hard for all": World(row_sd=1.5, arm_row_sd=0.1, run_row_sd=0.3),
-    "rows hard for an arm": World(row_sd=0.3, arm_row_sd=1.0, run_row_sd=0.3),
-    "50 clusters": World(clusters=50, arm_row_sd=0.5),
-    "200 clusters, 20 pairs": World(pairs=20, rows=2000, clusters=200, arm_row_sd=0.5),
-    "shares 80/15/5": World(shares=(0.8, 0.15, 0.05)),
-    "shares 80/15/5, 300 rows": World(shares=(0.8, 0.15, 0.05), rows=300),
-    "shares 80/15/5, 5 pairs": World(shares=(0.8, 0.15, 0.05), pairs=5),
-    "two classes, 90/10": World(shares=(0.9, 0.1)),
-    "five classes": World(shares=(0.4, 0.1, 0.1, 0.15, 0.25)),
-}
-"""Settings in which the promises hold."""
+from search.statistics import Looks
+from tests.support.worlds import GAIN, WORLDS, World, coverage, draws, family_wise, power, spend, verdicts
 
 HARD = {
     "2 pairs": World(pairs=2),
@@ -172,21 +31,12 @@ HARD = {
 }
 """Settings in which they need not."""
 
-GAIN = 0.05
-
-
-def coverage(world: World, number: int, *, named: bool = True) -> float:
-    """Share of intervals that hold the truth, where there is a gain."""
-    rng, gaining = np.random.default_rng(1), replace(world, gains=(GAIN,))
-    differences = (comparison.difference() for comparison in _draws(gaining, number, rng, named))
-    return float(np.mean([d.low <= gaining.truth[0] <= d.high for d in differences]))
-
 
 def bootstrap_coverage(world: World, number: int, *, resamples: int = 500) -> float:
     """The same for the percentiles of a plain bootstrap, which is not used: pairs and rows drawn together."""
     rng, gaining, covered = np.random.default_rng(1), replace(world, gains=(GAIN,)), []
     n, p = world.rows, world.pairs
-    for comparison in _draws(gaining, number, rng):
+    for comparison in draws(gaining, number, rng):
         k = comparison.n_classes
         weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float32)
         scores = np.empty((2, p, resamples))
@@ -203,119 +53,12 @@ def bootstrap_coverage(world: World, number: int, *, resamples: int = 500) -> fl
     return float(np.mean(covered))
 
 
-def verdicts(world: World, number: int, *, named: bool = True) -> dict[str, float]:
-    """Share of each verdict on identical arms, one idea."""
-    rng = np.random.default_rng(2)
-    differences = (comparison.difference() for comparison in _draws(replace(world, gains=(0.0,)), number, rng, named))
-    words = [verdict(d, d.p_value) for d in differences]
-    return {word: words.count(word) / number for word in ("improves", "worse", "no difference", "undecided")}
-
-
-def family_wise(world: World, number: int, *, ideas: int = 8) -> float:
-    """Share of comparisons of identical arms in which any of the ideas gets a direction."""
-    rng, found = np.random.default_rng(3), 0
-    for comparison in _draws(replace(world, gains=(0.0,) * ideas), number, rng):
-        differences = [comparison.difference(idea) for idea in range(1, ideas + 1)]
-        adjusted = holm([d.p_value for d in differences])
-        found += any(_direction(verdict(d, p)) for d, p in zip(differences, adjusted, strict=True))
-    return found / number
-
-
-def power(world: World, number: int, *, seed_sds: float = 2.0, ideas: int = 1) -> tuple[float, float]:
-    """Share of true gains found, if all of `ideas` gain `seed_sds` seed deviations; and that gain, as a fraction."""
-    gain = _gain_of(world, seed_sds)
-    rng, found = np.random.default_rng(4), 0
-    gaining = replace(world, gains=(gain,) * ideas)
-    for comparison in _draws(gaining, number, rng):
-        differences = [comparison.difference(idea) for idea in range(1, ideas + 1)]
-        adjusted = holm([d.p_value for d in differences])
-        found += sum(verdict(d, p) == "improves" for d, p in zip(differences, adjusted, strict=True))
-    return found / number / ideas, float(gaining.truth[0])
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a way of looking cost and found, in a mean comparison."""
-
-    trainings: float
-    """Of the baseline and all ideas."""
-    false: float
-    """Share of comparisons with any wrong direction."""
-    found: float
-    """Share of true gains above the region that were called "improves"."""
-    decided: float
-    """Share of ideas that did not stay undecided."""
-    covered: float
-    """Share of last intervals that hold the truth."""
-
-
-def spend(world: World, looks: Looks, number: int) -> Spent:
-    """Compare all ideas of a world by a way of looking."""
-    rng, rows = np.random.default_rng(5), []
-    world = replace(world, pairs=looks.pairs[-1])
-    truth = world.truth
-    for comparison in _draws(world, number, rng):
-        words, last, trainings = look_until_decided(comparison, looks, len(world.gains))
-        wrong = [
-            (word == "improves" and true <= 0) or (word == "worse" and true >= 0)
-            for word, true in zip(words, truth, strict=True)
-        ]
-        gains = [word == "improves" for word, true in zip(words, truth, strict=True) if true > NO_DIFFERENCE]
-        covered = [d.low <= true <= d.high for d, true in zip(last, truth, strict=True)]
-        decided = np.mean([word != "undecided" for word in words])
-        rows.append((trainings, any(wrong), np.mean(gains) if gains else np.nan, decided, np.mean(covered)))
-    return Spent(*np.mean(rows, axis=0).tolist())
-
-
-def look_until_decided(comparison: Comparison, looks: Looks, ideas: int) -> tuple[list[str], list[Difference], int]:
-    """The rule that `Looks` is made for: verdicts, last differences, and trainings spent."""
-    p_values: list[list[float]] = [[] for _ in range(ideas)]
-    differences: list[Difference] = [comparison.difference(1, pairs=2)] * ideas
-    words, stopped, trainings = ["undecided"] * ideas, [False] * ideas, 0
-    for look, pairs in enumerate(looks.pairs):
-        active = [idea for idea in range(ideas) if not stopped[idea]]
-        if not active:
-            break
-        trainings += (len(active) + 1) * (pairs - (looks.pairs[look - 1] if look else 0))
-        for idea in active:
-            differences[idea] = comparison.difference(idea + 1, pairs=pairs, confidence=looks.confidence(look))
-            p_values[idea].append(differences[idea].p_value)
-        adjusted = holm([looks.p_value(p) for p in p_values])
-        for idea in range(ideas):
-            words[idea] = verdict(differences[idea], adjusted[idea])
-        open_ideas = words.count("undecided")
-        for idea in active:
-            stopped[idea] = words[idea] != "undecided" or not looks.worth_more(
-                differences[idea], look, ideas=open_ideas
-            )
-    return words, differences, trainings
-
-
-def _draws(world: World, number: int, rng: np.random.Generator, named: bool = True) -> Iterator[Comparison]:
-    for _ in range(number):
-        comparison = world.draw(rng)
-        yield comparison if named else replace(comparison, groups=None)
-
-
-def _direction(word: str) -> bool:
-    return word in ("improves", "worse")
-
-
-def _gain_of(world: World, seed_sds: float) -> float:
-    """The gain, on the probit scale, that raises the expected macro-F1 by so many seed deviations."""
-    target, low, high = seed_sds * world.sd_of_a_run, 0.0, 4.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if replace(world, gains=(middle,)).truth[0] < target else (low, middle)
-    return (low + high) / 2
-
-
 def _print_coverage(number: int) -> None:
     print(f"\none idea, {number:,} comparisons: %         covered  improves  worse  no diff.   seed sd  error (points)")
     for name, world in (WORLDS | HARD).items():
         named = name != "clusters not named"
         covered = coverage(world, number, named=named)
-        error = next(_draws(world, 1, np.random.default_rng(0))).difference().standard_error
+        error = next(draws(world, 1, np.random.default_rng(0))).difference().standard_error
         line = f"{name:38s} {100 * covered:8.1f}"
         if world.collapse[0] == world.collapse[1]:
             found = verdicts(world, number, named=named)

@@ -1,18 +1,12 @@
-"""One finished study that many tests read, and a way to run the program as its own process."""
+"""One finished study that many tests read."""
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from search.study import SearchStudy
-from tests.tiny import definition
-
-PROGRAM = (sys.executable, "-m", "search")
+from tests.support.tiny import definition
 
 
 @dataclass(frozen=True)
@@ -46,24 +40,3 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     opened.study.optimize(make_objective(opened), n_trials=1)
     publish(opened.study, leaderboard(opened.study))
     return Searched(opened, url, artifacts, pruned=5)
-
-
-def start(folder: Path, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
-    """The program in a process group of its own, as a shell starts it."""
-    return subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPTUNA_STORAGE": "sqlite:///study.db"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        **options,
-    )
-
-
-def run(folder: Path, *arguments: Any) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error."""
-    process = start(folder, *arguments)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err

@@ -18,9 +18,9 @@ from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.tokens import load_corpus
 from sentiment.training import train
-from tests.precisions import precisions_of
 from tests.search.conftest import Searched
-from tests.tiny import SPACE, definition
+from tests.support.precisions import precisions_of
+from tests.support.tiny import SPACE, definition
 
 
 def folders(artifacts: TrialArtifacts) -> list[str]:

@@ -11,9 +11,10 @@ import pytest
 import search
 import sentiment
 from search.cli import main
-from tests.search.conftest import PROGRAM, Searched, run
+from tests.search.conftest import Searched
 from tests.sentiment.test_foreign import OBEYED
-from tests.tiny import write_reviews, write_study_file
+from tests.support.program import PROGRAM, run
+from tests.support.tiny import write_reviews, write_study_file
 
 Capture = pytest.CaptureFixture[str]
 

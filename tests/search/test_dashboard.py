@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.search.conftest import Searched, start
+from tests.search.conftest import Searched
+from tests.support.program import start
 
 CHROMIUM = shutil.which("chromium")
 

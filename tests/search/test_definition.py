@@ -4,7 +4,7 @@ import pytest
 
 from search.definition import StudyDefinition, parse_duration, read_definition
 from sentiment.errors import InputError
-from tests.tiny import SPACE, definition, write_study_file
+from tests.support.tiny import SPACE, definition, write_study_file
 
 DATA = '[data]\npath = "reviews.csv"\ntext = "text"\nlabel = "stars"\n'
 

@@ -7,7 +7,7 @@ import optuna
 from search.space import Space
 from search.study import SearchStudy, describe
 from sentiment.reviews import load_dataset
-from tests.tiny import SPACE, source
+from tests.support.tiny import SPACE, source
 
 
 def described(path: Path, rows: list[tuple[str, int]], encoding: str = "utf-8", **changes: Any) -> list[str]:

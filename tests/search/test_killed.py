@@ -20,8 +20,8 @@ from search.predictions import kept_predictions
 from search.storage import open_storage
 from search.study import create_or_resume
 from sentiment.bundle import Bundle
-from tests.search.conftest import run, start
-from tests.tiny import write_study_file
+from tests.support.program import run, start
+from tests.support.tiny import write_study_file
 
 TRIALS = 3
 MANY = 60

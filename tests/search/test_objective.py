@@ -15,7 +15,7 @@ from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, load_dataset
 from sentiment.training import Report
-from tests.tiny import SPACE, source
+from tests.support.tiny import SPACE, source
 
 
 @pytest.fixture(scope="module")

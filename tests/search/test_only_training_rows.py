@@ -32,7 +32,7 @@ from sentiment.reviews import Dataset, fingerprint_of, load_dataset, redraw
 from sentiment.splits import PARTS
 from sentiment.tokens import UNITS, load_corpus
 from sentiment.training import train
-from tests.tiny import SPACE, definition, source, write_reviews
+from tests.support.tiny import SPACE, definition, source, write_reviews
 
 NOT_TRAINED_ON = ("validation", "test")
 

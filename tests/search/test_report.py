@@ -17,7 +17,7 @@ from search.results import Results
 from search.slices import Slices, error_slices
 from search.tables import rows, to_dict
 from sentiment.errors import InputError
-from tests.search.test_figures import difference, results
+from tests.support.results import difference, results
 
 pytest.importorskip("matplotlib")
 

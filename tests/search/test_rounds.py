@@ -7,8 +7,8 @@ import optuna
 from search.claims import begin_again, claim
 from search.positions import positions
 from search.storage import open_storage
-from tests.search.conftest import run
-from tests.tiny import write_study_file
+from tests.support.program import run
+from tests.support.tiny import write_study_file
 
 
 def test_two_workers_in_step_make_the_same_trials_every_time(tmp_path: Path, reviews_csv: Path) -> None:

@@ -1,6 +1,6 @@
 """The statistics against known truth and independent implementations.
 
-Simulated comparisons come from `tests.benchmarks.simulate_statistics`, whose truth is a formula. Tolerances are in
+Simulated comparisons come from `tests.support.worlds`, whose truth is a formula. Tolerances are in
 standard errors of the simulation: three, for one of several settings to miss by chance once in hundreds of runs.
 """
 
@@ -24,7 +24,7 @@ from search.statistics import (
 )
 from search.statistics.crossed import _Error
 from sentiment.metrics import expected_calibration_error
-from tests.benchmarks.simulate_statistics import WORLDS, Comparison, World, coverage, family_wise, power, verdicts
+from tests.support.worlds import WORLDS, Comparison, World, coverage, family_wise, power, verdicts
 
 NUMBER = 2400
 """Comparisons in each setting of the slow tests."""

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from search.statistics import Looks
-from tests.benchmarks.simulate_statistics import World, look_until_decided, spend
+from tests.support.worlds import World, look_until_decided, spend
 
 LOOKS = Looks()
 

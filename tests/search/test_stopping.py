@@ -11,8 +11,8 @@ from search.leaderboard import leaderboard
 from search.stopping import plateau
 from search.storage import open_storage
 from search.study import PATIENCE, ROWS
-from tests.search.conftest import run
-from tests.tiny import write_study_file
+from tests.support.program import run
+from tests.support.tiny import write_study_file
 
 ROWS_HERE = (450, 450)
 STANDARD_ERROR = 0.01  # of a score of 0.9 on 900 rows

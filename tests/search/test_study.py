@@ -29,7 +29,7 @@ from sentiment.baselines import linear
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from tests.search.conftest import Searched
-from tests.tiny import SPACE, definition, source, write_reviews
+from tests.support.tiny import SPACE, definition, source, write_reviews
 
 Open = Callable[..., SearchStudy]
 

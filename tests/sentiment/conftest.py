@@ -9,7 +9,7 @@ from sentiment.config import Config
 from sentiment.reviews import Dataset, load_dataset
 from sentiment.tokens import Corpus
 from sentiment.training import Trained
-from tests.tiny import source
+from tests.support.tiny import source
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.model import build_model
 from sentiment.training import train
-from tests.precisions import precisions_of
 from tests.sentiment.conftest import Exported
+from tests.support.precisions import precisions_of
 
 EVERY_FILE = (*FILES, "manifest.json")
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sentiment.foreign import as_json, cell, code, markdown, markdown_table, visible
+from sentiment.foreign import LONGEST, as_json, cell, code, markdown, markdown_table, one_line, visible
 
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -35,6 +35,16 @@ class TestForATerminal:
 
     def test_the_layout_of_the_program_itself_stays_where_it_asks_for_that(self) -> None:
         assert visible("a\tb\n\x1b", keep="\n\t") == "a\tb\n\\x1b"
+
+
+class TestALineThatSaysWhatIsWrong:
+    def test_is_one_line(self) -> None:
+        assert one_line("two\nlines \x1b") == r"two\nlines \x1b"
+
+    def test_keeps_its_beginning_and_its_end(self) -> None:
+        said = one_line(f"--trial is {'9' * 5000!r}; give best")
+        assert said.startswith("--trial is '999") and said.endswith("999'; give best")
+        assert len(said) < LONGEST + 10
 
 
 class TestJSON:

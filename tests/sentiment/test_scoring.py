@@ -15,7 +15,7 @@ from sentiment.errors import InputError
 from sentiment.scoring import evaluate, predict_file, predictions
 from tests.sentiment.conftest import Exported
 from tests.sentiment.test_foreign import OBEYED
-from tests.tiny import CLASSES
+from tests.support.tiny import CLASSES
 
 
 @pytest.fixture(scope="module")

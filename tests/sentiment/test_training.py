@@ -15,7 +15,7 @@ from sentiment.model import build_model
 from sentiment.precision import has_bfloat16_lstm
 from sentiment.tokens import PAD, EncodedTexts
 from sentiment.training import Report, TrainingData, predict_probabilities, train
-from tests.precisions import PRECISIONS, precisions_of
+from tests.support.precisions import PRECISIONS, precisions_of
 
 CLASSES = ("negative", "neutral", "positive")
 FORMS = ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn")

@@ -1,0 +1,32 @@
+"""The program as a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["PROGRAM", "run", "start"]
+
+PROGRAM = (sys.executable, "-m", "search")
+
+
+def start(folder: Path, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+    """The program in a process group of its own, as a shell starts it."""
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPTUNA_STORAGE": "sqlite:///study.db"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        **options,
+    )
+
+
+def run(folder: Path, *arguments: Any) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error."""
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
