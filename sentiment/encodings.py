@@ -38,6 +38,8 @@ _LEGACY_ENCODINGS: Final = (
     "cp1255",
     "cp1256",
 )
+_FOR_PROGRAMS: Final = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
+"""Codecs that Python has for the names of hosts and for its own literals: no file of reviews is written in them."""
 _SAMPLE_BYTES: Final = 1 << 16
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
@@ -78,6 +80,8 @@ def _known_codec(encoding: str) -> str:
     try:
         codec = codecs.lookup(encoding)
         "".encode(codec.name)
+        if codec.name in _FOR_PROGRAMS:
+            raise LookupError
     except (LookupError, ValueError):
         raise InputError(
             f"encoding {encoding!r} is not known; give one such as utf-8, cp949, cp1252, gb18030"
@@ -97,8 +101,6 @@ def _recode(data: bytes, codec: str, path: str) -> bytes:
         ) from None
     except UnicodeEncodeError:  # utf-7 and its like can carry half of a surrogate pair
         raise InputError(f"{path}: the text in {codec} holds half characters; pass another --encoding") from None
-    except UnicodeError as error:  # idna and punycode are for names of hosts
-        raise InputError(f"{path}: cannot be read as {codec} ({error}); pass another --encoding") from None
 
 
 def _is_utf8(data: bytes) -> bool:
