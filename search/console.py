@@ -5,7 +5,6 @@ Whatever is printed passes through here, so no label, name or error message reac
 """
 
 import argparse
-import errno
 import logging
 import shlex
 import sys
@@ -14,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from sentiment.errors import NO_SPACE
 from sentiment.foreign import as_json, one_line, visible
 
 __all__ = ["explained", "same_command", "say", "show", "show_json", "tell_in_one_line", "to_copy"]
@@ -21,7 +21,6 @@ __all__ = ["explained", "same_command", "say", "show", "show_json", "tell_in_one
 LAYOUT: Final = "\n\t"
 """What the program's own lines and tables are made with."""
 
-NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
 SHOWS_WHERE: Final = "(SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
 GO_ON: Final = "free some space, then give the same command again: all that was finished is kept"

@@ -35,7 +35,7 @@ from torch import Tensor
 
 from sentiment.batches import SORTED_TOGETHER, Examples
 from sentiment.config import Config, allowed_range
-from sentiment.errors import InputError
+from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
 from sentiment.model import Network, model_without_memory
 from sentiment.tokens import encode, read_tokenizer
@@ -300,7 +300,7 @@ def _write_folder(directory: Path, contents: dict[str, bytes]) -> str:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     except OSError as error:
-        raise InputError(
-            f"cannot write {directory}: {error.strerror or error}; free space or choose another folder"
-        ) from None
+        if error.errno in NO_SPACE:  # one that came of writing does not say where
+            raise OSError(error.errno, error.strerror, str(directory)) from None
+        raise InputError(f"cannot write {directory}: {error.strerror or error}; choose another folder") from None
     return hashlib.sha256(manifest).hexdigest()

@@ -1,8 +1,15 @@
 """The one error that says: not the program, the request is wrong; and what most often is."""
 
+import errno
+from typing import Final
+
 from sentiment.foreign import one_line
 
-__all__ = ["InputError", "refuse_unless_number", "refuse_unless_whole"]
+__all__ = ["NO_SPACE", "InputError", "refuse_unless_number", "refuse_unless_whole"]
+
+
+NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an OSError: the request was right and may be made again once there is room."""
 
 
 class InputError(ValueError):

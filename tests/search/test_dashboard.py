@@ -2,10 +2,10 @@
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
-import time
-import urllib.error
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,27 +19,41 @@ from tests.support.program import start
 CHROMIUM = shutil.which("chromium")
 
 
+def begun(folder: Path, searched: Searched) -> tuple["subprocess.Popen[str]", str]:
+    """The program, once it answers, and its address; the storage is in its environment, where a password belongs."""
+    flags = ("--port", 0, "--artifacts", searched.artifacts)
+    process = start(folder, "dashboard", *flags, storage=searched.url, restore_signals=True)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.endswith("/  (Ctrl-C ends it)\n"), line + process.stderr.read()
+    return process, line.split()[0].rstrip("/")
+
+
 @pytest.fixture(scope="module")
 def server(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = start(tmp_path_factory.mktemp("dashboard"), "dashboard", "--port", port, *searched.flags)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                break
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        assert process.poll() is None, process.communicate()
-        yield address
-    finally:
-        process.kill()
-        process.communicate()
+    process, address = begun(tmp_path_factory.mktemp("dashboard"), searched)
+    # Each request is a line on standard error, which somebody must read.
+    reader = threading.Thread(target=process.communicate, daemon=True)
+    reader.start()
+    yield address
+    process.kill()
+    reader.join()
+
+
+def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is_connected(
+    searched: Searched, tmp_path: Path
+) -> None:
+    process, address = begun(tmp_path, searched)
+    host, port = address.removeprefix("http://").split(":")
+    arguments = Path(f"/proc/{process.pid}/cmdline")
+    with socket.create_connection((host, int(port))):
+        if arguments.exists():
+            assert searched.url not in arguments.read_text()
+            assert str(port) not in arguments.read_text()  # the arguments of nobody else
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
 
 
 def fetched(address: str) -> Any:

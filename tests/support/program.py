@@ -11,12 +11,12 @@ __all__ = ["PROGRAM", "run", "start"]
 PROGRAM = (sys.executable, "-m", "search")
 
 
-def start(folder: Path, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
-    """The program in a process group of its own, as a shell starts it."""
+def start(folder: Path, *arguments: Any, storage: str = "sqlite:///study.db", **options: Any) -> subprocess.Popen[str]:
+    """The program in a process group of its own, as a shell starts it; `storage` is in its environment."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPTUNA_STORAGE": "sqlite:///study.db"},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPTUNA_STORAGE": storage},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,0 +1,85 @@
+"""A disk that is full, and then is not."""
+
+import errno
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+import search.predictions
+import sentiment.bundle
+from search.cli import main
+from tests.support.program import start
+from tests.support.tiny import write_study_file
+
+resource = pytest.importorskip("resource")
+
+TRIALS = 3
+
+
+def no_file_above(size: int) -> Callable[[], None]:
+    """For a process that begins; SQLite and Python meet the limit as an error, as they meet the end of a disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, list[str]]:
+    """Exit status, and lines of standard error but those of a search that begins."""
+    _, err = process.communicate(timeout=120)
+    return process.returncode, [line for line in err.splitlines() if not line.startswith(("Study", "Measuring"))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, reviews_csv: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with study.toml in it."""
+    write_study_file(tmp_path / "study.toml", reviews_csv, trials=TRIALS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPTUNA_STORAGE", "sqlite:///study.db")
+    return tmp_path
+
+
+def test_for_the_database_is_said_in_one_line_and_the_study_goes_on_afterwards(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "study.toml", "--trials", "1"]) == 0
+    half = (folder / "study.db").stat().st_size // 2
+    status, lines = ended(start(folder, "run", "study.toml", preexec_fn=no_file_above(half)))
+    assert status == 1, lines
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("sentiment-search: the database sqlite:///study.db cannot be written (")
+    assert lines[0].endswith("free some space, then give the same command again: all that was finished is kept")
+    assert_goes_on(capsys)
+
+
+@pytest.mark.parametrize(
+    ("room", "named"),
+    [(search.predictions, "predictions/trial-00000.npy"), (sentiment.bundle, "trial-00000")],
+    ids=["predictions", "weights"],
+)
+def test_for_what_is_kept_of_a_trial_leaves_no_piece_of_it_and_the_study_goes_on_afterwards(
+    folder: Path, room: ModuleType, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "os", SimpleNamespace(**vars(os) | {"fsync": full}))
+        assert main(["run", "study.toml"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"sentiment-search: no space is left for studies/artifacts/tiny/{named}; free some space, then give the same "
+        "command again: all that was finished is kept"
+    )
+    left = [path for path in (folder / "studies" / "artifacts" / "tiny").rglob("*") if path.is_file()]
+    assert [path for path in left if path.suffix == ".tmp" or path.name.startswith(".")] == []
+    assert_goes_on(capsys)
+
+
+def assert_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["run", "study.toml", "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)["counts"]
+    assert counts["complete"] + counts["pruned"] == TRIALS
+    assert counts["running"] == counts["waiting"] == 0
