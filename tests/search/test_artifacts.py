@@ -1,5 +1,7 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import optuna
@@ -62,6 +64,58 @@ class TestTheFoldersOfAStudy:
         whole.mkdir()
         remove_leftovers(TrialArtifacts(tmp_path))
         assert folders(TrialArtifacts(tmp_path)) == ["trial-00002"]
+
+
+class TestKeeping:
+    """Trials of these scores, one after the other; a bundle is an empty folder here."""
+
+    @pytest.fixture(autouse=True)
+    def empty_bundles(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def write(folder: Path, **_: Any) -> str:
+            folder.mkdir(parents=True)  # refuses one that is there
+            return "checksum"
+
+        monkeypatch.setattr("search.artifacts.write_bundle", write)
+
+    def kept(self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None) -> list[int]:
+        study = optuna.create_study(direction="maximize")
+        artifacts = TrialArtifacts(directory, keep_best)
+        if stale is not None:
+            artifacts.folder(stale).mkdir(parents=True)
+        dataset: Any = SimpleNamespace(
+            reviews=SimpleNamespace(classes=("a", "b")),
+            split=SimpleNamespace(train=[0], validation=[1]),
+            fingerprint="f",
+            source=SimpleNamespace(classes="as-is"),
+        )
+        for score in scores:
+            trial = study.ask()
+            trained: Any = SimpleNamespace(macro_f1=score, config=None, weights={}, best=SimpleNamespace(epoch=1.0))
+            artifacts.keep(trial, trained, SimpleNamespace(vocabulary_size=4, tokenizer_json=""), dataset)  # type: ignore[arg-type]
+            study.tell(trial, score)
+        there = sorted(int(path.name.removeprefix("trial-")) for path in directory.glob("trial-*"))
+        assert set(there) <= {trial.number for trial in study.trials if WEIGHTS in trial.user_attrs}
+        return there
+
+    @pytest.mark.parametrize(
+        ("scores", "keep_best", "there"),
+        [
+            ([0.5, 0.6, 0.7, 0.4], 2, [1, 2]),
+            ([0.7, 0.6, 0.5, 0.4], 2, [0, 1]),
+            ([0.5, 0.4, 0.6], 3, [0, 1, 2]),
+            ([0.5, 0.6, 0.7], 1, [2]),
+            ([0.5, 0.5, 0.5], 1, [0, 1, 2]),  # equals are all kept: which came first makes none of them better
+            ([0.5, 0.7, 0.7, 0.6], 2, [1, 2]),
+            ([0.7, 0.5, 0.5, 0.6], 2, [0, 3]),  # and when one is surpassed, all its equals are
+        ],
+    )
+    def test_leaves_the_best_and_no_other(
+        self, tmp_path: Path, scores: list[float], keep_best: int, there: list[int]
+    ) -> None:
+        assert self.kept(tmp_path, scores, keep_best) == there
+
+    def test_writes_over_what_a_dead_process_left_under_the_same_number(self, tmp_path: Path) -> None:
+        assert self.kept(tmp_path, [0.5, 0.6], 2, stale=1) == [0, 1]
 
 
 def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_csv: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from search.statistics import (
     verdict,
 )
 from search.statistics.crossed import _Error
-from sentiment.metrics import expected_calibration_error
+from sentiment.metrics import expected_calibration_error, macro_f1
 from tests.support.worlds import WORLDS, Comparison, World, coverage, family_wise, power, verdicts
 
 NUMBER = 2400
@@ -292,12 +292,19 @@ class TestTheVerdict:
             (-0.03, -0.001, 0.01, "worse"),
             (0.001, 0.03, 0.2, "undecided"),
             (-0.01, 0.03, 0.3, "undecided"),
+            (-0.004, 0.01, 0.3, "undecided"),
+            (-0.01, 0.004, 0.3, "undecided"),
         ],
     )
     def test_is_one_of_four_words(self, low: float, high: float, p: float, word: str) -> None:
         middle = (low + high) / 2
         difference = Difference(middle, low, high, 0.95, 0.01, 0.5, 0.5, p, np.zeros(2), 1e-4, 0.0, 100)
         assert verdict(difference, p) == word
+
+    def test_is_by_the_adjusted_p_value_and_not_by_the_differences_own(self) -> None:
+        difference = Difference(0.02, 0.001, 0.039, 0.95, 0.01, 0.5, 0.5, 0.04, np.zeros(2), 1e-4, 0.0, 100)
+        assert verdict(difference, 0.04) == "improves"
+        assert verdict(difference, 0.32) == "undecided"
 
 
 def test_calibration_is_compared_by_the_error_that_the_metrics_give() -> None:
@@ -351,6 +358,13 @@ class TestTheErrorOfOneScore:
         assert score_error(0.8, (500, 500)) == pytest.approx(np.sqrt(0.8 * 0.2 / 1000))
         assert score_error(0.8, (300, 0, 300)) == score_error(0.8, (300, 300))
 
+    def test_of_a_class_of_one_row_is_hardly_anything_else(self) -> None:
+        # sqrt(p (1 - p) (1 / 1000 + 1 / 1)) / 2
+        assert score_error(0.5, (1000, 1)) == pytest.approx(0.5 * np.sqrt(1.001) / 2)
+
+    def test_takes_a_score_beyond_the_ends_for_the_end(self) -> None:
+        assert score_error(1.0 + 1e-9, (5, 5)) == score_error(-1e-9, (5, 5)) == 0
+
     def test_of_a_perfect_score_or_of_no_rows_is_none(self) -> None:
         assert score_error(1.0, (5, 5)) == 0
         assert score_error(0.5, ()) == 0
@@ -365,7 +379,7 @@ class TestTheErrorOfOneScore:
         def scored() -> float:
             guesses = rng.choice(len(sizes), len(labels), p=share)
             predicted = np.where(rng.random(len(labels)) < recall, labels, guesses)
-            return float(f1_score(labels, predicted, average="macro"))
+            return macro_f1(labels, predicted, len(sizes))  # scikit-learn's own takes a minute here
 
         scores = [scored() for _ in range(300)]
         assert score_error(float(np.mean(scores)), sizes) == pytest.approx(np.std(scores), rel=0.25)

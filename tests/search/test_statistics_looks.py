@@ -55,6 +55,14 @@ def test_no_pairs_are_spent_where_only_more_rows_would_tell() -> None:
     assert not LOOKS.worth_more(replace(seen, mean=0.01, **swapped), 0)
 
 
+def test_among_many_open_ideas_a_small_gain_is_sooner_beyond_deciding() -> None:
+    seen = World(pairs=5).draw(np.random.default_rng(0)).difference()
+    gains = [replace(seen, mean=mean) for mean in np.linspace(0, 0.03, 61)]
+    alone, among_eight = ([LOOKS.worth_more(gain, 0, ideas=ideas) for gain in gains] for ideas in (1, 8))
+    assert all(one >= eight for one, eight in zip(alone, among_eight, strict=True))
+    assert sum(alone) > sum(among_eight) > 0
+
+
 def test_the_last_look_is_the_last() -> None:
     difference = World(pairs=20).draw(np.random.default_rng(0)).difference()
     assert not LOOKS.worth_more(difference, 2)
@@ -83,6 +91,7 @@ def test_it_saves_trainings_and_finds_nearly_as_much_as_all_pairs_at_once() -> N
         ((10, 5), (0.5, 0.5), "rise from two pairs"),
         ((5, 10), (0.5, 0.6), "sum 1"),
         ((5, 10), (1.0,), "one for each look"),
+        ((5, 10), (1.0, 0.0), "must be positive"),
     ],
 )
 def test_looks_that_make_no_sense_are_refused(pairs: tuple[int, ...], shares: tuple[float, ...], message: str) -> None:

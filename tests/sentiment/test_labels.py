@@ -75,6 +75,11 @@ def test_a_column_of_names_or_texts_is_refused_as_a_label() -> None:
         label_rule("as-is", [str(number) for number in range(MAX_CLASSES + 1)], 9000, "r.csv, column 'id'")
     with pytest.raises(InputError, match="30 different values in 40 rows"):
         label_rule("as-is", [str(number) for number in range(30)], 40, "r.csv")
+    with pytest.raises(InputError, match="11 different values in 20 rows"):
+        label_rule("as-is", [str(number) for number in range(11)], 20, "r.csv")
+    # Each value twice may be a label, and so may anything in a file that is too small to tell.
+    assert len(label_rule("as-is", [str(number) for number in range(10)], 20, "r.csv").classes) == 10
+    assert len(label_rule("as-is", [str(number) for number in range(19)], 19, "r.csv").classes) == 19
 
 
 def test_a_column_with_one_value_is_refused_as_a_label() -> None:
@@ -113,6 +118,9 @@ def test_a_preview_names_only_the_rules_that_fit_with_their_class_sizes() -> Non
     ten = {preview.name for preview in preview_rules(dict.fromkeys(TEN, 5))}
     assert ten == {"as-is", "ten-2", "ten-3", "ten-5"}
     assert {preview.name for preview in preview_rules({"pos": 3, "neg": 4})} == {"as-is"}
+    # Rows without a label are of no class, and are not counted as left out by a rule.
+    (words,) = preview_rules({"pos": 3, "neg": 4, "": 9, " ": 9})
+    assert (words.classes, words.counts, words.left_out) == (("neg", "pos"), (4, 3), 0)
 
 
 def test_every_ready_rule_covers_each_value_at_most_once() -> None:
