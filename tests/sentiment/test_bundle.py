@@ -350,8 +350,9 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(bundles.os, "fsync", full)
-        with pytest.raises(InputError, match="No space left on device; free space"):
+        with pytest.raises(OSError, match="No space left on device") as failed:
             copy_bundle(exported.folder, tmp_path / "model", {})
+        assert failed.value.filename == str(tmp_path / "model")
         assert list(tmp_path.iterdir()) == []
 
     def test_adds_facts_to_a_copy_that_predicts_the_same(self, exported: Exported, tmp_path: Path) -> None:
