@@ -377,8 +377,6 @@ def _train_random(setting: Setting, number: int) -> None:
 def _train_pair(setting: Setting, index: int, pair: int) -> None:
     torch.set_num_threads(setting.threads)
     arm = setting.comparison.arms[index]
-    if (arm.name, pair) in _finished_pairs(setting):  # the same command runs twice, and the other one was faster
-        return
     seed = int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
     winner, _ = _winner(setting, arm)
     config = winner.replace(seed=seed)
@@ -390,6 +388,8 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
     labels = drawn.reviews.labels[rows]
     probabilities = trained.predict(Examples(corpus.encoded, rows, labels), corpus.vocabulary_size, setting.device)
     score = macro_f1(labels, probabilities.argmax(axis=1), len(drawn.classes))
+    if (arm.name, pair) in _finished_pairs(setting):  # the same command runs twice, and the other one was faster
+        return
     attributes = {
         ARM: arm.name,
         PAIR: pair,
@@ -403,8 +403,7 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
         PREDICTIONS: keep_predictions(setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
         "environment": environment(setting.device),
     }
-    if (arm.name, pair) not in _finished_pairs(setting):
-        setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=attributes))
+    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=attributes))
 
 
 def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
