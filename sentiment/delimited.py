@@ -77,11 +77,11 @@ def _first_record(data: bytes) -> str:
     """The header line, longer than a line only where a quoted column name holds a line break."""
     text = data[:_HEADER_BYTES].decode("utf-8", errors="ignore").lstrip("\r\n")
     lines: list[str] = re.findall(r"[^\r\n]*(?:\r\n|\r|\n|$)", text)
-    record = ""
-    for line in lines:
-        record += line
-        if record.count('"') % 2 == 0:
-            return record
+    quotes = 0
+    for number, line in enumerate(lines, start=1):
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            return "".join(lines[:number])
     return lines[0]
 
 
@@ -97,13 +97,13 @@ def _header(data: bytes, path: str, delimiter: str, quoting: bool) -> list[str]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    start = data[:_HEADER_BYTES]
-    first = re.search(rb"[^\r\n]+(?=[\r\n])", start)
-    if first is None:
+    start = data[:_HEADER_BYTES].lstrip(b"\r\n")
+    end = re.search(rb"[\r\n]", start)
+    if end is None:
         if len(data) > _HEADER_BYTES:
             raise InputError(f"{path}, line 1: a header of more than {_HEADER_BYTES:,} bytes; is this a table?")
         raise InputError(f"{path}: the file has a header but no rows")
-    refuse_too_wide(first[0].count(delimiter.encode()) + 1, path)
+    refuse_too_wide(start.count(delimiter.encode(), 0, end.start()) + 1, path)
     try:
         reader = arrow_csv.open_csv(
             pa.BufferReader(start),

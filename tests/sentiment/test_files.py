@@ -120,6 +120,18 @@ def test_a_tsv_whose_cells_are_properly_quoted_is_unquoted(tmp_path: Path) -> No
     assert rows(path) == [("a\ttab", "1"), ("two\nlines", "0")]
 
 
+@pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_only_carriage_return_and_line_feed_end_a_line(tmp_path: Path, character: str) -> None:
+    path = write(tmp_path / "r.csv", f"text,label,a{character}b\nfine{character},1,\n")
+    assert rows(path) == [(f"fine{character}", "1")]
+    assert read_table(path).columns == ("text", "label", f"a{character}b")
+
+
+def test_columns_without_a_name_are_left_aside_however_many_they_are(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "r.csv", ",text,label,\n0,good,5,x\n"))
+    assert table.data.to_pylist() == [{"text": "good", "label": "5"}]
+
+
 # Encodings
 
 
@@ -136,6 +148,12 @@ def test_that_an_encoding_was_guessed_is_told(tmp_path: Path) -> None:
     assert [text for text, _ in rows(path)] == list(KOREAN)
     table = read_table(path, COLUMNS)
     assert (table.encoding, table.recognised) == ("cp949", True)
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "unicode_escape", "undefined", "hex", ""])
+def test_a_codec_that_is_no_encoding_of_files_is_refused(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path / "r.csv", b"text,label\n\\ \xff.,1\n")
+    assert "is not known; give one such as" in refusal(path, encoding=encoding)
 
 
 def test_the_encoding_given_overrides_what_the_bytes_look_like(tmp_path: Path) -> None:
@@ -195,6 +213,12 @@ def test_without_columns_all_are_read_but_one_that_run_would_refuse_is_refused_w
         ("r.tsv", b"text\tlabel\na\t1\nb\tc\t2\n", ("row 2 (line 3)", "3 cells", "tab")),
         ("r.csv", b'text,label\na,1\nb,"2\nc,3\nd,4\n', ("row 2 (line 3)", "never closed")),
         ("r.csv", b'text,label\na,1\n"b,2\nc,3\nd,4\n', ("row 2 (line 3)", "never closed")),
+        ("r.csv", b'text,label,why\na,1,x\nb,2,"y\nc,3,z\n', ("row 2 (line 3)", "never closed")),
+        ("r.csv", b"text,label\n" + b"\n" * 300_000, ("header but no rows",)),
+        ("r.csv", b'"text,label\na,1\nb,2\n', ("line 1", "a quote in the header", "never closed")),
+        ("r.csv", b"x" * (2 << 20), ("line 1", "a header of more than 1,048,576 bytes")),
+        ("r.csv", b",\na,1\n", ("no column",)),
+        ("r.csv", b"text,label\na,1\n" + b'"b,2,3\n' * 300_000, ("row 2 (line 3)", "cell")),
         ("r.csv", b"PK\x03\x04...", ("binary", "save it as CSV")),
         ("r.csv.gz", b"text,label\na,1\n", ("ends in .gz but is not gzip", "rename")),
         ("r.csv.gz", gzip.compress(b"text,label\na,1\n" * 99, mtime=0)[:-9], ("gzip", "truncated", "again")),

@@ -1,0 +1,161 @@
+"""Few bytes that stand for many, and what has no end: refused early, and with little in memory."""
+
+import gzip
+import io
+import json
+import lzma
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from search.definition import read_toml
+from sentiment.cells import CELL_SHARE
+from sentiment.columns import MAX_COLUMNS
+from sentiment.errors import InputError
+from sentiment.files import read_table
+from sentiment.unpacking import read_unpacked
+
+MEGABYTE = 1 << 20
+COMPRESSIONS = [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def parquet(columns: dict[str, Any], **settings: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, **settings)
+    return out.getvalue()
+
+
+def refusal(path: Path, columns: tuple[str, ...] | None = None, **settings: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        read_table(path, columns, **settings)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert message.isprintable()
+    return message
+
+
+class TestAFileThatIsLargerThanAllowed:
+    @pytest.mark.parametrize(("suffix", "compress"), COMPRESSIONS)
+    def test_is_refused_before_it_is_unpacked_whole(
+        self, tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+    ) -> None:
+        path = write(tmp_path / f"r.csv{suffix}", compress(bytes(64 * MEGABYTE)))
+        tracemalloc.start()
+        try:
+            message = refusal(path, max_bytes=MEGABYTE)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert (
+            "more than 1,048,576 bytes once unpacked; if that is meant, raise the limit: --max-bytes 2097152" in message
+        )
+        assert peak < 48 * MEGABYTE
+
+    @pytest.mark.parametrize(("suffix", "compress"), [("", bytes), *COMPRESSIONS])
+    def test_is_read_where_the_limit_is_raised_to_its_size(
+        self, tmp_path: Path, suffix: str, compress: Callable[[bytes], bytes]
+    ) -> None:
+        content = b"text,label\n" + os.urandom(50_000).hex().encode() + b",1\n"
+        path = write(tmp_path / f"r.csv{suffix}", compress(content))
+        assert read_unpacked(path, len(content))[0] == content
+        with pytest.raises(InputError, match="--max-bytes"):
+            read_unpacked(path, len(content) - 1)
+
+    def test_names_the_limit_that_would_do_where_its_size_is_known(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "r.csv", b"text,label\na,1\n")
+        assert "--max-bytes 15, or max_bytes = 15 in [data]" in refusal(path, max_bytes=14)
+
+
+class TestACellThatIsTooLong:
+    @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+    def test_is_refused_in_the_column_that_is_wanted_and_in_no_other(self, tmp_path: Path, kind: str) -> None:
+        long = "word " * 200
+        names = ("text", "label", "other")
+        rows = [("fine", "1", ""), ("dull", "0", long)] + [("and so on, for a while", "1", "")] * 100
+        content = {
+            "csv": "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in [names, *rows]),
+            "tsv": "".join("\t".join(row) + "\n" for row in [names, *rows]),
+            "jsonl": "".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows),
+        }.get(kind, "")
+        data = content.encode() or parquet({name: [row[n] for row in rows] for n, name in enumerate(names)})
+        path, limit = write(tmp_path / f"r.{kind}", data), len(long) * CELL_SHARE
+        message = refusal(path, ("other",), max_bytes=limit - 1)
+        assert "row 2, column 'other': one cell of 1,000 bytes" in message
+        assert f"--max-bytes {limit}" in message
+        assert read_table(path, ("other",), max_bytes=limit).column("other").to_pylist()[1] == long
+        assert read_table(path, ("text", "label"), max_bytes=limit - 1).num_rows == 102
+
+
+class TestParquet:
+    def test_of_one_long_text_said_a_thousand_times_is_refused(self, tmp_path: Path) -> None:
+        path = write(
+            tmp_path / "r.parquet", parquet({"text": pa.array(["x" * MEGABYTE] * 5000), "label": ["1"] * 5000})
+        )
+        assert path.stat().st_size < MEGABYTE
+        assert "more than 67,108,864 bytes once unpacked" in refusal(path, ("text", "label"), max_bytes=64 * MEGABYTE)
+
+    def test_that_says_how_large_it_is_is_believed(self, tmp_path: Path) -> None:
+        data = parquet({"text": ["x" * (20 * MEGABYTE)]}, use_dictionary=False, compression="zstd")
+        path = write(tmp_path / "r.parquet", data)
+        assert path.stat().st_size < MEGABYTE
+        assert "more than 1,048,576 bytes once unpacked" in refusal(path, max_bytes=MEGABYTE)
+
+    def test_of_more_cells_than_bytes_allowed_is_refused(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "r.parquet", parquet({"text": pa.nulls(3_000_000, pa.string())}))
+        assert path.stat().st_size < MEGABYTE
+        assert "3,000,000 rows of 1 columns are more cells" in refusal(path, max_bytes=MEGABYTE)
+
+    def test_may_hold_texts_in_any_of_its_types(self, tmp_path: Path) -> None:
+        texts = pa.array(["fine", None, "dull"])
+        types = [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int32(), pa.string())]
+        path = write(tmp_path / "r.parquet", parquet({f"c{n}": texts.cast(kind) for n, kind in enumerate(types)}))
+        table = read_table(path)
+        assert [table.column(name).to_pylist() for name in table.columns] == [["fine", None, "dull"]] * len(types)
+
+    def test_that_holds_no_utf_8_where_it_says_so_is_refused(self, tmp_path: Path) -> None:
+        broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
+        path = write(tmp_path / "r.parquet", parquet({"text": broken}))
+        assert "column 'text': values of type string that cannot be read as text" in refusal(path, ("text",))
+
+
+class TestATableThatIsTooWide:
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("r.csv", b"," * MAX_COLUMNS + b"\n" + b"," * MAX_COLUMNS),
+            ("r.jsonl", b"".join(b'{"k%d":1}\n' % n for n in range(MAX_COLUMNS + 1))),
+        ],
+    )
+    def test_is_refused(self, tmp_path: Path, name: str, content: bytes) -> None:
+        assert "more than 16,384 columns" in refusal(write(tmp_path / name, content))
+
+    def test_of_json_lines_with_ever_other_names_is_refused(self, tmp_path: Path) -> None:
+        lines = b"".join(b'{"k%d":1}\n' % (n % 1000) for n in range(2000))
+        assert "1,000 columns are more cells" in refusal(write(tmp_path / "r.jsonl", lines), max_bytes=MEGABYTE)
+
+
+class TestWhatIsNoFile:
+    @pytest.mark.parametrize("reader", [read_table, read_toml])
+    def test_is_refused_without_waiting_for_its_end(self, tmp_path: Path, reader: Callable[[Path], Any]) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for path, kind in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a directory")):
+            with pytest.raises(InputError, match=f"^{path}: this is {kind}"):
+                reader(path)
+
+    @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "file/under"])
+    def test_is_not_there(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(InputError):
+            read_table(tmp_path / name)
