@@ -32,6 +32,7 @@ from search.stopping import Plateau, plateau
 from search.storage import experimental_features, load_study
 from sentiment import baselines
 from sentiment.errors import InputError
+from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, DataSource, load_dataset
 
@@ -201,7 +202,7 @@ def describe(opened: SearchStudy, trials: int) -> str:
     """What is about to run, in a few lines, and what the reading of the data guessed or left out."""
     split, name = opened.dataset.split, opened.study.study_name
     counts = np.bincount(opened.dataset.reviews.labels, minlength=len(opened.dataset.reviews.classes))
-    shares = ", ".join(f"{c} {n:,}" for c, n in zip(opened.dataset.reviews.classes, counts, strict=True))
+    shares = ", ".join(f"{visible(c)} {n:,}" for c, n in zip(opened.dataset.reviews.classes, counts, strict=True))
     lines = [
         f"Study {name}: {len(split.train):,} training, {len(split.validation):,} validation and {len(split.test):,} "
         f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already.",
