@@ -80,7 +80,8 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for name, handler in self._handlers.items():
-            signal.signal(name, handler)
+            # A worker listens to one interrupt in its life, and this was it.
+            signal.signal(name, _ignore if self._came and handler is _interrupt_once else handler)
         if kind is None:
             self._raise_if_due()
 
@@ -108,8 +109,12 @@ class Interrupts:
 def _interrupt_once(number: int, frame: Any) -> None:
     """Ctrl-C comes from the terminal and again from the parent: the second would break off what the first began."""
     for name in INTERRUPTS:
-        signal.signal(name, lambda number, frame: None)  # not SIG_IGN: Python reports one that is on its way then
+        signal.signal(name, _ignore)
     raise KeyboardInterrupt
+
+
+def _ignore(number: int, frame: Any) -> None:
+    """Not SIG_IGN: Python reports one that is on its way then."""
 
 
 def enter(on_interrupt: Callable[[int, Any], Any] = _interrupt_once) -> None:
