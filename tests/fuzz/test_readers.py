@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from sentiment.errors import InputError
 from sentiment.files import read_table
+from sentiment.foreign import visible
 from sentiment.inspection import Inspection, inspect
 from sentiment.reviews import Dataset, DataSource, load_dataset
 from sentiment.unpacking import MAX_BYTES
@@ -109,7 +110,7 @@ def refusal_or(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except InputError as error:
-        assert str(error).isprintable()
+        assert visible(str(error)) == str(error)
         return str(error)
 
 

@@ -12,6 +12,7 @@ from search.ideas import Comparison, read_comparison
 from search.space import DEFAULTS, Space
 from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.foreign import visible
 
 VALID = """\
 name = "netflix"
@@ -104,7 +105,7 @@ def read(path: Path, content: bytes) -> None:
         except InputError as error:
             message = str(error)
             assert message.startswith(str(path))
-            assert message.isprintable()
+            assert visible(message) == message
 
 
 @given(content=st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "surrogatepass"))))
@@ -154,7 +155,7 @@ def test_a_space_is_refused_or_can_be_sampled_everywhere(changes: dict[str, Any]
         space = Space.of(changes)
     except InputError as error:
         assert str(error).startswith("[space] ")
-        assert str(error).isprintable()
+        assert visible(str(error)) == str(error)
         return
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))

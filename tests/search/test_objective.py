@@ -107,7 +107,7 @@ class TestInAnybodysStudy:
         study.optimize(objective, n_trials=1)
         attributes = study.trials[0].user_attrs
         config = Config.from_dict(attributes[CONFIG])
-        assert config == objective.space.sample(optuna.trial.FixedTrial(study.best_params), seed=config.seed)
+        assert config == objective.space.sample(optuna.trial.FixedTrial(study.trials[0].params), seed=config.seed)
         assert attributes[ENVIRONMENT]["torch"] == torch.__version__
         assert attributes[ENVIRONMENT]["threads"] == torch.get_num_threads()
         assert attributes[SECONDS] > 0

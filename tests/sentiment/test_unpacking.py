@@ -20,6 +20,7 @@ from sentiment.cells import CELL_SHARE
 from sentiment.columns import MAX_COLUMNS
 from sentiment.errors import InputError
 from sentiment.files import read_table
+from sentiment.foreign import visible
 from sentiment.unpacking import read_unpacked
 
 MEGABYTE = 1 << 20
@@ -42,7 +43,7 @@ def refusal(path: Path, columns: tuple[str, ...] | None = None, **settings: Any)
         read_table(path, columns, **settings)
     message = str(caught.value)
     assert message.startswith(str(path))
-    assert message.isprintable()
+    assert visible(message) == message
     return message
 
 
@@ -100,10 +101,7 @@ class TestACellThatIsTooLong:
 
 class TestParquet:
     def test_of_one_long_text_said_a_thousand_times_is_refused(self, tmp_path: Path) -> None:
-        path = write(
-            tmp_path / "r.parquet", parquet({"text": pa.array(["x" * MEGABYTE] * 5000), "label": ["1"] * 5000})
-        )
-        assert path.stat().st_size < MEGABYTE
+        path = write(tmp_path / "r.parquet", parquet({"text": pa.array(["x" * MEGABYTE] * 100), "label": ["1"] * 100}))
         assert "more than 67,108,864 bytes once unpacked" in refusal(path, ("text", "label"), max_bytes=64 * MEGABYTE)
 
     def test_that_says_how_large_it_is_is_believed(self, tmp_path: Path) -> None:
