@@ -66,25 +66,26 @@ def claim(study: optuna.Study, total: int, round_of: int | None = None) -> optun
     storage, me = study._storage, _this_process()
     trials = study.get_trials(deepcopy=False)
     order = positions(trials)
-    if _taken(trials) >= total:
-        return None
     taken = None
     waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
     for trial in sorted(waiting, key=lambda trial: order[trial.number]):
-        if not _is_open(trials, order[trial.number], round_of):
+        if _rank(trials, order[trial.number]) >= total or not _is_open(trials, order[trial.number], round_of):
             return None
         if _take(storage, trial, me):
             taken = trial._trial_id
             break
     else:
-        if not _is_open(trials, len(set(order.values())), round_of):
+        following = len(set(order.values()))
+        if _rank(trials, following) >= total or not _is_open(trials, following, round_of):
             return None
         template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me})
         taken = storage.create_new_trial(study._study_id, template_trial=template)
     try:
         return optuna.Trial(study, taken) if _holds(study, taken, total, round_of) else None
-    except BaseException:
-        storage.set_trial_state_values(taken, TrialState.FAIL)
+    except BaseException as error:
+        number = next(trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id == taken)
+        with suppress(StorageInternalError):
+            begin_again(study, number, f"{type(error).__name__}: {error}")
         raise
 
 
@@ -161,9 +162,11 @@ class Heartbeat:
 # ------------------------------------------------------------------------------------------------- claiming
 
 
-def _taken(trials: Sequence[FrozenTrial]) -> int:
-    """Trials that are finished or running."""
-    return sum(trial.state in (*FINISHED, TrialState.RUNNING) for trial in trials)
+def _rank(trials: Sequence[FrozenTrial], position: int) -> int:
+    """How many earlier positions have a trial that is finished, runs, or has yet to be begun or begun again."""
+    order, live = positions(trials), (*FINISHED, TrialState.RUNNING, TrialState.WAITING)
+    ahead = (*(trial for trial in trials if trial.state in live), *_not_yet_repeated(trials))
+    return len({order[trial.number] for trial in ahead if order[trial.number] < position})
 
 
 def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None) -> bool:
@@ -195,7 +198,7 @@ def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None)
     ):  # two processes began the same lost trial again
         storage.set_trial_state_values(trial_id, TrialState.FAIL)
         return False
-    if _taken(trials) <= total and _is_open(trials, order[mine.number], round_of):
+    if _rank(trials, order[mine.number]) < total and _is_open(trials, order[mine.number], round_of):
         return True
     storage.set_trial_user_attr(trial_id, WORKER, None)
     storage.set_trial_state_values(trial_id, TrialState.WAITING)
