@@ -158,8 +158,9 @@ def read_tokenizer(text: str, unit: str, vocabulary_size: int) -> Tokenizer:
     unit: a tokenizer of another origin may bring a regular expression that never ends, or pad to any length.
 
     Raises:
-        InputError: it was not written by this package for `unit`, or its ids are not 0 to `vocabulary_size` - 1.
-        ValueError: it is no JSON, or its merges make what is not in its vocabulary.
+        InputError: it was not written by this package for `unit`, its ids are not 0 to `vocabulary_size` - 1, or its
+            merges make what is not in its vocabulary.
+        ValueError: it is no JSON.
     """
     written, ours = json.loads(text), json.loads(_tokenizer(unit, {}, []).to_str())
     if not _agrees(written, ours | {"model": {**ours["model"], "vocab": ..., "merges": ...}}):
@@ -170,6 +171,8 @@ def read_tokenizer(text: str, unit: str, vocabulary_size: int) -> Tokenizer:
     ids = list(vocabulary.values())
     if set(map(type, ids)) != {int} or sorted(ids) != list(range(vocabulary_size)):
         raise InputError(f"the tokenizer's ids must be 0 to {vocabulary_size - 1}, each once")
+    if not isinstance(merges, list) or not all(_merges(pair, vocabulary) for pair in merges):
+        raise InputError("each of the tokenizer's merges must be two entries of its vocabulary that make a third")
     return _tokenizer(unit, vocabulary, [tuple(pair) for pair in merges])
 
 
@@ -262,6 +265,13 @@ def _agrees(written: Any, ours: Any) -> bool:
     if isinstance(ours, list):
         return isinstance(written, list) and len(written) == len(ours) and all(map(_agrees, written, ours))
     return bool(ours is ... or written == ours)
+
+
+def _merges(pair: Any, vocabulary: dict[str, int]) -> bool:
+    """Whether a pair of the merges is one: the library ends the program over some that are not."""
+    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair):
+        return False
+    return all(entry in vocabulary for entry in (*pair, "".join(pair)))
 
 
 def _normalizer(unit: str) -> Any:

@@ -169,6 +169,19 @@ def test_a_vocabulary_without_the_special_tokens_is_refused(vocabulary):
         read_tokenizer(json.dumps(described), "word", 2)
 
 
+@pytest.mark.parametrize(
+    "merges",
+    [None, [["a"]], [["a", "b", "c"]], [["a", 1]], ["ab"], [["movie", "movie"]], [["<unk>", "<unk>"]], [["q", "zz"]]],
+    ids=str,
+)
+def test_a_merge_of_what_is_not_in_the_vocabulary_is_refused(merges):
+    fitted = fit_tokenizer(MIXED, "subword", 100)
+    described = json.loads(fitted.to_str())
+    described["model"]["merges"] = merges
+    with pytest.raises(InputError, match="merges must be two entries of its vocabulary that make a third"):
+        read_tokenizer(json.dumps(described), "subword", fitted.get_vocab_size())
+
+
 # Vocabulary
 
 
