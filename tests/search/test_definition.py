@@ -38,8 +38,15 @@ class TestAStudyFile:
         (tmp_path / "reviews.csv").touch()
         assert read_definition(tmp_path / "study.toml").data.path == str(tmp_path / "reviews.csv")
 
+    def test_may_say_how_large_its_data_may_be(self, tmp_path: Path) -> None:
+        (tmp_path / "study.toml").write_text(DATA + "max_bytes = 1_000_000_000\n")
+        assert read_definition(tmp_path / "study.toml").data.max_bytes == 10**9
+
     def test_may_begin_with_a_byte_order_mark_and_hold_the_tables_of_a_comparison(self, tmp_path: Path) -> None:
-        text = DATA + '[baseline]\narchitecture = "lstm"\n[[idea]]\nname = "Adam"\n[budget]\npairs = 3\n'
+        text = (
+            DATA
+            + '[baseline]\narchitecture = "lstm"\n[[idea]]\nname = "Adam"\n[budget]\npairs = 3\n[curve]\ntrials = 9\n'
+        )
         (tmp_path / "study.toml").write_text(text, "utf-8-sig")
         assert read_definition(tmp_path / "study.toml").name == "study"
 
@@ -71,6 +78,12 @@ class TestAStudyFile:
             (DATA + "[search]\ntimeout = 'soon'", "timeout is 'soon'; write it like 90s, 30m or 2h"),
             (DATA + "[search]\ntimeout = [1]", "timeout is [1]"),
             ("space = 3\n" + DATA, "[space] must be a table"),
+            (DATA + "[space]\ndropuot = 0.1", "[space] there is no parameter 'dropuot'; did you mean 'dropout'?"),
+            (DATA + "[space]\nepochs = { low = 1, high = 2, step = 0.5 }", "[space] epochs: step is 0.5"),
+            (DATA + "max_rows = true", "[data] max_rows is True"),
+            (DATA + "[search]\nthreads = 100000000", "threads is 100000000; it must not be more than 1024"),
+            (DATA + "[search]\ntimeout = true", "timeout is True"),
+            (DATA + "[search]\naudit = true", "audit is True"),
             ("name = 5\n" + DATA, "the study's name is 5"),
             ("name = 'a/b'\n" + DATA, "the study's name is 'a/b', which cannot be a folder's"),
         ],
@@ -87,9 +100,15 @@ class TestAStudyFile:
             read_definition(tmp_path)
 
 
+NAMES_OF_NO_FOLDER = [
+    *("", "..", ".hidden", "a/b", "a\nb", "a\0b", "\ud800", "x" * 201, "각" * 67),
+    *("/somewhere/abs", "../../../evil", "a\\b", " a", "a ", "cache", "Cache", "cmp: baseline", "\u200b"),
+]
+
+
 class TestAName:
-    @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b", "a\nb", "a\0b", "\ud800", "x" * 201, "각" * 67])
-    def test_that_cannot_be_a_folders_is_refused(self, reviews_csv: Path, name: str) -> None:
+    @pytest.mark.parametrize("name", NAMES_OF_NO_FOLDER)
+    def test_that_cannot_be_a_folders_of_its_own_is_refused(self, reviews_csv: Path, name: str) -> None:
         with pytest.raises(InputError, match="the study's name is"):
             definition(reviews_csv, name=name)
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from search.ideas import read_comparison
 from sentiment.errors import InputError
+from tests.search.test_definition import NAMES_OF_NO_FOLDER
 
 HEAD = """
 name = "small"
@@ -77,6 +79,20 @@ def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
     assert looks.shares == pytest.approx((1 / 7, 2 / 7, 4 / 7))
 
 
+@pytest.mark.parametrize("name", [json.dumps(name) for name in NAMES_OF_NO_FOLDER if name != "\ud800"] + ["5", "[]"])
+def test_a_name_that_no_study_may_have_no_comparison_may_have(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, HEAD.replace('"small"', name) + IDEA)
+    with pytest.raises(InputError, match="the comparison's name is") as refused:
+        read_comparison(path)
+    assert str(refused.value).startswith(f"{path}: ")
+
+
+def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD.replace('name = "small"', "") + IDEA).rename(tmp_path / "cache.toml")
+    with pytest.raises(InputError, match="the comparison's name is 'cache', as the folder of the token cache"):
+        read_comparison(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -103,6 +119,20 @@ def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
         (HEAD.replace('"lstm"', '"lsmt"') + IDEA, "architecture is 'lsmt'"),
         (HEAD + IDEA + "[tune]\nlearning_rat = { low = 1, high = 2 }\n", "did you mean 'learning_rate'"),
         (HEAD + IDEA + "[ideas]\nx = 1\n", "there is no 'ideas'"),
+        ("idea = 5\n" + HEAD, "idea is 5; write [[idea]]"),
+        (HEAD + IDEA.replace('"Adam"', "5"), "idea 1: the name is 5; it must be a text"),
+        (HEAD + IDEA.replace("Adam", " Adam"), "idea 1: the name is ' Adam', with a blank"),
+        (HEAD + IDEA.replace("Adam", "A" * 201), "it must not be longer than 200 bytes"),
+        (HEAD + IDEA.replace("Adam", "a\\u0007b"), "holds a character that cannot be printed"),
+        (HEAD + IDEA.replace('"the post"', "5"), "source is 5; it must be a text"),
+        (HEAD + IDEA.replace("0.05", "true"), "guess is True"),
+        (HEAD + IDEA + 'relabel = ["textblob"]\n', "there is no source ['textblob']"),
+        (HEAD + IDEA + "threshold = nan\n", "[idea] 1 threshold is nan; give a finite number"),
+        (HEAD + IDEA + "[tune]\ndropout = 1979-05-27\n", "[tune] dropout is the date or time 1979-05-27"),
+        (HEAD + IDEA + "[tune]\ndropout = { low = 0.1 }\n", "[tune] dropout is"),
+        (HEAD.replace('"lstm"', "5") + IDEA, "[baseline] architecture is 5"),
+        (HEAD.replace("pairs = 2", "pairs = 1000000") + IDEA, "[budget] pairs is 1000000; it must not be more"),
+        (HEAD.replace("trials = 3", "seed = 4294967296") + IDEA, "[budget] seed is 4294967296; it must not be more"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:

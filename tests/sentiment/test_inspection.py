@@ -5,10 +5,13 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sentiment.errors import InputError
 from sentiment.inspection import inspect
+from sentiment.reviews import DataSource, load_dataset
 from sentiment.terminal import WIDTH
 
 WORDS = ("good", "bad", "film", "plot", "great", "awful", "story", "actor")
@@ -115,6 +118,40 @@ def test_what_training_would_refuse_is_told_beside_the_rest(stars: str) -> None:
 def test_a_wrong_column_is_refused(stars: str) -> None:
     with pytest.raises(InputError, match=r"no column 'scor'.*did you mean 'score'"):
         inspect(stars, label="scor")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_a_column_that_training_would_not_read_is_not_described_either(tmp_path: Path, kind: str) -> None:
+    rows = [{"review": f"fine {n}", "stars": n % 2, "tags": [n]} for n in range(40)]
+    path = tmp_path / f"r.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = inspect(str(path))
+    assert (found.text, found.label, found.kept) == ("review", "stars", 40)
+    assert any(note.startswith(f"not looked at: {path}") and "'tags': nested" in note for note in found.notes)
+    for columns in ({"text": "tags", "label": "stars"}, {"text": "review", "label": "tags"}):
+        with pytest.raises(InputError, match="'tags': nested") as inspected:
+            inspect(str(path), **columns)
+        with pytest.raises(InputError) as read:
+            load_dataset(DataSource(path=str(path), **columns))
+        assert str(inspected.value) == str(read.value)
+
+
+def test_labels_that_look_alike_are_told_also_where_they_are_why_it_is_refused(tmp_path: Path) -> None:
+    rows = [(f"review {n}", ("good", "bad", "Good")[n % 3 if n < 9 else n % 2]) for n in range(60)]
+    found = inspect(write(tmp_path / "r.tsv", "text\tlabel", rows))
+    assert "class 'Good' has 3 usable rows" in (found.refusal or "")
+    assert any("the labels 'Good', 'good' differ only in case" in note for note in found.notes)
+
+
+def test_of_a_very_long_review_the_beginning_is_read_for_tokens(tmp_path: Path) -> None:
+    rows = [(f"review {n}", str(n % 2)) for n in range(40)] + [("word " * 50_000, "1")]
+    found = inspect(write(tmp_path / "r.tsv", "text\tlabel", rows))
+    assert found.lengths[0].longest == 249_999
+    assert {unit.unit: unit.tokens.longest for unit in found.token_units}["word"] == 20_000
+    assert "tokens and scripts: of 1 long reviews the first 100,000 characters are read" in found.notes
 
 
 def test_own_files_are_looked_at_together(stars: str, tmp_path: Path) -> None:

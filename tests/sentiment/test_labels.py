@@ -1,7 +1,16 @@
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.labels import MAX_CLASSES, READY_RULES, canonical, label_rule, preview_rules, rule_advice
+from sentiment.labels import (
+    LONGEST_LABEL,
+    MAX_CLASSES,
+    READY_RULES,
+    canonical,
+    label_rule,
+    look_alikes,
+    preview_rules,
+    rule_advice,
+)
 
 STARS = tuple("12345")
 TEN = tuple(str(rating) for rating in range(1, 11))
@@ -10,6 +19,15 @@ TEN = tuple(str(rating) for rating in range(1, 11))
 @pytest.mark.parametrize("raw", ["5", " 5 ", "5.0", "5.", "+5", "05", 5, 5.0])
 def test_ways_to_write_a_number_are_one_value(raw: object) -> None:
     assert canonical(raw) == "5"
+
+
+def test_a_number_of_any_length_keeps_all_of_its_digits() -> None:
+    digits = "12" * 2500
+    assert canonical(f"+00{digits}.500") == f"{digits}.5"
+    assert canonical(f"0.{digits}00") == f"0.{digits}"
+    assert [canonical(zero) for zero in ("-0", "-0.00", "000", "0.")] == ["0"] * 4
+    assert label_rule("as-is", ("-1", "1" * 100, "1.5"), 100, "").classes == ("-1", "1.5", "1" * 100)
+    assert label_rule("stars-3", (), 0, "").out_of_scale(digits)
 
 
 def test_words_are_compared_as_they_are_but_for_blanks_and_normal_form() -> None:
@@ -61,6 +79,9 @@ def test_labels_as_they_are_are_sorted_by_number_else_by_alphabet() -> None:
         ({"a": ["1"]}, ("1 class", "two or more")),
         ({"a": "1", "b": ["2"]}, ("'a' is '1'", "give a list")),
         ({" ": ["1"], "b": ["2"]}, ("empty name",)),
+        ({"x" * 201: ["1"], "b": ["2"]}, ("a name of 201 characters",)),
+        ({"a": [["1"]], "b": ["2"]}, ("'a' has the value ['1']",)),
+        (["stars-3"], ("classes is ['stars-3']",)),
     ],
 )
 def test_a_rule_that_contradicts_itself_is_refused(classes: object, parts: tuple[str, ...]) -> None:
@@ -80,6 +101,42 @@ def test_a_column_of_names_or_texts_is_refused_as_a_label() -> None:
     # Each value twice may be a label, and so may anything in a file that is too small to tell.
     assert len(label_rule("as-is", [str(number) for number in range(10)], 20, "r.csv").classes) == 10
     assert len(label_rule("as-is", [str(number) for number in range(19)], 19, "r.csv").classes) == 19
+
+
+def test_a_very_long_value_is_refused_as_a_label() -> None:
+    with pytest.raises(InputError, match=r"r\.csv, column 'id': a value of 5,000 characters .* hardly a label"):
+        label_rule("as-is", ("9" * 5000, "1"), 100, "r.csv, column 'id'")
+    assert label_rule("as-is", ("x" * LONGEST_LABEL, "1"), 100, "").classes == ("1", "x" * LONGEST_LABEL)
+
+
+# The invisible ones: zero width space, no-break space, soft hyphen, a mark of direction, a variation selector.
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Positive", "positive"),
+        ("ＧＯＯＤ", "good"),
+        ("straße", "STRASSE"),
+        ("very good", "very  good"),
+        ("very good", "very\xa0good"),
+        ("positive", "posi\u200btive"),
+        ("good", "go\xadod"),
+        ("good", "\u200egood"),
+        ("❤", "❤\ufe0f"),
+    ],
+)
+def test_labels_that_a_person_takes_for_one_are_told(one: str, other: str) -> None:
+    rule = label_rule("as-is", (one, other, "bad"), 100, "")
+    assert len(rule.classes) == 3
+    (sentence,) = look_alikes(rule.index, (one, other, "bad"))
+    assert sentence.isprintable()
+    assert all(repr(label) in sentence for label in (one, other))
+    assert look_alikes(label_rule({"good": [one, other], "bad": ["bad"]}, (), 0, "").index, (one, other)) == ()
+    assert look_alikes(label_rule({"good": [one], "bad": ["bad"]}, (), 0, "").index, (one, other)) == (sentence,)
+
+
+def test_labels_that_look_different_are_not_told() -> None:
+    labels = ("good", "bad", "좋다", "나쁘다", "ดี", "ดิ", "5", "-5", "a", "á", " good ", "가", "\u1100\u1161")
+    assert look_alikes(label_rule("as-is", labels, 100, "").index, labels) == ()
 
 
 def test_a_column_with_one_value_is_refused_as_a_label() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
 from sentiment.splits import Split
+from sentiment.unpacking import MAX_BYTES
 
 Rows = list[tuple[str, str]]
 
@@ -237,6 +238,15 @@ def test_an_encoding_that_was_guessed_is_noted_for_each_file_and_changes_no_fing
     assert load(own, test_path=str(legacy), fractions=(0.5, 0.3, 0.2)).notes == guessed.notes
 
 
+def test_labels_that_look_alike_are_noted_and_change_no_class(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", many({"good": 20, "Good": 20, "goo\u200bd": 20, " good": 5, "bad": 20}))
+    dataset = load(path)
+    assert dataset.classes == ("Good", "bad", "goo\u200bd", "good")
+    (note,) = dataset.notes
+    assert note.startswith("the labels 'Good', 'goo\\u200bd', 'good' differ only in case or in characters")
+    assert load(path, classes={"p": ["good", "Good", "goo\u200bd"], "n": ["bad"]}).notes == ()
+
+
 # Fingerprint
 
 
@@ -317,6 +327,14 @@ def test_labels_that_cannot_be_learned_are_refused(
         ({"split_seed": -1}, "split_seed is -1"),
         ({"classes": "stars"}, "no label rule 'stars'"),
         ({"path": ""}, "path is ''"),
+        ({"max_rows": True}, "max_rows is True"),
+        ({"split_seed": True}, "split_seed is True"),
+        ({"max_bytes": 0}, "max_bytes is 0"),
+        ({"encoding": ""}, "encoding is ''"),
+        ({"test_path": 3}, "test_path is 3"),
+        ({"fractions": (True, 0.1, 0.1)}, "fractions is"),
+        ({"fractions": (float("nan"), 0.1, 0.1)}, "fractions is"),
+        ({"text": "caf\u00e9", "label": "cafe\u0301"}, "text and label are both column"),
     ],
 )
 def test_a_source_that_cannot_be_meant_is_refused_before_reading(changes: dict[str, object], part: str) -> None:
@@ -328,6 +346,12 @@ def test_a_source_goes_to_json_and_comes_back_equal() -> None:
     source = DataSource(path="r.csv", text="t", label="l", classes={"bad": [1, 2.0], "good": ["5"]}, max_rows=9)  # type: ignore[list-item]
     assert source.classes == {"bad": ["1", "2"], "good": ["5"]}
     assert DataSource.from_dict(json.loads(json.dumps(source.to_dict()))) == source
+
+
+def test_a_source_recorded_before_there_was_a_limit_is_read_with_the_usual_one() -> None:
+    recorded = DataSource(path="r.csv", text="t", label="l").to_dict()
+    del recorded["max_bytes"]
+    assert DataSource.from_dict(recorded).max_bytes == MAX_BYTES
 
 
 def test_an_unknown_or_missing_name_in_a_source_is_refused() -> None:
