@@ -214,9 +214,7 @@ def _described(
     longest = np.union1d(np.argsort(-characters)[:LONGEST_ROWS], np.argsort(-words)[:LONGEST_ROWS])
     if characters.max() > READ_CHARACTERS:
         cut = int((characters > READ_CHARACTERS).sum())
-        notes.append(
-            f"of {cut:,} longer reviews the first {READ_CHARACTERS:,} characters are read for tokens and scripts"
-        )
+        notes.append(f"tokens and scripts: of {cut:,} long reviews the first {READ_CHARACTERS:,} characters are read")
     read, lengths = pc.utf8_slice_codeunits(texts, 0, READ_CHARACTERS), np.minimum(characters, READ_CHARACTERS)
     most = max(1, int(SAMPLE_CHARACTERS / lengths.mean()))
     units, note = _token_units(read, train, validation, longest, most, seed)

@@ -126,7 +126,7 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
         (HEAD + IDEA.replace("Adam", "a\\u0007b"), "holds a character that cannot be printed"),
         (HEAD + IDEA.replace('"the post"', "5"), "source is 5; it must be a text"),
         (HEAD + IDEA.replace("0.05", "true"), "guess is True"),
-        (HEAD + IDEA + 'relabel = ["textblob"]\n', "there is no source ['textblob']"),
+        (HEAD + IDEA + 'relabel = ["textblob"]\n', "there is no label source ['textblob']"),
         (HEAD + IDEA + "threshold = nan\n", "[idea] 1 threshold is nan; give a finite number"),
         (HEAD + IDEA + "[tune]\ndropout = 1979-05-27\n", "[tune] dropout is the date or time 1979-05-27"),
         (HEAD + IDEA + "[tune]\ndropout = { low = 0.1 }\n", "[tune] dropout is"),

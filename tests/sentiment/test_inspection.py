@@ -130,9 +130,9 @@ def test_a_column_that_training_would_not_read_is_not_described_either(tmp_path:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = inspect(str(path))
     assert (found.text, found.label, found.kept) == ("review", "stars", 40)
-    assert any(note.startswith(f"not looked at: {path}") and "'tags': nested" in note for note in found.notes)
+    assert any(note.startswith(f"not looked at: {path}") and "nested" in note for note in found.notes)
     for columns in ({"text": "tags", "label": "stars"}, {"text": "review", "label": "tags"}):
-        with pytest.raises(InputError, match="'tags': nested") as inspected:
+        with pytest.raises(InputError, match=r"column 'tags': .*nested") as inspected:
             inspect(str(path), **columns)
         with pytest.raises(InputError) as read:
             load_dataset(DataSource(path=str(path), **columns))
