@@ -4,7 +4,7 @@ A file of 50 kB may say one text a million times over, so texts stay in the dict
 is known how long they all are together. This room knows nothing of files or compressions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sentiment.cells import Cells, refuse_too_many
@@ -15,6 +15,8 @@ from sentiment.unpacking import raise_the_limit
 __all__ = ["read_parquet"]
 
 _BATCH_ROWS: Final = 1 << 12
+_EXPANDED_ROWS: Final = 1 << 4
+"""Of texts that are stored as what each adds to the one before: pyarrow has no dictionary for them."""
 
 
 def read_parquet(data: bytes, columns: Sequence[str] | None, path: str, max_bytes: int) -> Cells:
@@ -35,8 +37,9 @@ def read_parquet(data: bytes, columns: Sequence[str] | None, path: str, max_byte
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         schema = file.schema_arrow
-        texts = [column.path for column in file.schema if column.physical_type == "BYTE_ARRAY"]
-        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+        texts = {chunk.path_in_schema for chunk in _chunks(file) if chunk.physical_type == "BYTE_ARRAY"}
+        expanded = {chunk.path_in_schema for chunk in _chunks(file) if "DELTA" in "".join(chunk.encodings)} & texts
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=sorted(texts - expanded))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({_reason(error)}); write or download it again") from None
     names = tuple(schema.names)
@@ -56,7 +59,7 @@ def read_parquet(data: bytes, columns: Sequence[str] | None, path: str, max_byte
         if _size(file, name) > left:
             raise _too_large(path, max_bytes)
         try:
-            arrays[name] = _column(file, name, left)
+            arrays[name] = _column(file, name, _EXPANDED_ROWS if name in expanded else _BATCH_ROWS, left)
         except (pa.ArrowException, OSError, ValueError) as error:
             unusable[name] = (
                 f"{path}, column {name!r}: values of type {kind} that cannot be read as text ({_reason(error)}); "
@@ -69,20 +72,25 @@ def read_parquet(data: bytes, columns: Sequence[str] | None, path: str, max_byte
     return Cells(pa.table(arrays), names, unusable)
 
 
+def _chunks(file: Any) -> Iterator[Any]:
+    """What the file says of each column in each of its groups of rows."""
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        yield from (group.column(column) for column in range(group.num_columns))
+
+
 def _size(file: Any, name: str) -> int:
     """Bytes of a column, as the file says, before its dictionary is looked up."""
-    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    return sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == name)
+    return sum(chunk.total_uncompressed_size for chunk in _chunks(file) if chunk.path_in_schema == name)
 
 
-def _column(file: Any, name: str, most: int) -> Any:
-    """The `pyarrow.ChunkedArray` of strings; None if they have more than `most` bytes."""
+def _column(file: Any, name: str, rows: int, most: int) -> Any:
+    """The `pyarrow.ChunkedArray` of strings, read so many rows at a time; None if they have more than `most` bytes."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     chunks, total = [], 0
-    for batch in file.iter_batches(_BATCH_ROWS, columns=[name], use_threads=False):
+    for batch in file.iter_batches(rows, columns=[name], use_threads=False):
         cells = batch.column(0)
         if pa.types.is_dictionary(cells.type):
             words = cells.dictionary.cast(pa.string())
@@ -90,9 +98,13 @@ def _column(file: Any, name: str, most: int) -> Any:
             if total > most:
                 return None
             cells = words.take(cells.indices)
-        elif pa.types.is_floating(cells.type):
-            cells = pc.if_else(pc.is_nan(cells), pa.scalar(None, cells.type), cells)
-        cells = cells.cast(pa.string())
+        else:
+            if pa.types.is_floating(cells.type):
+                cells = pc.if_else(pc.is_nan(cells), pa.scalar(None, cells.type), cells)
+            cells = cells.cast(pa.string())
+            total += cells.nbytes
+            if total > most:
+                return None
         cells.validate(full=True)  # nobody else looks whether it is UTF-8
         chunks.append(cells)
     return pa.chunked_array(chunks, pa.string())

@@ -122,6 +122,14 @@ class TestParquet:
         table = read_table(path)
         assert [table.column(name).to_pylist() for name in table.columns] == [["fine", None, "dull"]] * len(types)
 
+    @pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+    def test_may_store_its_texts_without_a_dictionary(self, tmp_path: Path, encoding: str) -> None:
+        texts = [f"{'x' * 10_000}{number}" for number in range(500)]
+        settings = {"use_dictionary": False, "column_encoding": encoding}
+        path = write(tmp_path / "r.parquet", parquet({"text": texts}, **settings))
+        assert read_table(path, ("text",)).column("text").to_pylist() == texts
+        assert "once unpacked" in refusal(path, ("text",), max_bytes=MEGABYTE)
+
     def test_that_holds_no_utf_8_where_it_says_so_is_refused(self, tmp_path: Path) -> None:
         broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
         path = write(tmp_path / "r.parquet", parquet({"text": broken}))
