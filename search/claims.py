@@ -57,11 +57,11 @@ def claim(study: optuna.Study, total: int, round_of: int | None = None) -> optun
 
     Args:
         study: in a storage that all of them share.
-        total: trials that may be finished or running.
+        total: positions that may be taken; one whose trial failed for good does not count.
         round_of: with so many workers in step, a trial begins when all earlier rounds have ended.
 
     Returns:
-        The trial; None if there is none to begin now, because enough are finished or running, or a round has not ended.
+        The trial; None if there is none to begin now, because enough are taken, or a round has not ended.
     """
     storage, me = study._storage, _this_process()
     trials = study.get_trials(deepcopy=False)
@@ -186,8 +186,8 @@ def _take(storage: Any, trial: FrozenTrial, me: dict[str, Any]) -> bool:
 
 
 def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None) -> bool:
-    """Whether a trial that was just taken may go on: of several that took one at the same time, the last one sees them
-    all and gives way. If not, it is put back into the queue.
+    """Whether a trial that was just taken may go on: it is the only one at its position, and that is among the first
+    `total`. If another one was faster it fails; if it is not its turn it is put back into the queue.
     """
     storage, trials = study._storage, study.get_trials(deepcopy=False)
     mine = next(trial for trial in trials if trial._trial_id == trial_id)
