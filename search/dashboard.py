@@ -4,10 +4,13 @@ Started as a program of its own it would take the storage's URL, and a password 
 on the machine can read.
 """
 
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import Final
+from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 from optuna.artifacts import FileSystemArtifactStore
@@ -20,9 +23,17 @@ __all__ = ["serve"]
 LOOPBACK: Final = "127.0.0.1"
 """The dashboard knows no passwords and can delete studies."""
 
+POLL_SECONDS: Final = 0.1
+"""Between two looks whether Ctrl-C came."""
+
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True  # a browser that keeps a connection open shall not keep the program from ending
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that left before it had its answer."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
@@ -43,6 +54,14 @@ def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], No
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"port {port} cannot be used: {reason}; give another --port") from None
+    # In a thread of its own: Ctrl-C, which comes to this one, does not break off what a browser is being told.
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     with server:
+        serving.start()
         on_ready(f"http://{LOOPBACK}:{server.server_port}/")
-        server.serve_forever()
+        try:
+            # join() would sleep through an interrupt that the system gives to another thread.
+            while serving.is_alive():
+                time.sleep(POLL_SECONDS)
+        finally:
+            server.shutdown()
