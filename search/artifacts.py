@@ -50,7 +50,7 @@ class TrialArtifacts:
         if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
             return
         folder = self.folder(trial.number)
-        if folder.exists():  # left by a process that died before it could record it
+        if folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
         sha256 = write_bundle(
             folder,

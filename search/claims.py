@@ -8,6 +8,8 @@ writes, leaves nothing that runs for ever:
 - The process is lost if it ran on this machine and is no more, which is seen at once; or if its heartbeat has stopped,
   which is seen from anywhere after a while. A trial that has never shown one gets its first from whoever looks.
 - A process that was taken for lost and wakes up (a laptop asleep) finds its trial failed, and goes on with another.
+- Of several trials at one position (see `search.positions`) the first that has not failed stands for it, and only that
+  one is taken from the queue. A failed trial stays one, so no two of them are ever trained.
 
 Only what any Optuna storage can do in one step is relied upon; there is no lock that a dead process could keep.
 """
@@ -30,10 +32,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.objective import CONFIG, ENDED
-from search.positions import FINISHED, REPEATS, first_of_round, positions, repeat
+from search.positions import REPEATS, first_of_round, positions, repeat
 from search.storage import HEARTBEAT_SECONDS
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "is_unsettled"]
+__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
@@ -44,13 +46,22 @@ CLAIM: Final = "claimed by"
 AGAIN: Final = "begin again"
 """The system attribute of a failed trial that is to be begun again; it says what happened to it."""
 
+SUPERFLUOUS: Final = "another trial stands at its position"
+"""The system attribute of a trial that was queued twice and is not needed."""
+
 LOST: Final = "its process was lost"
+SILENT: Final = "its process fell silent"
 
 RETRIES: Final = 5
 """How often a trial whose process died while it trained is begun again; it may be the trial that kills them."""
 
+SILENT_RETRIES: Final = 20
+"""The same for a process that only fell silent: it may have been asleep, or have died on another machine."""
 
-def claim(study: optuna.Study, total: int, round_of: int | None = None) -> optuna.Trial | None:
+
+def claim(
+    study: optuna.Study, total: int, round_of: int | None = None, *, only_begun: bool = False
+) -> optuna.Trial | None:
     """Begin the next trial of `study`: the first in its queue, or a new one.
 
     However many processes do so at once, `total` trials are not exceeded, and no position is taken twice.
@@ -59,26 +70,27 @@ def claim(study: optuna.Study, total: int, round_of: int | None = None) -> optun
         study: in a storage that all of them share.
         total: positions that may be taken; one whose trial failed for good does not count.
         round_of: with so many workers in step, a trial begins when all earlier rounds have ended.
+        only_begun: nothing but trials that were begun before and have yet to be begun again.
 
     Returns:
         The trial; None if there is none to begin now, because enough are taken, or a round has not ended.
     """
     storage, me = study._storage, _this_process()
     trials = study.get_trials(deepcopy=False)
-    order = positions(trials)
     taken = None
-    waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-    for trial in sorted(waiting, key=lambda trial: order[trial.number]):
-        if _rank(trials, order[trial.number]) >= total or not _is_open(trials, order[trial.number], round_of):
+    for position, trial in sorted(_standing(trials).items()):
+        if trial.state != TrialState.WAITING or (only_begun and REPEATS not in trial.system_attrs):
+            continue
+        if _rank(trials, position) >= total or not _is_open(trials, position, round_of):
             return None
         if _take(storage, trial, me):
             taken = trial._trial_id
             break
     else:
-        following = len(set(order.values()))
-        if _rank(trials, following) >= total or not _is_open(trials, following, round_of):
+        position = _positions_begun(trials)
+        if only_begun or _rank(trials, position) >= total or not _is_open(trials, position, round_of):
             return None
-        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me})
+        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs={_claim_of(me): me})
         taken = storage.create_new_trial(study._study_id, template_trial=template)
     try:
         return optuna.Trial(study, taken) if _holds(study, taken, total, round_of) else None
@@ -108,28 +120,55 @@ def begin_again(study: optuna.Study, number: int, cause: str) -> None:
 def begin_lost_again(study: optuna.Study) -> int:
     """Fail and queue again the trials whose process is no more; returns how many.
 
-    Also finishes what a process began here that was killed between the two.
+    Also finishes what a process began here that was killed between the two, and clears the queue of twins.
     """
-    trials, storage = study.get_trials(deepcopy=False), study._storage
-    lost = [trial for trial in trials if trial.state == TrialState.RUNNING and _is_lost(study, trial)]
-    for trial in lost:
-        deaths = 1 + sum(_died_training(trials[number]) for number in trial.system_attrs.get(REPEATS, ()))
-        if CONFIG in trial.user_attrs and deaths > RETRIES:
+    trials, storage, count = study.get_trials(deepcopy=False), study._storage, 0
+    for trial in trials:
+        if trial.state != TrialState.RUNNING or not (cause := _loss(study, trial)):
+            continue
+        count += 1
+        earlier = [trials[number] for number in trial.system_attrs.get(REPEATS, ())]
+        times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
+        if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
-                storage.set_trial_user_attr(trial._trial_id, ENDED, f"{LOST} {deaths} times; given up")
+                storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause} {times} times; given up")
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         else:
-            begin_again(study, trial.number, LOST)
+            begin_again(study, trial.number, cause)
     for trial in _not_yet_repeated(study.get_trials(deepcopy=False)):
         repeat(study, trial, drawn=CONFIG in trial.user_attrs)
-    return len(lost)
+    trials = study.get_trials(deepcopy=False)  # whoever queued the second of two twins sees both
+    order, standing = positions(trials), _standing(trials)
+    for trial in trials:
+        if trial.state == TrialState.WAITING and standing[order[trial.number]] is not trial:
+            with suppress(UpdateFinishedTrialError):
+                storage.set_trial_system_attr(trial._trial_id, SUPERFLUOUS, True)
+                storage.set_trial_user_attr(trial._trial_id, ENDED, SUPERFLUOUS)
+                storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    return count
+
+
+def following(trials: Sequence[FrozenTrial]) -> int:
+    """The position of the trial that is begun next: the first in the queue, or a new one."""
+    waiting = (position for position, trial in _standing(trials).items() if trial.state == TrialState.WAITING)
+    return min(waiting, default=_positions_begun(trials))
 
 
 def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     """Whether a trial before that position still runs, or has yet to be begun or begun again."""
-    pending = [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
+    pending = (TrialState.RUNNING, TrialState.WAITING)
     order = positions(trials)
-    return any(order[trial.number] < position for trial in (*pending, *_not_yet_repeated(trials)))
+    return any(earlier < position and trial.state in pending for earlier, trial in _standing(trials).items()) or any(
+        order[trial.number] < position for trial in _not_yet_repeated(trials)
+    )
+
+
+def is_begun(trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial that was begun has not ended: it runs, or has yet to be begun again."""
+    return bool(_not_yet_repeated(trials)) or any(
+        trial.state == TrialState.RUNNING or (trial.state == TrialState.WAITING and REPEATS in trial.system_attrs)
+        for trial in _standing(trials).values()
+    )
 
 
 class Heartbeat:
@@ -162,11 +201,25 @@ class Heartbeat:
 # ------------------------------------------------------------------------------------------------- claiming
 
 
+def _positions_begun(trials: Sequence[FrozenTrial]) -> int:
+    return len(set(positions(trials).values()))
+
+
+def _standing(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Position to the trial that stands for it: the first that has not failed to be begun again, if there is any."""
+    order, standing = positions(trials), dict[int, FrozenTrial]()
+    for trial in trials:
+        if trial.state != TrialState.FAIL or not {AGAIN, SUPERFLUOUS} & trial.system_attrs.keys():
+            standing.setdefault(order[trial.number], trial)
+    return standing
+
+
 def _rank(trials: Sequence[FrozenTrial], position: int) -> int:
     """How many earlier positions have a trial that is finished, runs, or has yet to be begun or begun again."""
-    order, live = positions(trials), (*FINISHED, TrialState.RUNNING, TrialState.WAITING)
-    ahead = (*(trial for trial in trials if trial.state in live), *_not_yet_repeated(trials))
-    return len({order[trial.number] for trial in ahead if order[trial.number] < position})
+    order = positions(trials)
+    ahead = {place for place, trial in _standing(trials).items() if trial.state != TrialState.FAIL}
+    ahead |= {order[trial.number] for trial in _not_yet_repeated(trials)}
+    return sum(place < position for place in ahead)
 
 
 def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None) -> bool:
@@ -176,7 +229,7 @@ def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None)
 def _take(storage: Any, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     """Whether a waiting trial is this process's now."""
     try:
-        storage.set_trial_system_attr(trial._trial_id, f"{CLAIM} {me['pid']} {me['host']}", me)
+        storage.set_trial_system_attr(trial._trial_id, _claim_of(me), me)
         if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
             return False
         storage.set_trial_user_attr(trial._trial_id, WORKER, me)
@@ -185,20 +238,17 @@ def _take(storage: Any, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     return True
 
 
+def _claim_of(me: dict[str, Any]) -> str:
+    return f"{CLAIM} {me['pid']} {me['host']}"
+
+
 def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None) -> bool:
-    """Whether a trial that was just taken may go on: it is the only one at its position, and that is among the first
-    `total`. If another one was faster it fails; if it is not its turn it is put back into the queue.
+    """Whether a trial that was just taken may go on: its position is among the first `total`, and its round has begun.
+    Otherwise it is put back into the queue.
     """
     storage, trials = study._storage, study.get_trials(deepcopy=False)
-    mine = next(trial for trial in trials if trial._trial_id == trial_id)
-    order = positions(trials)
-    twins = [trial for trial in trials if order[trial.number] == order[mine.number] and trial.number != mine.number]
-    if any(
-        trial.state in FINISHED or (trial.state == TrialState.RUNNING and trial.number < mine.number) for trial in twins
-    ):  # two processes began the same lost trial again
-        storage.set_trial_state_values(trial_id, TrialState.FAIL)
-        return False
-    if _rank(trials, order[mine.number]) < total and _is_open(trials, order[mine.number], round_of):
+    position = positions(trials)[next(trial.number for trial in trials if trial._trial_id == trial_id)]
+    if _rank(trials, position) < total and _is_open(trials, position, round_of):
         return True
     storage.set_trial_user_attr(trial_id, WORKER, None)
     storage.set_trial_state_values(trial_id, TrialState.WAITING)
@@ -209,10 +259,13 @@ def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None)
 # ------------------------------------------------------------------------------------------- who is no more
 
 
-def _is_lost(study: optuna.Study, trial: FrozenTrial) -> bool:
+def _loss(study: optuna.Study, trial: FrozenTrial) -> str | None:
+    """What happened to the process that runs a trial; None if it lives, as far as anybody can tell."""
     claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM)]
     workers = [worker] if (worker := trial.user_attrs.get(WORKER)) else claims
-    return bool(workers and all(_is_gone(worker) for worker in workers)) or _is_silent(study, trial)
+    if workers and all(_is_gone(worker) for worker in workers):
+        return LOST
+    return SILENT if _is_silent(study, trial) else None
 
 
 def _is_silent(study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -230,17 +283,15 @@ def _is_silent(study: optuna.Study, trial: FrozenTrial) -> bool:
     return False
 
 
-def _died_training(trial: FrozenTrial) -> bool:
-    return trial.system_attrs.get(AGAIN) == LOST and CONFIG in trial.user_attrs
-
-
 def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    repeated = {number for trial in trials for number in trial.system_attrs.get(REPEATS, ())}
-    return [
-        trial
+    """The newest failed trial of each position that is to be begun again and at which no other stands."""
+    order, standing = positions(trials), _standing(trials)
+    failed = {
+        order[trial.number]: trial
         for trial in trials
-        if trial.state == TrialState.FAIL and AGAIN in trial.system_attrs and trial.number not in repeated
-    ]
+        if trial.state == TrialState.FAIL and AGAIN in trial.system_attrs and order[trial.number] not in standing
+    }
+    return list(failed.values())
 
 
 def _this_process() -> dict[str, Any]:

@@ -44,7 +44,7 @@ from search.objective import (
 )
 from search.optimization import optimize
 from search.pool import work_through
-from search.positions import FINISHED, positions
+from search.positions import FINISHED, begin_with
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
 from search.storage import experimental_features, open_storage
@@ -319,9 +319,7 @@ def _tune(setting: Setting, index: int) -> None:
     # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
     # A free search begins where `run` begins.
     first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
-    queued = len(set(positions(study.get_trials(deepcopy=False)).values()))
-    for settings in first[queued:]:
-        study.enqueue_trial(settings)
+    begin_with(study, first)
     dataset = _as_trained(setting.dataset, arm)
     opened = SearchStudy(study, dataset, space, comparison.seed, None, setting.cache)
     objective = Objective(
@@ -428,7 +426,12 @@ def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
     paired = [trial for (name, _), trial in _finished_pairs(setting).items() if name == arm.name]
     if paired:
         frozen = Config.from_dict(paired[0].user_attrs[CONFIG])
-        scored = [tuned for tuned in scored if tuned[2].replace(seed=frozen.seed) == frozen] or scored
+        scored = [tuned for tuned in scored if tuned[2].replace(seed=frozen.seed) == frozen]
+        if not scored:
+            raise InputError(
+                f"the pairs of {arm.name!r} in comparison {setting.comparison.name!r} were trained with settings that "
+                "none of its tuning trials has: the database was changed; give the comparison another name"
+            )
     value, _, best = max(scored, key=lambda item: item[:2])
     return best, value
 

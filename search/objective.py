@@ -61,6 +61,11 @@ def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
     )
 
 
+def predictions_file(folder: Path, number: int) -> Path:
+    """Where in `folder` trial `number` keeps what it predicts."""
+    return folder / f"trial-{number:05d}.npy"
+
+
 def environment(device: str = "cpu") -> dict[str, Any]:
     """What a replay must share with a run for the same numbers, bit for bit."""
     return {
@@ -150,7 +155,7 @@ class Objective:
         self._record(trial, curve)
         if self.predictions is not None:
             classes = trained.probabilities.argmax(axis=1).astype(np.int16)
-            kept = keep_predictions(self.predictions / f"trial-{trial.number:05d}.npy", classes)
+            kept = keep_predictions(predictions_file(self.predictions, trial.number), classes)
             trial.set_user_attr(PREDICTIONS, kept)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)

@@ -8,6 +8,7 @@ unrecorded.
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import optuna
@@ -16,7 +17,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.claims import Heartbeat, begin_again, begin_lost_again, claim
+from search.claims import Heartbeat, begin_again, begin_lost_again, claim, is_begun
 from search.objective import ENDED
 from search.processes import Interrupts
 from search.pruner import BehindTheBest
@@ -43,7 +44,7 @@ def optimize(
     on_trial: Callable[[FrozenTrial], None] = lambda trial: None,
 ) -> None:
     """Run trials in this process until the study has `trials` of them, pruned ones included, `timeout` seconds are
-    over, or more trials are unlikely to pay, if that was asked for.
+    over, or more trials are unlikely to pay, if that was asked for: then those that were begun are ended, and no more.
 
     Trials that run in other processes are waited for, and begun again if their process is lost. One that is
     interrupted here (Ctrl-C, a full disk) is recorded as failed with the reason and queued to be begun again.
@@ -61,10 +62,14 @@ def optimize(
     failures: list[str] = []
     with Interrupts() as interrupts:
         begin_lost_again(study)
-        while opened.finished < trials and not opened.plateau():
+        while opened.finished < trials:
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            ended = _next_trial(study, objective, trials, opened.round_of, interrupts)
+            only_begun = opened.plateau() is not None
+            if only_begun and not is_begun(study.get_trials(deepcopy=False)):
+                return
+            claimed = partial(claim, study, trials, opened.round_of, only_begun=only_begun)
+            ended = _next_trial(study, objective, claimed, interrupts)
             if ended is None:
                 time.sleep(POLL_SECONDS)
                 begin_lost_again(study)
@@ -81,15 +86,14 @@ def optimize(
 def _next_trial(
     study: optuna.Study,
     objective: Callable[[optuna.Trial], float],
-    total: int,
-    round_of: int | None,
+    claimed: Callable[[], optuna.Trial | None],
     interrupts: Interrupts,
 ) -> FrozenTrial | None:
     """Begin, run and record a trial; None if there is none to begin, or another process took it over."""
     trial, value, state = None, None, TrialState.COMPLETE
     try:
         with interrupts.held_back():
-            trial = claim(study, total, round_of)
+            trial = claimed()
         if trial is None:
             return None
         try:
@@ -107,10 +111,14 @@ def _next_trial(
     except UpdateFinishedTrialError:  # this process was taken for lost, and its trial begun again elsewhere
         return None
     except BaseException as error:
-        if trial is not None:
-            cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-            with interrupts.held_back(), suppress(StorageInternalError):  # which may be what it failed of
-                begin_again(study, trial.number, cause)
+        if trial is None:
+            raise
+        if isinstance(error, OSError) and not _runs(study, trial):  # whoever took it over clears away what it wrote
+            return None
+        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        # The storage may be what it failed of; and Ctrl-C meanwhile is no reason to forget the error.
+        with suppress(KeyboardInterrupt), interrupts.held_back(), suppress(StorageInternalError):
+            begin_again(study, trial.number, cause)
         raise
 
 
@@ -118,6 +126,10 @@ def _told(study: optuna.Study, trial: optuna.Trial, value: float | None, state: 
     try:
         return study.tell(trial, value, state=state)
     except ValueError:
-        if study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING:
+        if _runs(study, trial):
             raise  # the value is none
         return None
+
+
+def _runs(study: optuna.Study, trial: optuna.Trial) -> bool:
+    return study.get_trials(deepcopy=False)[trial.number].state == TrialState.RUNNING

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 from typing import Any, Final
 
-from search.processes import context, enter, interrupt, interrupts_held_back
+from search.processes import Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["work_through"]
 
@@ -34,7 +34,10 @@ def work_through(jobs: Sequence[tuple[Any, ...]], shared: Any, workers: int) -> 
             job(shared, *arguments)
             yield count
         return
-    with ProcessPoolExecutor(workers, mp_context=context(), initializer=_enter, initargs=(shared,)) as pool:
+    with (
+        Interrupts(),  # a second one would leave some of them uninterrupted
+        ProcessPoolExecutor(workers, mp_context=context(), initializer=_enter, initargs=(shared,)) as pool,
+    ):
         try:
             with interrupts_held_back():
                 futures: list[Future[None]] = [pool.submit(_in_worker, *job) for job in jobs]

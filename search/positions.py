@@ -4,6 +4,10 @@ A trial that was interrupted, or whose process died, is begun again, and Optuna 
 follow from numbers, every later trial of the search would be another one than if nobody had interrupted it. So the new
 trial stands in for the old one, at the same *position*: positions count the trials that repeat none. What a trial
 draws, and whether it is pruned, depends on its position and on the trials before it.
+
+Two processes may put the same trial into the queue, since nothing holds one back while the other does it: both have
+seen the same loss, or begin the same study. Such twins share a position too, and only one of them is ever trained (see
+`search.claims`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +16,7 @@ from typing import Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-__all__ = ["FINISHED", "REPEATS", "before", "first_of_round", "positions", "repeat"]
+__all__ = ["FINISHED", "REPEATS", "before", "begin_with", "first_of_round", "positions", "repeat"]
 
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 """Trials that count towards a total. One that failed does not."""
@@ -22,13 +26,19 @@ REPEATS: Final = "retry_history"
 """Optuna's own names, in a trial's system attributes, for the first of the trials that it repeats and for all of them,
 oldest first. Its tools know them by these."""
 
+FIRST: Final = "first setting"
+"""The system attribute that says which of the settings that its search begins with a trial was queued for."""
+
 
 def positions(trials: Sequence[FrozenTrial]) -> dict[int, int]:
     """Number of each trial to its position; of all trials of a study, in the order of their numbers."""
     found: dict[int, int] = {}
+    firsts: dict[int, int] = {}
     following = 0
     for trial in trials:
         original = trial.system_attrs.get(ORIGINAL)
+        if FIRST in trial.system_attrs:
+            original = firsts.setdefault(trial.system_attrs[FIRST], trial.number)
         if original in found:
             found[trial.number] = found[original]
         else:
@@ -53,6 +63,20 @@ def before(trials: Sequence[FrozenTrial], number: int, round_of: int | None) -> 
 def first_of_round(position: int, round_of: int | None) -> int:
     """The first position of the round that `position` belongs to; without rounds each is one of its own."""
     return position - position % (round_of or 1)
+
+
+def begin_with(study: optuna.Study, settings: Sequence[dict[str, Any]]) -> None:
+    """Queue the trials that `study` begins with, as far as it has not got them yet; each of them once, also where
+    several processes do so at once.
+
+    Args:
+        study: to whose queue they are added.
+        settings: parameters of each; those that one leaves out are drawn.
+    """
+    there = len(set(positions(study.get_trials(deepcopy=False)).values()))
+    for number, fixed in list(enumerate(settings))[there:]:
+        attributes = {FIRST: number, "fixed_params": fixed}
+        study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=attributes))
 
 
 def repeat(study: optuna.Study, trial: FrozenTrial, *, drawn: bool) -> None:

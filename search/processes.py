@@ -40,7 +40,7 @@ def interrupts_held_back() -> Iterator[None]:
     them all.
 
     Raises:
-        KeyboardInterrupt: at the end, if one came.
+        KeyboardInterrupt: at the end, if one came that is not ignored otherwise.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
@@ -57,7 +57,13 @@ def interrupts_held_back() -> Iterator[None]:
         for name, handler in zip(INTERRUPTS, handlers, strict=True):
             signal.signal(name, handler)
     if came:
-        raise KeyboardInterrupt
+        _raise_by(handlers[0], came[0])
+
+
+def _raise_by(handler: Any, number: int) -> None:
+    """What the interrupt would have done, had it not been held back."""
+    if callable(handler):
+        handler(number, None)
 
 
 class Interrupts:

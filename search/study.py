@@ -21,10 +21,10 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from search.artifacts import TrialArtifacts
-from search.claims import begin_lost_again, is_unsettled
+from search.claims import begin_lost_again, following, is_unsettled
 from search.definition import StudyDefinition
-from search.objective import PREDICTIONS, Objective
-from search.positions import FINISHED, first_of_round, positions
+from search.objective import PREDICTIONS, Objective, predictions_file
+from search.positions import FINISHED, begin_with, first_of_round, positions
 from search.predictions import kept_predictions
 from search.space import Space, defaults_for
 from search.statistics import corrected_score
@@ -82,11 +82,7 @@ class SearchStudy:
             return None
         trials = self.study.get_trials(deepcopy=False)
         order = positions(trials)
-        following = min(
-            (order[trial.number] for trial in trials if trial.state == TrialState.WAITING),
-            default=len(set(order.values())),
-        )
-        first = first_of_round(following, self.round_of)
+        first = first_of_round(following(trials), self.round_of)
         if self.round_of is not None and is_unsettled(trials, first):
             return None
         known = sorted((t for t in trials if order[t.number] < first), key=lambda trial: order[trial.number])
@@ -124,8 +120,7 @@ def create_or_resume(
     _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):
-        for settings in Space.of(definition.space, defaults=defaults).known_good():
-            study.enqueue_trial(settings, skip_if_exists=True)
+        begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
         _record_identity(study, definition, dataset, defaults)
     else:
         _refuse_other_identity(study, definition, dataset)
@@ -138,7 +133,7 @@ def create_or_resume(
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_again(study):
         say(f"{lost} trials lost their process and are begun again.")
-    remove_leftovers(TrialArtifacts(artifacts / study.study_name))
+    remove_leftovers(opened)
     if BASELINES not in study.user_attrs:
         say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
         study.set_user_attr(BASELINES, _measure_baselines(dataset))
@@ -316,7 +311,15 @@ def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
     return measured
 
 
-def remove_leftovers(artifacts: TrialArtifacts) -> None:
-    """Remove half-written folders of processes that were killed while they wrote."""
-    for folder in artifacts.directory.glob(".trial-*.tmp"):
-        shutil.rmtree(folder, ignore_errors=True)
+def remove_leftovers(opened: SearchStudy) -> None:
+    """Remove what failed trials wrote before they failed: weights and predictions, half-written ones too. Those that
+    run may be writing.
+    """
+    if opened.artifacts is None or opened.predictions is None:
+        return
+    for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+        folder, predictions = opened.artifacts.folder(trial.number), predictions_file(opened.predictions, trial.number)
+        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in (predictions, *predictions.parent.glob(f"{predictions.stem}.*.tmp")):
+            left.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from search.processes import context, enter, interrupt, interrupts_held_back
+from search.processes import Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["cores", "run_workers"]
 
@@ -52,19 +52,20 @@ def run_workers(
     # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
-    try:
-        with interrupts_held_back():
+    with Interrupts():  # a second one would leave some of them uninterrupted
+        try:
+            with interrupts_held_back():
+                for worker in workers:
+                    worker.start()
+            while any(worker.is_alive() for worker in workers):
+                on_poll()
+                time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
             for worker in workers:
-                worker.start()
-        while any(worker.is_alive() for worker in workers):
-            on_poll()
-            time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:
-        for worker in workers:
-            interrupt(worker)
-        for worker in workers:
-            worker.join()
-        raise
+                interrupt(worker)
+            for worker in workers:
+                worker.join()
+            raise
     on_poll()
     return tuple(worker.exitcode or 0 for worker in workers)
 

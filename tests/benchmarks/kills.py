@@ -1,12 +1,12 @@
 """Searches and comparisons, killed again and again, against ones that nobody disturbed.
 
-Run as `python -m tests.benchmarks.kills --run 60 --compare 30`. Each search of ten trials (each comparison of two arms)
-is made once undisturbed, and then again and again while it is killed up to four times before it may finish: by SIGKILL
-or SIGINT at a random moment; by SIGKILL right before or right after a random write of those that begin a trial (with
-one process, a third of all; with two, one of the workers is killed); or it is stopped (SIGSTOP) for a minute, while the
-same command is started a second time. Counted is what must be none:
+Run as `python -m tests.benchmarks.kills --run 60 --compare 30`. Each search of eleven trials (each comparison of two
+arms) is made once undisturbed, and then again and again while it is killed up to four times before it may finish: by
+SIGKILL or SIGINT at a random moment; by SIGKILL right before or right after a random write of those that begin a trial
+(with one process half of them, of all a third); with two processes, one of them is killed; or it is stopped (SIGSTOP)
+for a minute, while the same command is started a second time. Counted is what must be none:
 
-    stuck    trials that still run at the end; commands that did not end
+    stuck    trials that still run at the end, or wait though they count; commands that did not end
     short    searches that end with status 0 and fewer trials than asked for
     over     ... with more
     differ   draws or scores, position by position, that are not those of the undisturbed search
@@ -37,7 +37,8 @@ from search.positions import FINISHED, positions
 from search.storage import open_storage
 from tests.support.tiny import write_reviews, write_study_file
 
-TRIALS: Final = 10
+TRIALS: Final = 11
+"""No multiple of the workers: the last round is not full."""
 KILLS: Final = 4
 """Of one search at most."""
 STALL_SECONDS: Final = 60
@@ -71,10 +72,10 @@ import sqlalchemy
 from search import claims, optimization
 fatal, after, begins = int(sys.argv.pop(1)), sys.argv.pop(1) == "after", [0, False]
 real = claims.claim
-def claim(*arguments):
+def claim(*arguments, **named):
     begins[1] = True
     try:
-        return real(*arguments)
+        return real(*arguments, **named)
     finally:
         begins[1] = False
 def count(here):
@@ -173,12 +174,13 @@ def stall(folder: Path, command: tuple[str, ...], seconds: float, dice: random.R
 
 
 def draws(folder: Path, name: str) -> tuple[list[tuple[Any, ...]], int]:
-    """(position, parameters, score) of each finished trial of a study, and how many trials still run."""
+    """(position, parameters, score) of each finished trial of a study, and how many trials are stuck."""
     study = optuna.load_study(study_name=name, storage=open_storage(f"sqlite:///{folder}/study.db"))
     trials = study.get_trials(deepcopy=False)
     order = positions(trials)
     done = [(order[t.number], sorted(t.params.items()), t.value) for t in trials if t.state in FINISHED]
-    return sorted(done, key=lambda draw: draw[0]), sum(trial.state == TrialState.RUNNING for trial in trials)
+    waiting = sum(trial.state == TrialState.WAITING and order[trial.number] < TRIALS for trial in trials)
+    return sorted(done, key=lambda draw: draw[0]), waiting + sum(t.state == TrialState.RUNNING for t in trials)
 
 
 def pairs(folder: Path) -> list[tuple[Any, ...]]:
@@ -189,7 +191,7 @@ def pairs(folder: Path) -> list[tuple[Any, ...]]:
 
 
 def seen(folder: Path, kind: str) -> tuple[dict[str, list[tuple[Any, ...]]], int]:
-    """All that must not differ, and how many trials still run."""
+    """All that must not differ, and how many trials are stuck."""
     if kind == "run":
         made, running = draws(folder, "tiny")
         return {"trials": made}, running
@@ -221,7 +223,8 @@ def hunt(kind: str, kills: int, stalls: int, workers: int, seed: int, root: Path
         return found
     seconds = time.monotonic() - started
     truth, _ = seen(reference, kind)
-    modes = [("kill", "interrupt", "claim" if workers == 1 else "worker")[number % 3] for number in range(kills)]
+    ways = ("kill", "interrupt", "claim", "claim") if workers == 1 else ("kill", "interrupt", "worker")
+    modes = [ways[number % len(ways)] for number in range(kills)]
     dice.shuffle(modes)
     plans: list[list[str]] = [["stall"]] * stalls
     while modes:

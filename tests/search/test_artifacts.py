@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from search.artifacts import WEIGHTS, TrialArtifacts
+from search.claims import begin_again, claim
 from search.export import export
 from search.objective import CONFIG, training_data
 from search.optimization import optimize
@@ -57,13 +58,26 @@ class TestTheFoldersOfAStudy:
         assert bundle.facts["trial"] == best.number
         assert bundle.facts["data fingerprint"] == dataset.fingerprint
 
-    def test_of_a_process_that_died_while_it_wrote_are_removed(self, tmp_path: Path) -> None:
-        half, whole = tmp_path / ".trial-00003.abc.tmp", tmp_path / "trial-00002"
-        half.mkdir()
-        (half / "weights.safetensors").write_bytes(b"half")
-        whole.mkdir()
-        remove_leftovers(TrialArtifacts(tmp_path))
-        assert folders(TrialArtifacts(tmp_path)) == ["trial-00002"]
+    def test_of_trials_that_failed_are_removed_and_those_that_run_are_left_to_write(
+        self, reviews_csv: Path, tmp_path: Path
+    ) -> None:
+        storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+        opened = create_or_resume(definition(reviews_csv), storage, tmp_path)
+        assert opened.artifacts and opened.predictions
+        failed, lives = claim(opened.study, 9), claim(opened.study, 9)
+        assert failed and lives
+        begin_again(opened.study, failed.number, "interrupted")
+        opened.predictions.mkdir()
+        for number in (failed.number, lives.number):
+            for folder in (f".trial-{number:05d}.abc.tmp", f"trial-{number:05d}"):
+                (opened.artifacts.directory / folder).mkdir()
+                (opened.artifacts.directory / folder / "weights.safetensors").write_bytes(b"half")
+            for file in (f"trial-{number:05d}.npy", f"trial-{number:05d}.77.tmp"):
+                (opened.predictions / file).touch()
+        remove_leftovers(opened)
+        mine = f"trial-{lives.number:05d}"
+        assert folders(opened.artifacts) == [f".{mine}.abc.tmp", mine]
+        assert sorted(path.name for path in opened.predictions.iterdir()) == [f"{mine}.77.tmp", f"{mine}.npy"]
 
 
 class TestKeeping:

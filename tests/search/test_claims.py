@@ -150,14 +150,67 @@ class TestALostTrial:
         assert trial
         begin_again(study, trial.number, "interrupted")
         claims.repeat(study, study.trials[0], drawn=False)
-        first, second, third = claim(study, 9), claim(study, 9), claim(study, 9)
-        assert first and third
-        assert second is None
+        first, second = claim(study, 9), claim(study, 9)
+        assert first and second
+        begin_lost_again(study)
         assert [(trial.number, trial.state) for trial in study.trials[1:]] == [
             (1, TrialState.RUNNING),
             (2, TrialState.FAIL),
             (3, TrialState.RUNNING),
         ]
+        assert study.trials[2].user_attrs[ENDED] == "another trial stands at its position"
+
+    def test_whose_twin_waits_in_the_queue_is_not_trained_twice(
+        self, study: optuna.Study, dead: dict[str, Any]
+    ) -> None:
+        running(study, dead)
+        assert begin_lost_again(study) == 1
+        claims.repeat(study, study.trials[0], drawn=False)
+        # The first of them was taken, and put back by a process whose turn it was not, after another one had seen it
+        # run.
+        seen = study.get_trials()
+        assert claims._standing(seen)[0].number == 1
+        study._storage.set_trial_state_values(seen[1]._trial_id, TrialState.RUNNING)
+        assert claim(study, 1) is None
+        study._storage.set_trial_state_values(seen[1]._trial_id, TrialState.WAITING)
+        first = claim(study, 1)
+        assert first and first.number == 1
+        assert claim(study, 1) is None
+        study.tell(first, 1.0)
+        assert claim(study, 1) is None
+        assert not claims.is_unsettled(study.trials, 1)
+
+    def test_whose_standing_trial_fails_is_begun_again_once_by_its_twin(
+        self, study: optuna.Study, dead: dict[str, Any]
+    ) -> None:
+        running(study, dead)
+        assert begin_lost_again(study) == 1
+        claims.repeat(study, study.trials[0], drawn=False)
+        study._storage.set_trial_state_values(study.trials[1]._trial_id, TrialState.RUNNING)
+        study._storage.set_trial_user_attr(study.trials[1]._trial_id, WORKER, dead)
+        assert begin_lost_again(study) == 1
+        assert begin_lost_again(study) == 0
+        assert states(study) == [TrialState.FAIL, TrialState.FAIL, TrialState.WAITING, TrialState.FAIL]
+        again = claim(study, 1)
+        assert again
+        study.tell(again, 1.0)
+        assert claim(study, 1) is None
+        assert claim(study, 2)
+
+    def test_of_a_process_that_fell_silent_is_begun_again_more_often_than_one_of_a_process_that_died(
+        self, study: optuna.Study
+    ) -> None:
+        running(study, {"host": "elsewhere", "pid": 1})
+        for again in range(claims.SILENT_RETRIES + 1):
+            study._storage.set_trial_user_attr(study.trials[-1]._trial_id, CONFIG, {})
+            assert begin_lost_again(study) == 0
+            silence(study, 42)
+            assert begin_lost_again(study) == 1
+            if again < claims.SILENT_RETRIES:
+                assert claim(study, 9)
+                study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, {"host": "elsewhere", "pid": 1})
+        assert states(study) == [TrialState.FAIL] * (claims.SILENT_RETRIES + 1)
+        assert study.trials[-1].user_attrs[ENDED] == "its process fell silent 21 times; given up"
 
 
 class TestAClaim:
@@ -167,7 +220,22 @@ class TestAClaim:
             trial = claim(study, 9)
             assert trial
             assert trial.user_attrs[WORKER]["pid"] == os.getpid()
+            # Which stays when the other is taken away, as the trial is put back.
+            assert any(value["pid"] == os.getpid() for value in study.trials[-1].system_attrs.values() if value)
         assert begin_lost_again(study) == 0
+
+    def test_of_what_was_begun_begins_nothing_new(self, study: optuna.Study, dead: dict[str, Any]) -> None:
+        study.enqueue_trial({})
+        running(study, dead)
+        assert claim(study, 9, only_begun=True) is None
+        assert claims.is_begun(study.trials)
+        begin_lost_again(study)
+        assert claims.is_begun(study.trials)
+        again = claim(study, 9, only_begun=True)
+        assert again and again.number == 2
+        study.tell(again, 1.0)
+        assert not claims.is_begun(study.trials)
+        assert states(study) == [TrialState.WAITING, TrialState.FAIL, TrialState.COMPLETE]
 
     def test_is_refused_once_enough_trials_are_finished_or_running(self, study: optuna.Study) -> None:
         first = claim(study, 2)

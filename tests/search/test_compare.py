@@ -10,13 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
-from search.compare import Setting, _tune, compare, openings, plan, random_scores
-from search.ideas import BASELINE, read_comparison
+from search.compare import Setting, _tune, _winner, compare, openings, plan, random_scores
+from search.ideas import BASELINE, PAIRS, read_comparison
+from search.objective import CONFIG
 from search.results import Results, results
 from search.tables import markdown, render, rows, to_dict
+from sentiment.config import Config
+from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 
 RECIPE = """
@@ -167,6 +171,28 @@ def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Pat
         return [trial.params for trial in setting.trials(BASELINE, TrialState.COMPLETE)]
 
     assert tuned("interrupted", 1, 3, 4) == tuned("whole", 4)
+
+
+def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
+    compare(setting_in(folder))
+    arm = setting_in(folder).comparison.arms[0]
+    winner, score = _winner(setting_in(folder), arm)
+    study = setting_in(folder).study(BASELINE)
+    other = next(trial for trial in study.trials if Config.from_dict(trial.user_attrs[CONFIG]) != winner)
+    study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
+    assert _winner(setting_in(folder), arm) == (winner, score)
+
+
+def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:
+    compare(setting_in(folder))
+    setting = setting_in(folder)
+    storage = setting.study(BASELINE)._storage
+    optuna.delete_study(study_name=setting.name(BASELINE), storage=storage)
+    study = setting.study(BASELINE)
+    other = setting.trials(PAIRS, TrialState.COMPLETE)[0].user_attrs[CONFIG] | {"epochs": 9}
+    study.add_trial(create_trial(value=1.0, user_attrs={CONFIG: other}))
+    with pytest.raises(InputError, match="the database was changed"):
+        _winner(setting_in(folder), setting_in(folder).comparison.arms[0])
 
 
 def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:

@@ -133,10 +133,10 @@ class TestCtrlC:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
         workers = wait_for_training(folder, process, workers=2)
         os.killpg(process.pid, number)
-        while process.poll() is None:
-            for worker in workers:
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            for everybody in (process.pid, *workers):
                 with suppress(ProcessLookupError):
-                    os.kill(worker, number)
+                    os.kill(everybody, number)
             time.sleep(0.001)
         assert_interrupted(process)
         # One may have been between two trials; broken off, both would still run.

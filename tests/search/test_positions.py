@@ -1,6 +1,9 @@
 """A trial that is begun again stands where the first one stood, and nothing after it is changed."""
 
+import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -8,9 +11,10 @@ from optuna.trial import TrialState, create_trial
 
 from search.claims import begin_again, claim
 from search.objective import CONFIG
-from search.positions import before, positions, repeat
+from search.positions import before, begin_with, positions, repeat
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE, IndependentDraws
+from search.storage import open_storage
 
 TRIALS = 18
 
@@ -108,6 +112,50 @@ def test_a_trial_that_is_begun_again_late_is_not_judged_by_later_ones() -> None:
         trial.report(0.4, 2)
     assert not again.should_prune()  # nothing was there when the first of them was tried
     assert later.should_prune()
+
+
+def test_the_settings_that_a_search_begins_with_are_tried_once_however_many_processes_begin_it(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+    settings = [{"x": x} for x in (0.1, 0.2, 0.3)]
+
+    def open_study() -> optuna.Study:
+        storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+        return optuna.create_study(study_name="s", storage=storage, direction="maximize", load_if_exists=True)
+
+    def begin() -> None:
+        study = open_study()
+        read = study.get_trials
+
+        def read_together(**named: Any) -> list[optuna.trial.FrozenTrial]:
+            trials = read(**named)
+            together.wait()  # each has seen that there is none
+            return trials
+
+        study.get_trials = read_together  # type: ignore[method-assign]
+        begin_with(study, settings)
+
+    open_study()
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    study = open_study()
+    assert len(study.trials) == 12
+    begin_with(study, settings)
+    drawn = []
+    while trial := claim(study, 5):
+        drawn.append(trial.suggest_float("x", 0, 1))
+        study.tell(trial, 1.0)
+    assert drawn[:3] == [0.1, 0.2, 0.3]
+    assert len(set(drawn)) == len(drawn) == 5
+
+
+def test_a_search_that_was_killed_while_it_began_begins_with_what_is_left() -> None:
+    study = study_of(IndependentDraws(0))
+    begin_with(study, [{"x": 0.1}])
+    begin_with(study, [{"x": 0.1}, {"x": 0.2}])
+    assert [trial.system_attrs["fixed_params"] for trial in study.trials] == [{"x": 0.1}, {"x": 0.2}]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,75 @@
+"""The loop of a search: what it records, and when it ends."""
+
+import os
+import signal
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search import optimization
+from search.claims import begin_again
+from search.objective import ENDED
+from search.optimization import optimize
+from search.storage import open_storage
+from search.study import SearchStudy, create_or_resume
+from tests.support.tiny import definition
+
+
+@pytest.fixture
+def opened(reviews_csv: Path, tmp_path: Path) -> SearchStudy:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    return create_or_resume(definition(reviews_csv, patience=2), storage, tmp_path)
+
+
+def alike(trial: optuna.Trial) -> float:
+    """No trial is better than another."""
+    return 0.5
+
+
+def test_on_a_plateau_what_was_begun_is_ended_and_nothing_else_is_begun(opened: SearchStudy) -> None:
+    lost = optimization.claim(opened.study, 9)  # of a worker that is killed once the others have nothing left to begin
+    assert lost
+    optimize(opened, trials=9, objective=alike, timeout=2)
+    trials = opened.study.get_trials()
+    assert opened.plateau()
+    begun = len(trials)
+    assert trials[lost.number].state == TrialState.RUNNING
+    begin_again(opened.study, lost.number, "its process was lost")
+    optimize(opened, trials=9, objective=alike)
+    trials = opened.study.get_trials()
+    assert len(trials) == begun + 1
+    assert trials[-1].state == TrialState.COMPLETE
+    assert trials[-1].system_attrs["failed_trial"] == lost.number
+
+
+def test_an_error_is_told_though_ctrl_c_came_while_it_was_recorded(
+    opened: SearchStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(trial: optuna.Trial) -> float:
+        raise OSError(28, "No space left on device")
+
+    def interrupted(study: optuna.Study, number: int, cause: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        begin_again(study, number, cause)
+
+    monkeypatch.setattr(optimization, "begin_again", interrupted)
+    with pytest.raises(OSError, match="No space left"):
+        optimize(opened, trials=3, objective=fail)
+    assert opened.study.trials[0].user_attrs[ENDED].endswith("No space left on device; queued to be begun again")
+
+
+def test_a_process_that_was_taken_for_lost_and_whose_files_were_cleared_away_goes_on(opened: SearchStudy) -> None:
+    tried = []
+
+    def asleep_once(trial: optuna.Trial) -> float:
+        tried.append(trial.number)
+        if len(tried) == 1:
+            begin_again(opened.study, trial.number, "its process fell silent")
+            raise FileNotFoundError(2, "No such file or directory", "weights.safetensors.tmp")
+        return 0.5
+
+    optimize(opened, trials=2, objective=asleep_once)
+    assert len(tried) == 3
+    assert [trial.state for trial in opened.study.trials].count(TrialState.COMPLETE) == 2
