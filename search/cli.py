@@ -358,6 +358,9 @@ def _definition(args: argparse.Namespace) -> Any:
     if args.study_file is not None:
         if args.data or args.text or args.label:
             raise InputError("give a study file, or --data, --text and --label, not both")
+        for flag in ("classes", "encoding", "validation", "test", "max_rows"):
+            if getattr(args, flag) is not None:
+                raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
         if args.max_bytes is not None:
             changes["data"] = replace(read_definition(args.study_file).data, max_bytes=args.max_bytes)
         return read_definition(args.study_file).replace(**changes)

@@ -75,6 +75,7 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "device": device,
+        "scored in": "float32",  # whatever it was trained in; not so before it was said here
     }
 
 

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 from typing import Any, Final
 
+from search.console import tell_in_one_line
 from search.processes import Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["work_through"]
@@ -67,6 +68,7 @@ def _enter(shared: Any) -> None:
     global _shared
     _shared = shared
     enter(_on_interrupt)
+    tell_in_one_line(lambda: "of the studies")
 
 
 def _on_interrupt(number: int, frame: Any) -> None:

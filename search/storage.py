@@ -37,6 +37,7 @@ DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
 
 HEARTBEAT_SECONDS: Final = 10
 GRACE_SECONDS: Final = 40
+OPTUNA_TABLES: Final = frozenset({"studies", "trials", "version_info"})
 LOCK_SECONDS: Final = 60
 """How long a worker waits for another one's write before it gives up."""
 
@@ -176,11 +177,13 @@ def _check_sqlite_file(path: Path, create: bool) -> None:
         raise InputError(f"{path} cannot be read: {error}") from None
     if not create:
         _refuse_foreign(tables, path)
+    elif tables and not tables & OPTUNA_TABLES:  # a process that was killed may have made some of them only
+        raise InputError(f"{path} is the database of something else; give another --storage")
 
 
 def _refuse_foreign(tables: set[str], where: object) -> None:
     """Reading is no reason to add tables to a database that holds something else."""
-    if not {"studies", "trials", "version_info"} <= tables:
+    if not tables >= OPTUNA_TABLES:
         raise InputError(f"{where} holds no Optuna studies; give the --storage of a search")
 
 

@@ -8,6 +8,8 @@ import pytest
 
 # Networks of a few hundred weights: a second thread only costs, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Of those who ask for two, none shall hold a core while it waits for the other, which may wait for that core.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # A script that runs the tests in the background has them ignore Ctrl-C, and with them all processes that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -153,6 +153,8 @@ class TestABadRequest:
             (["run"], "give a study file, or --data, --text and --label (--data, --text, --label is missing)"),
             (["run", "none.toml"], "none.toml does not exist; give a study file"),
             (["run", "{toml}", "--data", "x.csv"], "not both"),
+            (["run", "{toml}", "--classes", "stars-3"], "--classes is for --data; write it into [data] of "),
+            (["run", "{toml}", "--max-rows", "9"], "--max-rows is for --data; write it into [data] of "),
             (["run", "{toml}", "--trials", "0"], "trials is 0; it must be a whole number, 1 or more"),
             (["run", "{toml}", "--trials", "x"], "invalid int value: 'x'"),
             (["run", "{toml}", "--workers", "-1"], "workers is -1"),

@@ -148,7 +148,7 @@ def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:
     command = [sys.executable, "-m", "search", "compare", "ideas.toml", "--storage", "sqlite:///killed.db"]
     process = subprocess.Popen([*command, "--artifacts", "killed"], cwd=folder, stderr=subprocess.DEVNULL)
     pairs = folder / "killed" / "ideas" / "pairs"
-    deadline = time.time() + 60
+    deadline = time.time() + 120
     while not (pairs.is_dir() and len(list(pairs.glob("*.npy"))) >= 3) and time.time() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)

@@ -51,13 +51,13 @@ def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is
             assert searched.url not in arguments.read_text()
             assert str(port) not in arguments.read_text()  # the arguments of nobody else
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
 
 
 def fetched(address: str) -> Any:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         return json.load(answer)
 
 
@@ -97,6 +97,6 @@ def test_a_browser_shows_the_study(server: str, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=120,
     ).stdout
     assert "tiny" in page

@@ -45,7 +45,7 @@ def wait_for_training(folder: Path, process: "subprocess.Popen[str]", workers: i
     while process.stderr.readline()[:10] not in ("", "Study tiny"):
         pass
     watched = study(folder) if process.poll() is None else None
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while watched and time.monotonic() < deadline and process.poll() is None:
         running = watched.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         training = {trial.user_attrs[WORKER]["pid"] for trial in running if trial.intermediate_values}
@@ -91,7 +91,7 @@ INTERRUPTED = (
 
 def assert_interrupted(process: "subprocess.Popen[str]") -> None:
     """With 130 and a last line that says what is kept, and, once trials have begun, how to go on."""
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert err.splitlines()[-1].startswith(INTERRUPTED), err
     assert "Traceback" not in err, err
@@ -103,7 +103,7 @@ class TestCtrlC:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Measuring the baselines")
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out) == (130, "")
         assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
         assert_whole(folder, finish_here(folder))
@@ -112,7 +112,7 @@ class TestCtrlC:
         process = start(folder, "run", "study.toml")
         wait_for_training(folder, process)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 130
         assert out.startswith("Leaderboard of tiny")
         assert "interrupted; queued to be begun again" in out
@@ -166,7 +166,7 @@ class TestKill9:
         process = start(folder, "run", "study.toml")
         assert wait_for_training(folder, process) == [process.pid]
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
         lost = next(trial for trial in study(folder).get_trials() if trial.state == TrialState.RUNNING)
         status, _, err = run(folder, "run", "study.toml", "--json")
         assert status == 0, err
@@ -194,7 +194,7 @@ class TestKill9:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
         for worker in wait_for_training(folder, process, workers=2):
             os.kill(worker, signal.SIGKILL)
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 1, err
         assert out.startswith("Leaderboard of tiny")
         assert err.splitlines()[-1].startswith("2 of 2 workers were killed; "), err

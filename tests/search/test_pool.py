@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,9 +27,9 @@ if __name__ == "__main__":
 
 
 def sleep(folder: Path, number: int) -> None:
-    """A job that tells who does it, and takes a minute."""
+    """A job that tells who does it, and takes longer than any test waits."""
     (folder / f"{number}-{os.getpid()}").touch()
-    time.sleep(60)
+    time.sleep(600)
 
 
 def touch(folder: Path, number: int) -> None:
@@ -36,9 +37,9 @@ def touch(folder: Path, number: int) -> None:
 
 
 def briefly_or_long(folder: Path, number: int) -> None:
-    """A job that takes no time, if it is the first, or a minute."""
+    """A job that takes no time, if it is the first, or longer than any test waits."""
     touch(folder, number)
-    time.sleep(60 * number)
+    time.sleep(600 * number)
 
 
 def fail(folder: Path, number: int) -> None:
@@ -52,7 +53,7 @@ def begin(
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=own_group)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -76,6 +77,15 @@ def test_every_job_is_done_once_and_counted(tmp_path: Path, workers: int) -> Non
     assert sorted(path.name[0] for path in tmp_path.iterdir()) == list("01234")
 
 
+def warn(folder: Path, number: int) -> None:
+    warnings.warn("learning rates may bite", stacklevel=1)
+
+
+def test_what_a_process_warns_of_is_told_in_one_line(tmp_path: Path) -> None:
+    _, err = begin(tmp_path, warn, 1).communicate(timeout=120)
+    assert err.splitlines() == ["sentiment-search: learning rates may bite"]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_a_job_raises_is_raised_here(tmp_path: Path, workers: int) -> None:
     with pytest.raises(OSError, match="job 0"):
@@ -87,7 +97,7 @@ def test_an_interrupt_of_the_parent_alone_ends_the_jobs_at_hand_and_begins_no_ot
     parent = begin(tmp_path)
     wait_until(lambda: len(workers_of(tmp_path)) == 2)
     parent.send_signal(signal.SIGINT)
-    _, err = parent.communicate(timeout=20)
+    _, err = parent.communicate(timeout=120)
     assert err.count("Traceback") == err.count('File "<string>"') == 1, err  # the parent's own
     assert len(list(tmp_path.iterdir())) == 2
     assert not any(runs(pid) for pid in workers_of(tmp_path))
@@ -100,7 +110,7 @@ def test_an_interrupt_while_they_start_leaves_nobody_behind(tmp_path: Path, afte
     wait_until(lambda: Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split())
     time.sleep(after)
     os.killpg(parent.pid, signal.SIGINT)
-    _, err = parent.communicate(timeout=20)  # which waits for all that hold its stderr
+    _, err = parent.communicate(timeout=120)  # which waits for all that hold its stderr
     assert "spawn_main" not in err
     assert err.rstrip().endswith("KeyboardInterrupt")
 
@@ -112,7 +122,7 @@ def test_when_one_is_killed_that_is_raised_and_the_others_leave(tmp_path: Path, 
     wait_until(lambda: len(workers_of(tmp_path)) == 2)
     time.sleep(1)  # until the idle one waits for another job, holding the lock of the queue
     os.kill(int(next(tmp_path.glob(f"{number}-*")).name.split("-")[1]), signal.SIGKILL)
-    _, err = parent.communicate(timeout=20)
+    _, err = parent.communicate(timeout=120)
     assert "BrokenProcessPool" in err
     assert not any(runs(pid) for pid in workers_of(tmp_path))
 
@@ -123,4 +133,4 @@ def test_they_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: len(workers_of(tmp_path)) == 2)
     parent.kill()
     parent.wait()
-    wait_until(lambda: not any(runs(pid) for pid in workers_of(tmp_path)), seconds=10)
+    wait_until(lambda: not any(runs(pid) for pid in workers_of(tmp_path)), seconds=120)

@@ -110,6 +110,24 @@ class TestASQLiteFile:
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == (journal,)
 
+    def test_of_another_program_is_no_place_to_search(self, tmp_path: Path) -> None:
+        path = tmp_path / "songs.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE songs (name TEXT)")
+        before = path.read_bytes()
+        with pytest.raises(InputError, match=r"songs\.db is the database of something else; give another --storage"):
+            open_storage(f"sqlite:///{path}")
+        assert path.read_bytes() == before
+
+    def test_of_which_a_killed_process_made_a_part_is_made_whole(self, tmp_path: Path) -> None:
+        path = tmp_path / "half.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "CREATE TABLE version_info (version_info_id INTEGER PRIMARY KEY, schema_version INTEGER,"
+                " library_version VARCHAR(256))"
+            )
+        optuna.create_study(storage=open_storage(f"sqlite:///{path}"))
+
     def test_that_is_empty_is_no_study_to_read_but_a_place_to_search(self, tmp_path: Path) -> None:
         path = tmp_path / "empty.db"
         path.touch()
@@ -130,7 +148,7 @@ class TestASQLiteFile:
         processes = [
             subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(3)
         ]
-        assert [process.communicate(timeout=60)[1] for process in processes] == ["", "", ""]
+        assert [process.communicate(timeout=120)[1] for process in processes] == ["", "", ""]
 
     def test_gives_each_queued_trial_to_one_process_only(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/study.db"
@@ -156,7 +174,7 @@ class TestASQLiteFile:
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        taken = [number for process in processes for number in process.communicate(timeout=60)[0].split()]
+        taken = [number for process in processes for number in process.communicate(timeout=120)[0].split()]
         assert sorted(map(int, taken)) == list(range(90))
 
     def test_may_be_opened_again_in_the_same_process_while_another_one_writes(self, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class TestAFileOfTexts:
         reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")))
         reader.start()
         predict_file(bundle, table(tmp_path / "in.csv", ("fine", "1")), "text", pipe)
-        reader.join(timeout=10)
+        reader.join(timeout=120)
         assert read[0].startswith("row,label")
         assert pipe.is_fifo()
 
