@@ -25,6 +25,9 @@ __all__ = ["main"]
 
 KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
 
+LOST_SERVER: Final = (EOFError, ConnectionError)
+"""As which it shows that the process was killed from which workers are forked."""
+
 NO_SUCH_PLACE: Final = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     *(errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -34,6 +37,8 @@ NO_SUCH_PLACE: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    if sys.stderr is None:  # closed: what is written there would go to standard output, or into the next opened file
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     parsed = parse(arguments)
     tell = tell_in_one_line(lambda: _shown_storage(parsed))
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
@@ -184,7 +189,7 @@ def _compare(args: argparse.Namespace) -> int:
         try:
             with training_bar() as on_training:
                 arms = compare(setting, workers=args.workers, on_training=on_training)
-        except BrokenProcessPool:
+        except (BrokenProcessPool, *LOST_SERVER):
             return _fail(
                 f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
                 f"Go on with the same command: {same_command(args)}",
@@ -385,12 +390,12 @@ def _classes(text: str | None) -> str | dict[str, list[str]] | None:
     """A rule's name, or "negative=1,2 positive=4,5" as a mapping."""
     if text is None or "=" not in text:
         return text
-    mapping = {}
+    mapping: dict[str, list[str]] = {}
     for part in text.split():
         name, _, values = part.partition("=")
-        if not name or not values:
+        if not name or not all(values.split(",")):
             raise InputError(f'--classes has {part!r}; write "negative=1,2 positive=4,5", or a rule such as stars-3')
-        mapping[name] = values.split(",")
+        mapping.setdefault(name, []).extend(values.split(","))
     return mapping
 
 

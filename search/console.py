@@ -7,21 +7,33 @@ Whatever is printed passes through here, so no label, name or error message reac
 import argparse
 import logging
 import shlex
+import sqlite3
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from sentiment.errors import NO_SPACE
 from sentiment.foreign import as_json, one_line, visible
 
-__all__ = ["explained", "same_command", "say", "show", "show_json", "tell_in_one_line", "to_copy"]
+__all__ = [
+    "explained",
+    "is_damaged",
+    "is_full",
+    "same_command",
+    "say",
+    "show",
+    "show_json",
+    "tell_in_one_line",
+    "to_copy",
+]
 
 LAYOUT: Final = "\n\t"
 """What the program's own lines and tables are made with."""
 
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
+DATABASE_DAMAGED: Final = ("database disk image is malformed", "malformed database schema")
 SHOWS_WHERE: Final = "(SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
 GO_ON: Final = "free some space, then give the same command again: all that was finished is kept"
 
@@ -84,12 +96,35 @@ def explained(error: BaseException, storage: str) -> str:
         if isinstance(link, OSError) and link.errno in NO_SPACE:
             where = f"for {link.filename}" if link.filename else "on the device"
             return one_line(f"no space is left {where}; {GO_ON}")
-        told = getattr(link, "orig", None)  # what the database said, where SQLAlchemy only wraps it
-        if told is not None and any(words in str(told) for words in DATABASE_FULL):
+        told = _told_by_database(link)
+        if told is not None and any(words in told for words in DATABASE_FULL):
             return one_line(f"the database {storage} cannot be written ({told}); {GO_ON}")
+        if told is not None and any(words in told for words in DATABASE_DAMAGED):
+            return one_line(f"the database {storage} is damaged ({told}); restore a copy, or give another --storage")
         if told is not None:
-            return one_line(f"the database {storage}: {' '.join(str(told).split())} {SHOWS_WHERE}")
+            return one_line(f"the database {storage}: {told} {SHOWS_WHERE}")
     return one_line(f"{type(error).__name__}: {' '.join(str(error).split())} {SHOWS_WHERE}")
+
+
+def _told_by_database(error: BaseException) -> str | None:
+    """What a database said, where its driver raised the error, or SQLAlchemy only wraps it."""
+    told = getattr(error, "orig", None) or (error if isinstance(error, sqlite3.Error) else None)
+    return None if told is None else " ".join(str(told).split())
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error came of a database that there was no room for: a right request, which may be made again."""
+    return _told_any(error, DATABASE_FULL)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether an error came of a database that holds what is none."""
+    return _told_any(error, DATABASE_DAMAGED)
+
+
+def _told_any(error: BaseException, words: Sequence[str]) -> bool:
+    told = [told for link in _chain(error) if (told := _told_by_database(link))]
+    return any(word in line for line in told for word in words)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -89,7 +89,7 @@ class StudyDefinition:
     """Finished trials that must together raise the best score by more than noise, or the search stops; None: never."""
 
     def __post_init__(self) -> None:
-        refuse_name(self.name, "the study's name")
+        refuse_name(self.name, "the study's name", "--name, or name = in the study file")
         for name, low, high in (
             ("trials", 1, MOST_TRIALS),
             ("workers", 1, MOST_WORKERS),
@@ -239,16 +239,23 @@ def parse_duration(text: str | int | float) -> float:
     return seconds
 
 
-def refuse_name(name: Any, what: str) -> None:
+def refuse_name(name: Any, what: str, where: str) -> None:
     """Refuses a name that a study or a comparison cannot have, because its files lie in a folder that is called so.
 
+    Args:
+        name: what was given.
+        what: whose name it is; the message begins with it.
+        where: another one can be given.
+
     Raises:
-        InputError: such a name; the message begins with `what`.
+        InputError: such a name.
     """
     refuse_text(name, what)
-    rename = "give another (--name, or name = in the study file)"
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise InputError(f"{what} is {name!r}, which cannot be a folder's: {rename}, without '/' and no '.' in front")
+    rename = f"give another ({where})"
+    if name.startswith((".", "-")) or "/" in name or "\\" in name:
+        raise InputError(
+            f"{what} is {name!r}, which cannot be a folder's: {rename}, without '/' and with no '.' or '-' in front"
+        )
     if name.casefold() == TOKEN_CACHE:
         raise InputError(f"{what} is {name!r}, as the folder of the token cache is called; {rename}")
     if ": " in name:

@@ -90,6 +90,9 @@ def _further(name: str, side: str, low: float, high: float, log: bool, whole: bo
         end = low / FURTHER if side == "lower" else high * FURTHER
     else:
         end = low - (high - low) / 2 if side == "lower" else high + (high - low) / 2
-    least, most = allowed_range(name)
+    try:
+        least, most = allowed_range(name)
+    except KeyError:  # a parameter of somebody's own objective
+        least, most = -math.inf, math.inf
     clipped = min(max(end, least), most)
     return math.ceil(clipped) if whole else float(f"{clipped:.2g}")

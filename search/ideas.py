@@ -108,7 +108,7 @@ class Comparison:
     """The tables as they were read, to tell whether a comparison is resumed as it was begun."""
 
     def __post_init__(self) -> None:
-        refuse_name(self.name, "the comparison's name")
+        refuse_name(self.name, "the comparison's name", "name = in the study file")
 
     @property
     def looks(self) -> Looks:

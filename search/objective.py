@@ -119,7 +119,13 @@ class Objective:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
         """
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
-        config = self.space.sample(trial, seed=int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0]))
+        seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
+        try:
+            config = self.space.sample(trial, seed=seed)
+        except InputError as error:
+            if self.space.distributions:  # other values may go together: this trial fails alone
+                raise RuntimeError(str(error)) from None
+            raise
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
         corpus = self._corpus(config)

@@ -18,8 +18,10 @@ from urllib.parse import quote
 import optuna
 import sqlalchemy
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 
+from search.console import explained, is_damaged, is_full
 from sentiment.errors import InputError
 
 __all__ = [
@@ -89,6 +91,10 @@ def open_storage(url: str, *, create: bool = True) -> RDBStorage:
     except (ValueError, TypeError):  # the driver's own, and it may quote what it was given
         raise InputError(f"the storage {shown(url)} has a value after '?' that its driver does not take") from None
     except (DatabaseError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
+        if is_full(error):
+            raise
+        if is_damaged(error):
+            raise InputError(explained(error, shown(url))) from None
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise InputError(f"the storage {shown(url)} cannot be opened: {cause}") from None
     return storage
@@ -136,10 +142,13 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
     """The study called `name`.
 
     Raises:
-        InputError: there is none; the message names those that there are.
+        InputError: there is none, the message names those that there are; or it is one of another kind.
     """
     try:
-        return optuna.load_study(study_name=name, storage=storage)
+        study = optuna.load_study(study_name=name, storage=storage)
+        if study.directions != [StudyDirection.MAXIMIZE]:
+            raise InputError(f"study {name!r} does not maximize one score; `sentiment-search run` made no such study")
+        return study
     except KeyError:
         names = optuna.get_all_study_names(storage)
         known = (
@@ -172,6 +181,10 @@ def _check_sqlite_file(path: Path, create: bool) -> None:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCK_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
+        if is_full(error):
+            raise
+        if is_damaged(error):
+            raise InputError(explained(error, str(path))) from None
         if "not a database" in str(error):
             raise InputError(f"{path} is not a SQLite database; give another --storage") from None
         raise InputError(f"{path} cannot be read: {error}") from None

@@ -5,6 +5,7 @@ workers waits for them and shows progress.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from search.processes import Interrupts, context, enter, interrupt, interrupts_h
 __all__ = ["cores", "run_workers"]
 
 POLL_SECONDS = 0.5
+UNKNOWN = 255
+"""What multiprocessing says of a process whose server was killed."""
 
 
 def cores() -> int:
@@ -66,8 +69,11 @@ def run_workers(
             for worker in workers:
                 worker.join()
             raise
+        except (EOFError, ConnectionError):  # the process that they are forked from was killed before it had done so
+            return (-signal.SIGKILL,) * count
     on_poll()
-    return tuple(worker.exitcode or 0 for worker in workers)
+    # Those whose server was killed leave when this one does.
+    return tuple(-signal.SIGKILL if worker.exitcode == UNKNOWN else worker.exitcode or 0 for worker in workers)
 
 
 def _work(command: list[str]) -> None:

@@ -54,7 +54,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 }
 
 MOST_NUMBERS: Final = 1 << 28
-"""That a layer may make of what it reads at once: 1 GiB in float32."""
+"""That a layer may make of what it reads at once, and that a network may have as weights: 1 GiB in float32."""
 
 # field: (lowest allowed, highest allowed)
 _RANGES: Final[dict[str, tuple[float, float]]] = {
@@ -194,6 +194,34 @@ class Config:
                 f"max_tokens is {self.max_tokens} and a layer is {width} wide: {padded} would take {gigabytes:.1f} GB "
                 "in that layer alone; lower one of them"
             )
+        if (weights := self._weights()) > MOST_NUMBERS:
+            raise InputError(
+                f"this network would have {weights / 1e6:,.0f} million weights beside its embedding, more than "
+                f"{MOST_NUMBERS / 1e6:,.0f} million; lower {self._wide()}"
+            )
+
+    def _weights(self) -> int:
+        """Of all layers but the embedding, whose vocabulary is known when the reviews are, and the biases."""
+        assert self.kernel_sizes is not None
+        weights, width = 0, self.embedding_size
+        if self.kernel_sizes:
+            weights += width * self.filters * sum(self.kernel_sizes)
+            width = self.filters * len(self.kernel_sizes)
+        if self.recurrent != "none":
+            gates, directions = {"lstm": 4, "gru": 3}[str(self.recurrent)], 1 + self.bidirectional
+            further = (self.layers - 1) * (directions + 1) * self.hidden_size
+            weights += gates * directions * self.hidden_size * (width + self.hidden_size + further)
+            width = self.hidden_size * directions
+        return weights + (2 * width**2 if self.pooling == "attention" else 0)
+
+    def _wide(self) -> str:
+        """The parameters that its number of weights follows from."""
+        names = ["embedding_size"]
+        if self.kernel_sizes:
+            names += ["filters", "kernel_sizes"]
+        if self.recurrent != "none":
+            names += ["hidden_size", "layers"]
+        return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
     def replace(self, **changes: Any) -> "Config":
         """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""

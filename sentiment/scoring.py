@@ -18,7 +18,7 @@ import numpy as np
 
 from sentiment import foreign, metrics
 from sentiment.bundle import CHUNK, Bundle
-from sentiment.errors import InputError
+from sentiment.errors import NO_SPACE, InputError
 from sentiment.files import read_table
 from sentiment.labels import canonical, label_rule
 from sentiment.terminal import in_columns
@@ -232,6 +232,8 @@ def _destination(out: Path | None) -> Iterator[IO[str]]:
         if not special:
             written.replace(out)
     except OSError as error:
+        if error.errno in NO_SPACE:  # one that came of writing does not say where
+            raise OSError(error.errno, error.strerror, str(out)) from None
         raise InputError(f"cannot write {out}: {error.strerror}; choose another --out") from None
     finally:
         if not special:

@@ -144,6 +144,16 @@ class TestJSON:
         assert [json.loads(line)["row"] for line in out.splitlines()] == list(range(1, 401))
 
 
+def test_with_standard_error_closed_what_is_said_is_not_among_the_answers(model: Path, reviews_csv: Path) -> None:
+    order = [*PROGRAM, "predict", model, "--data", reviews_csv, "--text", "text"]
+    root = Path(__file__).parents[2]
+    answers = [
+        subprocess.run(order, stdout=subprocess.PIPE, check=True, preexec_fn=prepare, cwd=root).stdout
+        for prepare in (None, lambda: os.close(2))
+    ]
+    assert answers[0] == answers[1] != b""
+
+
 class TestABadRequest:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -162,6 +172,7 @@ class TestABadRequest:
             (["run", "{toml}", "--timeout", "0"], "timeout is '0'; write it like 90s, 30m or 2h"),
             (["run", "{toml}", "--timeout", "soon"], "timeout is 'soon'"),
             (["run", "{toml}", "--name", "a/b"], "the study's name is 'a/b'"),
+            (["run", "{toml}", "--name=-rf"], "the study's name is '-rf'"),
             (["run", "{toml}", "--device", "abacus"], "device 'abacus' cannot be used here"),
             (["run", "{toml}", "--storage", "nonsense"], "the storage's URL cannot be read"),
             (["run", "{toml}", "--storage", "sqlite:///{csv}"], "is not a SQLite database"),

@@ -46,12 +46,15 @@ def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is
     process, address = begun(tmp_path, searched)
     host, port = address.removeprefix("http://").split(":")
     arguments = Path(f"/proc/{process.pid}/cmdline")
-    with socket.create_connection((host, int(port))):
-        if arguments.exists():
-            assert searched.url not in arguments.read_text()
-            assert str(port) not in arguments.read_text()  # the arguments of nobody else
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+    try:
+        with socket.create_connection((host, int(port))):
+            if arguments.exists():
+                assert searched.url not in arguments.read_text()
+                assert str(port) not in arguments.read_text()  # the arguments of nobody else
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
 

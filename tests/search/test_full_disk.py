@@ -13,6 +13,7 @@ import pytest
 import search.predictions
 import sentiment.bundle
 from search.cli import main
+from tests.search.conftest import Searched
 from tests.support.program import start
 from tests.support.tiny import write_study_file
 
@@ -52,6 +53,30 @@ def test_for_the_database_is_said_in_one_line_and_the_study_goes_on_afterwards(
     assert lines[0].startswith("sentiment-search: the database sqlite:///study.db cannot be written (")
     assert lines[0].endswith("free some space, then give the same command again: all that was finished is kept")
     assert_goes_on(capsys)
+
+
+def test_for_a_new_database_is_said_in_the_same_way(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, lines = ended(start(folder, "run", "study.toml", preexec_fn=no_file_above(8192)))
+    assert status == 1, lines
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("sentiment-search: the database sqlite:///study.db cannot be written (")
+    assert_goes_on(capsys)
+
+
+def test_for_labels_names_the_file_that_could_not_be_written(
+    searched: Searched, folder: Path, reviews_csv: Path
+) -> None:
+    model = searched.opened.artifacts.folder(searched.opened.study.best_trial.number)
+    order = ("predict", model, "--data", reviews_csv, "--text", "text", "--out", "labels.csv")
+    status, lines = ended(start(folder, *order, preexec_fn=no_file_above(1024)))
+    assert (status, lines) == (
+        1,
+        [
+            "sentiment-search: no space is left for labels.csv; free some space, then give the same command again: all "
+            "that was finished is kept"
+        ],
+    )
+    assert not list(folder.glob("*labels*"))
 
 
 @pytest.mark.parametrize(

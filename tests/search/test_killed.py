@@ -203,6 +203,19 @@ class TestKill9:
         ), err
         assert_whole(folder, finish_here(folder, more=2), None)
 
+    def test_of_the_process_that_they_are_forked_from_is_told_as_that_of_all(self, folder: Path) -> None:
+        process = start(folder, "run", "study.toml", "--workers", "2", "--trials", MANY)
+        workers = wait_for_training(folder, process, workers=2)
+        server = int(Path(f"/proc/{workers[0]}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        if server == process.pid:
+            pytest.skip("no server forks processes on this system")
+        os.kill(server, signal.SIGKILL)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 1, err
+        assert err.splitlines()[-1].startswith("2 of 2 workers were killed; "), err
+        assert "Go on with the same command: " in err.splitlines()[-1], err
+        assert_whole(folder, finish_here(folder, more=2), None)
+
 
 def test_two_workers_make_exactly_the_trials_asked_for(folder: Path) -> None:
     status, out, err = run(folder, "run", "study.toml", "--workers", "2")

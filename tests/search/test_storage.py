@@ -128,6 +128,15 @@ class TestASQLiteFile:
             )
         optuna.create_study(storage=open_storage(f"sqlite:///{path}"))
 
+    def test_that_is_damaged_is_refused_with_what_to_do(self, tmp_path: Path) -> None:
+        path = tmp_path / "cut.db"
+        optuna.create_study(storage=open_storage(f"sqlite:///{path}"))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(InputError, match=r"is damaged \(.*\); restore a copy, or give another --storage"):
+            load_study("x", open_storage(f"sqlite:///{path}", create=False))
+
     def test_that_is_empty_is_no_study_to_read_but_a_place_to_search(self, tmp_path: Path) -> None:
         path = tmp_path / "empty.db"
         path.touch()
@@ -138,7 +147,7 @@ class TestASQLiteFile:
 
     def test_of_plain_optuna_keeps_its_journal_while_it_is_read(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/plain.db"
-        optuna.create_study(storage=url, study_name="plain")
+        optuna.create_study(storage=url, study_name="plain", direction="maximize")
         assert load_study("plain", open_storage(url, create=False)).trials == []
         with closing(sqlite3.connect(tmp_path / "plain.db")) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
@@ -179,7 +188,7 @@ class TestASQLiteFile:
 
     def test_may_be_opened_again_in_the_same_process_while_another_one_writes(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/study.db"
-        study = optuna.create_study(storage=open_storage(url), study_name="shared")
+        study = optuna.create_study(storage=open_storage(url), study_name="shared", direction="maximize")
         script = (
             "import optuna; from search.storage import open_storage\n"
             f"study = optuna.load_study(study_name='shared', storage=open_storage('{url}'))\n"
@@ -197,11 +206,18 @@ class TestASQLiteFile:
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_study_of_two_scores_is_refused(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    optuna.create_study(study_name="two", storage=storage, directions=["maximize", "minimize"])
+    with pytest.raises(InputError, match="'two' does not maximize one score"):
+        load_study("two", storage)
+
+
 def test_an_unknown_study_is_refused_with_the_names_of_those_there_are(tmp_path: Path) -> None:
     storage = open_storage(f"sqlite:///{tmp_path}/study.db")
     with pytest.raises(InputError, match="it has none yet; `sentiment-search run` makes one"):
         load_study("netflix", storage)
-    optuna.create_study(storage=storage, study_name="넷플릭스")
+    optuna.create_study(storage=storage, study_name="넷플릭스", direction="maximize")
     with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has 넷플릭스"):
         load_study("netflix", storage)
     assert load_study("넷플릭스", storage).study_name == "넷플릭스"

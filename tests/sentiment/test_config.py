@@ -60,6 +60,11 @@ def test_replacing_sgd_drops_its_momentum() -> None:
         ({"x" * 10**6: 1}, "there is no parameter 'xxx"),
         ({"architecture": "custom", "kernel_sizes": [99] * 10**6}, "99, ...; each must lie between"),
         ({"max_tokens": 100_000, "embedding_size": 8192}, "a review would take 3.3 GB in that layer alone"),
+        (
+            {"architecture": "textcnn", "embedding_size": 8192, "filters": 8192, "max_tokens": 64},
+            "805 million weights beside its embedding, more than 268 million; lower embedding_size, filters or kernel_",
+        ),
+        ({"hidden_size": 8192, "max_tokens": 64}, "lower embedding_size, hidden_size or layers"),
         ({"max_tokens": 100_000, "padding": "as_written"}, "64 reviews, each padded to its end, would take 3.3 GB"),
         ([["lstm"]], "a config is [['lstm']]; it must be a table"),
         (None, "a config is None; it must be a table"),

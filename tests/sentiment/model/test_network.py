@@ -40,6 +40,14 @@ def described(config: Config) -> str:
     return f"{config.architecture}-{kernels}-{config.recurrent}-{config.pooling}-{config.layers}{directions}"
 
 
+@pytest.mark.parametrize("config", [*CORRECT, *AS_WRITTEN], ids=lambda config: f"{described(config)}-{config.padding}")
+def test_a_config_knows_how_many_weights_its_network_has(config: Config) -> None:
+    there = {name: weights for name, weights in build_model(config, VOCABULARY, CLASSES).named_parameters()}
+    layers = [weights for name, weights in there.items() if not name.startswith(("embedding", "head"))]
+    matrices = [weights for weights in layers if weights.ndim > 1 and len(weights) > 1]  # no biases, no attention score
+    assert config._weights() == sum(weights.numel() for weights in matrices)
+
+
 def small(config: Config, seed: int = 0) -> Network:
     torch.manual_seed(seed)
     config = config.replace(embedding_size=16, hidden_size=16, filters=16, dropout=0.0)
