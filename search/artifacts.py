@@ -29,7 +29,7 @@ class TrialArtifacts:
     """Where one study keeps weights, and how many.
 
     Several workers may share it: a trial's folder is removed only when at least `keep_best` finished trials are
-    better, which stays true whatever the others do.
+    better, which stays true whatever the others do. So until `clear`, there may be one more.
     """
 
     directory: Path
@@ -45,7 +45,8 @@ class TrialArtifacts:
         return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
 
     def keep(self, trial: optuna.Trial, trained: Trained, corpus: Corpus, dataset: Dataset) -> None:
-        """Write the trial's bundle if it is among the best so far, record it, and clean away what no longer is."""
+        """Write the trial's bundle if it is among the best so far, record it, and clean away what is not."""
+        self.clear(trial.study)
         better = self._completed(trial.study)
         if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
             return
@@ -62,8 +63,12 @@ class TrialArtifacts:
             facts=_facts(trial, trained, dataset),
         )
         trial.set_user_attr(WEIGHTS, {"folder": folder.name, "manifest sha256": sha256})
-        for value, number in better[self.keep_best - 1 :]:
-            if value < trained.macro_f1:
+
+    def clear(self, study: optuna.Study) -> None:
+        """Remove the weights of trials that are not among the best; an equal of the last of them is."""
+        completed = self._completed(study)
+        for value, number in completed[self.keep_best :]:
+            if value < completed[self.keep_best - 1][0]:
                 shutil.rmtree(self.folder(number), ignore_errors=True)
 
     def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:

@@ -19,7 +19,7 @@ import platform
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,22 +32,16 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.objective import CONFIG, ENDED
-from search.positions import REPEATS, first_of_round, positions, repeat
+from search.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
 from search.storage import HEARTBEAT_SECONDS
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
+__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_running", "is_unsettled"]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
 
 CLAIM: Final = "claimed by"
 """How the system attributes begin that name those who tried to take a queued trial."""
-
-AGAIN: Final = "begin again"
-"""The system attribute of a failed trial that is to be begun again; it says what happened to it."""
-
-SUPERFLUOUS: Final = "another trial stands at its position"
-"""The system attribute of a trial that was queued twice and is not needed."""
 
 LOST: Final = "its process was lost"
 SILENT: Final = "its process fell silent"
@@ -60,7 +54,10 @@ SILENT_RETRIES: Final = 20
 
 
 def claim(
-    study: optuna.Study, total: int, round_of: int | None = None, *, only_begun: bool = False
+    study: optuna.Study,
+    total: int,
+    round_of: int | None = None,
+    ends: Callable[[Sequence[FrozenTrial], int], object] = lambda trials, position: False,
 ) -> optuna.Trial | None:
     """Begin the next trial of `study`: the first in its queue, or a new one.
 
@@ -70,7 +67,8 @@ def claim(
         study: in a storage that all of them share.
         total: positions that may be taken; one whose trial failed for good does not count.
         round_of: with so many workers in step, a trial begins when all earlier rounds have ended.
-        only_begun: nothing but trials that were begun before and have yet to be begun again.
+        ends: of all trials and a position, whether the search ends before that position. Then no new trial is begun
+            there; one that was begun before, and has yet to be begun again, is.
 
     Returns:
         The trial; None if there is none to begin now, because enough are taken, or a round has not ended.
@@ -79,21 +77,21 @@ def claim(
     trials = study.get_trials(deepcopy=False)
     taken = None
     for position, trial in sorted(_standing(trials).items()):
-        if trial.state != TrialState.WAITING or (only_begun and REPEATS not in trial.system_attrs):
+        if trial.state != TrialState.WAITING or (REPEATS not in trial.system_attrs and ends(trials, position)):
             continue
         if _rank(trials, position) >= total or not _is_open(trials, position, round_of):
             return None
-        if _take(storage, trial, me):
+        if _take(study, trial, me):
             taken = trial._trial_id
             break
     else:
         position = _positions_begun(trials)
-        if only_begun or _rank(trials, position) >= total or not _is_open(trials, position, round_of):
+        if ends(trials, position) or _rank(trials, position) >= total or not _is_open(trials, position, round_of):
             return None
         template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs={_claim_of(me): me})
         taken = storage.create_new_trial(study._study_id, template_trial=template)
     try:
-        return optuna.Trial(study, taken) if _holds(study, taken, total, round_of) else None
+        return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends) else None
     except BaseException as error:
         number = next(trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id == taken)
         with suppress(StorageInternalError):
@@ -131,6 +129,7 @@ def begin_lost_again(study: optuna.Study) -> int:
         times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
         if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
+                storage.set_trial_system_attr(trial._trial_id, AGAIN, None)
                 storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause} {times} times; given up")
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         else:
@@ -163,12 +162,9 @@ def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     )
 
 
-def is_begun(trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a trial that was begun has not ended: it runs, or has yet to be begun again."""
-    return bool(_not_yet_repeated(trials)) or any(
-        trial.state == TrialState.RUNNING or (trial.state == TrialState.WAITING and REPEATS in trial.system_attrs)
-        for trial in _standing(trials).values()
-    )
+def is_running(trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial runs, or has failed and is yet to be queued again."""
+    return bool(_not_yet_repeated(trials)) or any(trial.state == TrialState.RUNNING for trial in trials)
 
 
 class Heartbeat:
@@ -208,8 +204,10 @@ def _positions_begun(trials: Sequence[FrozenTrial]) -> int:
 def _standing(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     """Position to the trial that stands for it: the first that has not failed to be begun again, if there is any."""
     order, standing = positions(trials), dict[int, FrozenTrial]()
+    repeated = {number for trial in trials for number in trial.system_attrs.get(REPEATS, ())}
     for trial in trials:
-        if trial.state != TrialState.FAIL or not {AGAIN, SUPERFLUOUS} & trial.system_attrs.keys():
+        gone = trial.number in repeated or trial.system_attrs.get(AGAIN) or SUPERFLUOUS in trial.system_attrs
+        if trial.state != TrialState.FAIL or not gone:
             standing.setdefault(order[trial.number], trial)
     return standing
 
@@ -226,11 +224,15 @@ def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None)
     return round_of is None or not is_unsettled(trials, first_of_round(position, round_of))
 
 
-def _take(storage: Any, trial: FrozenTrial, me: dict[str, Any]) -> bool:
+def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     """Whether a waiting trial is this process's now."""
+    storage = study._storage
     try:
         storage.set_trial_system_attr(trial._trial_id, _claim_of(me), me)
+        if isinstance(_rdb(study), RDBStorage):  # it may have been put back long ago, and be silent since
+            _rdb(study).record_heartbeat(trial._trial_id)
         if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+            storage.set_trial_system_attr(trial._trial_id, _claim_of(me), None)
             return False
         storage.set_trial_user_attr(trial._trial_id, WORKER, me)
     except UpdateFinishedTrialError:
@@ -242,13 +244,21 @@ def _claim_of(me: dict[str, Any]) -> str:
     return f"{CLAIM} {me['pid']} {me['host']}"
 
 
-def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None) -> bool:
-    """Whether a trial that was just taken may go on: its position is among the first `total`, and its round has begun.
-    Otherwise it is put back into the queue.
+def _holds(
+    study: optuna.Study,
+    trial_id: int,
+    total: int,
+    round_of: int | None,
+    ends: Callable[[Sequence[FrozenTrial], int], object],
+) -> bool:
+    """Whether a trial that was just taken may go on: its position is among the first `total`, its round has begun, and
+    the search does not end before it. Otherwise it is put back into the queue.
     """
     storage, trials = study._storage, study.get_trials(deepcopy=False)
-    position = positions(trials)[next(trial.number for trial in trials if trial._trial_id == trial_id)]
-    if _rank(trials, position) < total and _is_open(trials, position, round_of):
+    mine = next(trial for trial in trials if trial._trial_id == trial_id)
+    position = positions(trials)[mine.number]
+    over = REPEATS not in mine.system_attrs and ends(trials, position)
+    if not over and _rank(trials, position) < total and _is_open(trials, position, round_of):
         return True
     storage.set_trial_user_attr(trial_id, WORKER, None)
     storage.set_trial_state_values(trial_id, TrialState.WAITING)
@@ -261,7 +271,7 @@ def _holds(study: optuna.Study, trial_id: int, total: int, round_of: int | None)
 
 def _loss(study: optuna.Study, trial: FrozenTrial) -> str | None:
     """What happened to the process that runs a trial; None if it lives, as far as anybody can tell."""
-    claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM)]
+    claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value]
     workers = [worker] if (worker := trial.user_attrs.get(WORKER)) else claims
     if workers and all(_is_gone(worker) for worker in workers):
         return LOST
@@ -289,7 +299,7 @@ def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     failed = {
         order[trial.number]: trial
         for trial in trials
-        if trial.state == TrialState.FAIL and AGAIN in trial.system_attrs and order[trial.number] not in standing
+        if trial.state == TrialState.FAIL and trial.system_attrs.get(AGAIN) and order[trial.number] not in standing
     }
     return list(failed.values())
 

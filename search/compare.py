@@ -41,10 +41,11 @@ from search.objective import (
     Objective,
     environment,
     training_data,
+    why_ended,
 )
 from search.optimization import optimize
 from search.pool import work_through
-from search.positions import FINISHED, begin_with
+from search.positions import FINISHED, begin_with, in_order
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
 from search.storage import experimental_features, open_storage
@@ -116,11 +117,12 @@ class Setting:
         return study
 
     def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
-        """The trials of that study in these states; none if there is no such study yet."""
+        """The trials of that study in these states, by position; none if there is no such study yet."""
         storage = open_storage(self.storage)
         if self.name(part) not in optuna.get_all_study_names(storage):
             return []
-        return optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False, states=states)
+        trials = optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False)
+        return [trial for trial in in_order(trials) if trial.state in states]
 
 
 @dataclass(frozen=True)
@@ -386,6 +388,7 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
     labels = drawn.reviews.labels[rows]
     probabilities = trained.predict(Examples(corpus.encoded, rows, labels), corpus.vocabulary_size, setting.device)
     score = macro_f1(labels, probabilities.argmax(axis=1), len(drawn.classes))
+    file = setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy"
     if (arm.name, pair) in _finished_pairs(setting):  # the same command runs twice, and the other one was faster
         return
     attributes = {
@@ -398,7 +401,7 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
         ENDED: trained.ended,
-        PREDICTIONS: keep_predictions(setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy", probabilities),
+        PREDICTIONS: keep_predictions(file, probabilities, by_content=True),
         "environment": environment(setting.device),
     }
     setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=attributes))
@@ -419,26 +422,27 @@ def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
     """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
-        (trial.value, -trial.number, Config.from_dict(trial.user_attrs[CONFIG]))
+        (trial.value, Config.from_dict(trial.user_attrs[CONFIG]))
         for trial in setting.trials(arm.name, *FINISHED)
         if trial.value is not None
     ]
     paired = [trial for (name, _), trial in _finished_pairs(setting).items() if name == arm.name]
     if paired:
         frozen = Config.from_dict(paired[0].user_attrs[CONFIG])
-        scored = [tuned for tuned in scored if tuned[2].replace(seed=frozen.seed) == frozen]
+        scored = [tuned for tuned in scored if tuned[1].replace(seed=frozen.seed) == frozen]
         if not scored:
             raise InputError(
                 f"the pairs of {arm.name!r} in comparison {setting.comparison.name!r} were trained with settings that "
                 "none of its tuning trials has: the database was changed; give the comparison another name"
             )
-    value, _, best = max(scored, key=lambda item: item[:2])
+    value, best = max(scored, key=lambda item: item[0])  # of equals the first
     return best, value
 
 
 def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:
     trials = setting.trials(PAIRS, TrialState.COMPLETE)
-    return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in trials}
+    # Of a pair that two commands recorded at the same moment, the first counts.
+    return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in reversed(trials)}
 
 
 def _worth_more(setting: Setting, pairs: int) -> set[str]:
@@ -484,8 +488,12 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
         seconds=float(np.mean([trial.user_attrs[SECONDS] for trial in pairs])),
         runs=tuple(
-            Run(Config.from_dict(attrs[CONFIG]), bool(attrs.get(COLLAPSED)), bool(attrs.get(ENDED)))
-            for attrs in (trial.user_attrs for trial in [*tuned, *pairs])
+            Run(
+                Config.from_dict(trial.user_attrs[CONFIG]),
+                bool(trial.user_attrs.get(COLLAPSED)),
+                bool(why_ended(trial)),
+            )
+            for trial in [*tuned, *pairs]
         ),
     )
 

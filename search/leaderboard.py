@@ -11,7 +11,8 @@ from scipy import stats
 
 from search.artifacts import TrialArtifacts
 from search.edges import Edge, edges
-from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED, EPOCHS, SECONDS
+from search.objective import AUDITED, COLLAPSED, CONFIG, EPOCHS, SECONDS, why_ended
+from search.positions import in_order
 from search.statistics import score_error
 from search.stopping import Plateau, plateau
 from search.study import BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
@@ -184,10 +185,10 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
     """
     kept = None if artifacts is None else TrialArtifacts(artifacts / study.study_name)
     trials = study.get_trials(deepcopy=False)
-    entries = [_entry(trial, kept) for trial in trials if trial.state == TrialState.COMPLETE]
+    entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():
         entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
-    entries.sort(key=lambda entry: (-entry.macro_f1, -1 if entry.trial is None else entry.trial))
+    entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
     best = next((entry.trial for entry in entries if entry.trial is not None), None)
     rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
     class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
@@ -196,13 +197,13 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         study=study.study_name,
         entries=tuple(entries),
         counts=counts,
-        ended={trial.number: trial.user_attrs[ENDED] for trial in trials if ENDED in trial.user_attrs},
+        ended={trial.number: reason for trial in trials if (reason := why_ended(trial))},
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
         class_sizes=class_sizes,
         corrected=study.user_attrs.get(CORRECTED),
         audit=_audit(trials),
-        plateau=None if patience is None else plateau(trials, patience, class_sizes),
+        plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
     )
 
@@ -212,7 +213,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
     ran_on = [trial.value or 0.0 for trial in completed if AUDITED in trial.user_attrs]
     if not ran_on:
         return None
-    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and ENDED not in trial.user_attrs]
+    pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and not why_ended(trial)]
     best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
     won = sum(value > best for value in ran_on)
     interval = stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")

@@ -20,9 +20,10 @@ from typing import Any, Final
 import numpy as np
 import optuna
 import torch
+from optuna.trial import FrozenTrial
 
 from search.artifacts import TrialArtifacts
-from search.positions import positions
+from search.positions import AGAIN, FINISHED, SUPERFLUOUS, positions
 from search.predictions import keep_predictions
 from search.space import Space
 from sentiment.batches import Examples
@@ -32,7 +33,7 @@ from sentiment.reviews import Dataset
 from sentiment.tokens import Corpus, load_corpus
 from sentiment.training import Report, TrainingData, train
 
-__all__ = ["CONFIG", "Objective", "environment", "training_data"]
+__all__ = ["CONFIG", "Objective", "environment", "predictions_file", "training_data", "why_ended"]
 
 # Names of the trials' user attributes, chosen to read well in the dashboard.
 CONFIG: Final = "config"
@@ -59,6 +60,14 @@ def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
         vocabulary_size=corpus.vocabulary_size,
         classes=dataset.reviews.classes,
     )
+
+
+def why_ended(trial: FrozenTrial) -> str | None:
+    """Why a trial ended early, other than by the pruner; None if it did not."""
+    finished = trial.state in FINISHED
+    if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
+        return None  # it was taken for lost, and ended all the same
+    return trial.user_attrs.get(ENDED)
 
 
 def predictions_file(folder: Path, number: int) -> Path:

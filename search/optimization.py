@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.claims import Heartbeat, begin_again, begin_lost_again, claim, is_begun
+from search.claims import Heartbeat, begin_again, begin_lost_again, claim, is_running
 from search.objective import ENDED
 from search.processes import Interrupts
 from search.pruner import BehindTheBest
@@ -65,15 +65,17 @@ def optimize(
         while opened.finished < trials:
             if deadline is not None and time.monotonic() >= deadline:
                 return
-            only_begun = opened.plateau() is not None
-            if only_begun and not is_begun(study.get_trials(deepcopy=False)):
-                return
-            claimed = partial(claim, study, trials, opened.round_of, only_begun=only_begun)
+            interrupts.raise_if_any_came()
+            claimed = partial(claim, study, trials, opened.round_of, opened.plateau_before)
             ended = _next_trial(study, objective, claimed, interrupts)
             if ended is None:
+                if opened.plateau() and not is_running(study.get_trials(deepcopy=False)):
+                    return
                 time.sleep(POLL_SECONDS)
                 begin_lost_again(study)
                 continue
+            if opened.artifacts is not None:
+                opened.artifacts.clear(study)
             if ended.state == TrialState.FAIL:
                 failures.append(ended.user_attrs.get(ENDED, "unknown"))
             else:
@@ -113,12 +115,13 @@ def _next_trial(
     except BaseException as error:
         if trial is None:
             raise
-        if isinstance(error, OSError) and not _runs(study, trial):  # whoever took it over clears away what it wrote
-            return None
-        cause = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        cause, taken_over = f"{type(error).__name__}: {error}", False
         # The storage may be what it failed of; and Ctrl-C meanwhile is no reason to forget the error.
         with suppress(KeyboardInterrupt), interrupts.held_back(), suppress(StorageInternalError):
-            begin_again(study, trial.number, cause)
+            taken_over = isinstance(error, OSError) and not _runs(study, trial)
+            begin_again(study, trial.number, "interrupted" if isinstance(error, KeyboardInterrupt) else cause)
+        if taken_over:  # and whoever did so cleared away what it was about to write
+            return None
         raise
 
 

@@ -36,13 +36,14 @@ def work_through(jobs: Sequence[tuple[Any, ...]], shared: Any, workers: int) -> 
             yield count
         return
     with (
-        Interrupts(),  # a second one would leave some of them uninterrupted
+        Interrupts() as interrupts,  # a second one would leave some of them uninterrupted
         ProcessPoolExecutor(workers, mp_context=context(), initializer=_enter, initargs=(shared,)) as pool,
     ):
         try:
             with interrupts_held_back():
                 futures: list[Future[None]] = [pool.submit(_in_worker, *job) for job in jobs]
             for count, future in enumerate(as_completed(futures), start=1):
+                interrupts.raise_if_any_came()
                 future.result()
                 yield count
         except BaseException as error:

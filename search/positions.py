@@ -16,7 +16,18 @@ from typing import Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-__all__ = ["FINISHED", "REPEATS", "before", "begin_with", "first_of_round", "positions", "repeat"]
+__all__ = [
+    "AGAIN",
+    "FINISHED",
+    "REPEATS",
+    "SUPERFLUOUS",
+    "before",
+    "begin_with",
+    "first_of_round",
+    "in_order",
+    "positions",
+    "repeat",
+]
 
 FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 """Trials that count towards a total. One that failed does not."""
@@ -25,6 +36,12 @@ ORIGINAL: Final = "failed_trial"
 REPEATS: Final = "retry_history"
 """Optuna's own names, in a trial's system attributes, for the first of the trials that it repeats and for all of them,
 oldest first. Its tools know them by these."""
+
+AGAIN: Final = "begin again"
+"""The system attribute of a failed trial that is to be begun again; it says what happened to it."""
+
+SUPERFLUOUS: Final = "another trial stands at its position"
+"""The system attribute of a trial that was queued twice and is not needed."""
 
 FIRST: Final = "first setting"
 """The system attribute that says which of the settings that its search begins with a trial was queued for."""
@@ -47,6 +64,12 @@ def positions(trials: Sequence[FrozenTrial]) -> dict[int, int]:
     return found
 
 
+def in_order(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """All trials of a study in the order of their positions: which came first does not depend on interruptions."""
+    order = positions(trials)
+    return sorted(trials, key=lambda trial: order[trial.number])
+
+
 def before(trials: Sequence[FrozenTrial], number: int, round_of: int | None) -> list[FrozenTrial]:
     """The trials that trial `number` may know of, in the order of their positions.
 
@@ -57,7 +80,7 @@ def before(trials: Sequence[FrozenTrial], number: int, round_of: int | None) -> 
     """
     order = positions(trials)
     first = first_of_round(order[number], round_of)
-    return sorted((trial for trial in trials if order[trial.number] < first), key=lambda trial: order[trial.number])
+    return [trial for trial in in_order(trials) if order[trial.number] < first]
 
 
 def first_of_round(position: int, round_of: int | None) -> int:

@@ -18,14 +18,23 @@ from sentiment.errors import InputError
 __all__ = ["keep_predictions", "kept_predictions"]
 
 
-def keep_predictions(path: Path, predictions: np.ndarray) -> dict[str, str]:
+def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
     """Write an array and return what the trial should record: {"file", "sha256"}.
+
+    Args:
+        path: of the file.
+        predictions: to write.
+        by_content: add to the file's name what its content is known by, so that two processes which come to different
+            numbers do not replace each other's.
 
     Raises:
         OSError: it cannot be written; the error names the file, and nothing of it is left.
     """
     content = io.BytesIO()
     np.save(content, predictions, allow_pickle=False)
+    sha256 = hashlib.sha256(content.getbuffer()).hexdigest()
+    if by_content:
+        path = path.with_stem(f"{path.stem}-{sha256[:8]}")
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +48,7 @@ def keep_predictions(path: Path, predictions: np.ndarray) -> dict[str, str]:
     finally:
         with suppress(OSError):
             temporary.unlink()
-    return {"file": path.name, "sha256": hashlib.sha256(content.getbuffer()).hexdigest()}
+    return {"file": path.name, "sha256": sha256}
 
 
 def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:

@@ -101,6 +101,16 @@ class Interrupts:
             self._held = False
         self._raise_if_due()
 
+    def raise_if_any_came(self) -> None:
+        """Where nothing is to be recorded: an interrupt raised in a finalizer of some library is lost there.
+
+        Raises:
+            KeyboardInterrupt: one came.
+        """
+        if self._came:
+            self._raised = True
+            raise KeyboardInterrupt
+
     def _on_interrupt(self, number: int, frame: Any) -> None:
         self._came = True
         if not self._held:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -114,7 +114,13 @@ def _take_turns(engine: sqlalchemy.Engine) -> None:
         # the disk.
         connection.execute("PRAGMA synchronous=NORMAL")
 
+    def end_transaction(connection: sqlite3.Connection, *_: object) -> None:
+        """After Ctrl-C amidst a statement the connection is given up, but its lock held while anything refers to it."""
+        with suppress(sqlite3.Error):
+            connection.rollback()
+
     sqlalchemy.event.listen(engine, "connect", leave_transactions_to_us)
+    sqlalchemy.event.listen(engine, "invalidate", end_transaction)
     sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     engine.dispose()  # the connections that were there before
 
@@ -158,7 +164,8 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+    broken_off = record.getMessage() == "Error closing cursor"  # of a connection that an interrupt ended
+    return not broken_off and not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 def _check_sqlite_file(path: Path, create: bool) -> None:

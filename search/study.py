@@ -9,7 +9,7 @@ import os
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +18,13 @@ import numpy as np
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from search.artifacts import TrialArtifacts
 from search.claims import begin_lost_again, following, is_unsettled
 from search.definition import StudyDefinition
 from search.objective import PREDICTIONS, Objective, predictions_file
-from search.positions import FINISHED, begin_with, first_of_round, positions
+from search.positions import FINISHED, begin_with, first_of_round, in_order, positions
 from search.predictions import kept_predictions
 from search.space import Space, defaults_for
 from search.statistics import corrected_score
@@ -74,18 +74,22 @@ class SearchStudy:
     """So many finished trials must together raise the best score by more than noise, or the search stops."""
 
     def plateau(self) -> Plateau | None:
-        """Why another trial is unlikely to pay; None if it may, or if nobody asked.
+        """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
+        trials = self.study.get_trials(deepcopy=False)
+        return self.plateau_before(trials, following(trials))
 
-        In step, the rounds before that trial's own decide, so that all of a round come to the same answer.
+    def plateau_before(self, trials: Sequence[FrozenTrial], position: int) -> Plateau | None:
+        """Why the trial at `position` is unlikely to pay, judged by those before it, as they are in `trials`.
+
+        In step, the rounds before its own decide, so that all of a round come to the same answer.
         """
         if self.patience is None:
             return None
-        trials = self.study.get_trials(deepcopy=False)
-        order = positions(trials)
-        first = first_of_round(following(trials), self.round_of)
+        first = first_of_round(position, self.round_of)
         if self.round_of is not None and is_unsettled(trials, first):
             return None
-        known = sorted((t for t in trials if order[t.number] < first), key=lambda trial: order[trial.number])
+        order = positions(trials)
+        known = [trial for trial in in_order(trials) if order[trial.number] < first]
         return plateau(known, self.patience, self.dataset.class_sizes("validation"))
 
     @property
@@ -121,14 +125,11 @@ def create_or_resume(
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):
         begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
+        _record_wishes(study, definition)
         _record_identity(study, definition, dataset, defaults)
     else:
         _refuse_other_identity(study, definition, dataset)
-        study.set_user_attr(DATA, definition.data.to_dict())  # the same rows may lie elsewhere today
-    study.set_user_attr(AUDIT, definition.audit)
-    study.set_user_attr(ROUND_OF, definition.workers if definition.synchronous else None)
-    study.set_user_attr(PATIENCE, definition.patience)
-    study.set_user_attr(KEEP_BEST, definition.keep_best)
+        _record_wishes(study, definition)
     space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_again(study):
@@ -165,7 +166,7 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     """
     if opened.predictions is None:
         return
-    trials = opened.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    trials = [t for t in in_order(opened.study.get_trials(deepcopy=False)) if t.state == TrialState.COMPLETE]
     records = [trial.user_attrs[PREDICTIONS] for trial in trials if PREDICTIONS in trial.user_attrs]
     try:
         kept = [kept_predictions(opened.predictions, record) for record in records]
@@ -255,12 +256,26 @@ def _is_new(study: optuna.Study) -> bool:
     return FINGERPRINT not in study.user_attrs and not begun and mine
 
 
+def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
+    """What may be another thing today than yesterday."""
+    wishes = {
+        DATA: definition.data.to_dict(),  # the same rows may lie elsewhere
+        AUDIT: definition.audit,
+        ROUND_OF: definition.workers if definition.synchronous else None,
+        PATIENCE: definition.patience,
+        KEEP_BEST: definition.keep_best,
+    }
+    for name, value in wishes.items():
+        study.set_user_attr(name, value)
+
+
 def _record_identity(
     study: optuna.Study, definition: StudyDefinition, dataset: Dataset, defaults: dict[str, Any]
 ) -> None:
     split = dataset.split
+    with experimental_features():
+        study.set_metric_names([METRIC])
     attributes = {
-        DATA: definition.data.to_dict(),
         # Recorded, so that another machine or version goes on with the same space.
         SPACE_DEFAULTS: defaults,
         ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
@@ -272,8 +287,6 @@ def _record_identity(
     }
     for name, value in attributes.items():
         study.set_user_attr(name, value)
-    with experimental_features():
-        study.set_metric_names([METRIC])
 
 
 def _refuse_other_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:

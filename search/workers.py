@@ -55,22 +55,24 @@ def run_workers(
     # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
-    with Interrupts():  # a second one would leave some of them uninterrupted
+    with Interrupts() as interrupts:  # a second one would leave some of them uninterrupted
         try:
             with interrupts_held_back():
                 for worker in workers:
                     worker.start()
             while any(worker.is_alive() for worker in workers):
+                interrupts.raise_if_any_came()
                 on_poll()
                 time.sleep(POLL_SECONDS)
-        except KeyboardInterrupt:
-            for worker in workers:
-                interrupt(worker)
-            for worker in workers:
-                worker.join()
-            raise
         except (EOFError, ConnectionError):  # the process that they are forked from was killed before it had done so
             return (-signal.SIGKILL,) * count
+        except BaseException:
+            begun = [worker for worker in workers if worker.pid is not None]
+            for worker in begun:
+                interrupt(worker)
+            for worker in begun:
+                worker.join()
+            raise
     on_poll()
     # Those whose server was killed leave when this one does.
     return tuple(-signal.SIGKILL if worker.exitcode == UNKNOWN else worker.exitcode or 0 for worker in workers)

@@ -91,7 +91,9 @@ class TestKeeping:
 
         monkeypatch.setattr("search.artifacts.write_bundle", write)
 
-    def kept(self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None) -> list[int]:
+    def kept(
+        self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None, clear: bool = True
+    ) -> list[int]:
         study = optuna.create_study(direction="maximize")
         artifacts = TrialArtifacts(directory, keep_best)
         if stale is not None:
@@ -107,6 +109,8 @@ class TestKeeping:
             trained: Any = SimpleNamespace(macro_f1=score, config=None, weights={}, best=SimpleNamespace(epoch=1.0))
             artifacts.keep(trial, trained, SimpleNamespace(vocabulary_size=4, tokenizer_json=""), dataset)  # type: ignore[arg-type]
             study.tell(trial, score)
+            if clear:
+                artifacts.clear(study)
         there = sorted(int(path.name.removeprefix("trial-")) for path in directory.glob("trial-*"))
         assert set(there) <= {trial.number for trial in study.trials if WEIGHTS in trial.user_attrs}
         return there
@@ -127,6 +131,9 @@ class TestKeeping:
         self, tmp_path: Path, scores: list[float], keep_best: int, there: list[int]
     ) -> None:
         assert self.kept(tmp_path, scores, keep_best) == there
+
+    def test_takes_nothing_away_for_a_better_trial_that_may_never_be_recorded(self, tmp_path: Path) -> None:
+        assert self.kept(tmp_path, [0.5, 0.6, 0.7], 1, clear=False) == [1, 2]
 
     def test_writes_over_what_a_dead_process_left_under_the_same_number(self, tmp_path: Path) -> None:
         assert self.kept(tmp_path, [0.5, 0.6], 2, stale=1) == [0, 1]

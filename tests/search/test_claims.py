@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
 
@@ -16,7 +17,7 @@ from search import claims
 from search.claims import RETRIES, WORKER, Heartbeat, begin_again, begin_lost_again, claim
 from search.objective import CONFIG, ENDED
 from search.positions import FINISHED
-from search.storage import open_storage
+from search.storage import experimental_features, open_storage
 
 
 @pytest.fixture
@@ -227,15 +228,65 @@ class TestAClaim:
     def test_of_what_was_begun_begins_nothing_new(self, study: optuna.Study, dead: dict[str, Any]) -> None:
         study.enqueue_trial({})
         running(study, dead)
-        assert claim(study, 9, only_begun=True) is None
-        assert claims.is_begun(study.trials)
+        assert claim(study, 9, ends=lambda *_: True) is None
+        assert claims.is_running(study.trials)
         begin_lost_again(study)
-        assert claims.is_begun(study.trials)
-        again = claim(study, 9, only_begun=True)
+        again = claim(study, 9, ends=lambda *_: True)
         assert again and again.number == 2
+        assert claims.is_running(study.trials)
         study.tell(again, 1.0)
-        assert not claims.is_begun(study.trials)
+        assert not claims.is_running(study.trials)
         assert states(study) == [TrialState.WAITING, TrialState.FAIL, TrialState.COMPLETE]
+
+    def test_is_given_up_if_the_search_has_ended_since_it_looked(self, study: optuna.Study) -> None:
+        looks: list[int] = []
+
+        def ends(trials: object, position: int) -> bool:
+            looks.append(position)
+            return len(looks) > 1
+
+        assert claim(study, 9, ends=ends) is None
+        assert looks == [0, 0]
+        assert states(study) == [TrialState.WAITING]
+
+    def test_of_what_another_process_took_leaves_nothing_behind(
+        self, study: optuna.Study, dead: dict[str, Any]
+    ) -> None:
+        study.enqueue_trial({})
+        (seen,) = study.get_trials()
+        study._storage.set_trial_system_attr(seen._trial_id, "claimed by another", dead)
+        study._storage.set_trial_state_values(seen._trial_id, TrialState.RUNNING)
+        assert not claims._take(study, seen, claims._this_process())
+        assert begin_lost_again(study) == 1  # at once: of those who tried, none lives that could have it
+
+    def test_of_what_was_put_back_long_ago_is_not_taken_for_silent(self, study: optuna.Study) -> None:
+        trial = claim(study, 9)
+        assert trial
+        with Heartbeat(trial):
+            pass
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        silence(study, 100)
+        assert claim(study, 9)
+        assert begin_lost_again(study) == 0
+
+
+class TestAStudyOfTheVersionBefore:
+    """Its failed trials do not say that they are to be begun again: Optuna's own callback queued another at once."""
+
+    def test_keeps_its_retries(self, study: optuna.Study) -> None:
+        first, failed = claim(study, 9), claim(study, 9)
+        assert first and failed
+        study.tell(first, 0.5)
+        failed.suggest_float("x", 0, 1)
+        study.tell(failed, state=TrialState.FAIL)
+        with experimental_features():
+            RetryHeartbeatStaleTrialCallback()(study, study.trials[1])
+        assert begin_lost_again(study) == 0
+        assert states(study)[2] == TrialState.WAITING
+        again = claim(study, 2)
+        assert again and again.number == 2
+        study.tell(again, 0.6)
+        assert claim(study, 2) is None
 
     def test_is_refused_once_enough_trials_are_finished_or_running(self, study: optuna.Study) -> None:
         first = claim(study, 2)

@@ -14,9 +14,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.compare import Setting, _tune, _winner, compare, openings, plan, random_scores
+from search.claims import begin_again, claim
+from search.compare import Setting, _finished_pairs, _tune, _winner, compare, openings, plan, random_scores
 from search.ideas import BASELINE, PAIRS, read_comparison
-from search.objective import CONFIG
+from search.objective import CONFIG, PREDICTIONS
+from search.predictions import keep_predictions
 from search.results import Results, results
 from search.tables import markdown, render, rows, to_dict
 from sentiment.config import Config
@@ -181,6 +183,34 @@ def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     other = next(trial for trial in study.trials if Config.from_dict(trial.user_attrs[CONFIG]) != winner)
     study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
     assert _winner(setting_in(folder), arm) == (winner, score)
+
+
+def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> None:
+    setting, attributes = setting_in(folder), [{CONFIG: Config(epochs=epochs).to_dict()} for epochs in (1, 2)]
+    study, storage = setting.study(BASELINE), setting.study(BASELINE)._storage
+    lost = claim(study, 9)
+    assert lost
+    study.add_trial(create_trial(value=0.5, user_attrs=attributes[1]))
+    begin_again(study, lost.number, "interrupted")
+    again = claim(study, 9)
+    assert again
+    storage.set_trial_user_attr(again._trial_id, CONFIG, attributes[0][CONFIG])
+    study.tell(again, 0.5)
+    assert _winner(setting, setting.comparison.arms[0])[0].epochs == 1
+
+
+def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_are_there(folder: Path) -> None:
+    setting = setting_in(folder)
+    compare(setting)
+    pairs = setting.study(PAIRS)
+    first = pairs.trials[0]
+    kept = setting.folder / PAIRS / first.user_attrs[PREDICTIONS]["file"]
+    again = keep_predictions(
+        kept.with_name("arm-00-pair-000.npy"), np.zeros_like(np.load(kept)), by_content=True
+    )  # with other threads, or on another machine
+    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs | {PREDICTIONS: again}))
+    assert _finished_pairs(setting)[first.user_attrs["arm"], first.user_attrs["pair"]].value == first.value
+    compare(setting)
 
 
 def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:

@@ -6,9 +6,11 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.artifacts import WEIGHTS, TrialArtifacts
+from search.claims import begin_again
 from search.leaderboard import leaderboard
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED
-from search.study import BASELINES, ROWS
+from search.positions import AGAIN
+from search.study import BASELINES, PATIENCE, ROWS
 from tests.search.conftest import Searched
 
 
@@ -61,6 +63,34 @@ class TestTheTable:
         assert "No trials." in board.render()
         assert board.standing == "No trial has been completed yet."
         assert board.best is None
+
+    def test_has_of_equals_the_first_before_though_it_was_begun_again(self) -> None:
+        made = study()
+        first, second = made.ask(), made.ask()
+        made.tell(second, 0.5)
+        begin_again(made, first.number, "interrupted")
+        made.tell(made.ask(), 0.5)
+        board = leaderboard(made)
+        assert [entry.trial for entry in board.entries if entry.trial is not None] == [2, 1]
+        assert board.ended == {0: "interrupted; queued to be begun again"}
+
+    def test_judges_a_plateau_in_the_order_that_the_search_did(self) -> None:
+        made = study()
+        trials = [made.ask() for _ in range(4)]
+        begin_again(made, trials[1].number, "interrupted")
+        for trial in (trials[0], trials[2], trials[3]):
+            made.tell(trial, 0.5)
+        made.tell(made.ask(), 0.9)  # at the second position, under the last number
+        made.set_user_attr(PATIENCE, 2)
+        assert leaderboard(made).plateau
+
+    def test_says_nothing_of_a_trial_that_was_taken_for_lost_and_ended_all_the_same(self) -> None:
+        made = study()
+        trial = made.ask()  # another process is about to fail it
+        made._storage.set_trial_system_attr(trial._trial_id, AGAIN, "its process fell silent")
+        trial.set_user_attr(ENDED, "its process fell silent; queued to be begun again")
+        made.tell(trial, 0.5)
+        assert leaderboard(made).ended == {}
 
     def test_is_plain_json_with_the_whole_study(self, searched: Searched) -> None:
         board = leaderboard(searched.opened.study, searched.artifacts)

@@ -129,7 +129,9 @@ class TestAResumedStudy:
 
     def test_that_somebody_else_made_is_refused(self, open_study: Open, tmp_path: Path) -> None:
         storage = open_storage(f"sqlite:///{tmp_path}/study.db")
-        optuna.create_study(storage=storage, study_name="tiny").add_trial(optuna.trial.create_trial(value=0.5))
+        optuna.create_study(storage=storage, study_name="tiny", direction="maximize").add_trial(
+            optuna.trial.create_trial(value=0.5)
+        )
         with pytest.raises(InputError, match="was not made by `sentiment-search run`; choose another --name"):
             open_study()
         with pytest.raises(InputError, match="does not say what its data are"):
