@@ -67,8 +67,8 @@ def claim(
         study: in a storage that all of them share.
         total: positions that may be taken; one whose trial failed for good does not count.
         round_of: with so many workers in step, a trial begins when all earlier rounds have ended.
-        ends: of all trials and a position, whether the search ends before that position. Then no new trial is begun
-            there; one that was begun before, and has yet to be begun again, is.
+        ends: of all trials and a position, whether the search ends before that position. Then no trial is begun there;
+            one whose parameters were drawn before it was lost is begun again.
 
     Returns:
         The trial; None if there is none to begin now, because enough are taken, or a round has not ended.
@@ -77,7 +77,7 @@ def claim(
     trials = study.get_trials(deepcopy=False)
     taken = None
     for position, trial in sorted(_standing(trials).items()):
-        if trial.state != TrialState.WAITING or (REPEATS not in trial.system_attrs and ends(trials, position)):
+        if trial.state != TrialState.WAITING or (not _has_begun(trial) and ends(trials, position)):
             continue
         if _rank(trials, position) >= total or not _is_open(trials, position, round_of):
             return None
@@ -220,6 +220,11 @@ def _rank(trials: Sequence[FrozenTrial], position: int) -> int:
     return sum(place < position for place in ahead)
 
 
+def _has_begun(trial: FrozenTrial) -> bool:
+    """Whether it stands in for a trial that had drawn its parameters; one that died before it had is not missed."""
+    return REPEATS in trial.system_attrs and bool(trial.params)
+
+
 def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None) -> bool:
     return round_of is None or not is_unsettled(trials, first_of_round(position, round_of))
 
@@ -257,7 +262,7 @@ def _holds(
     storage, trials = study._storage, study.get_trials(deepcopy=False)
     mine = next(trial for trial in trials if trial._trial_id == trial_id)
     position = positions(trials)[mine.number]
-    over = REPEATS not in mine.system_attrs and ends(trials, position)
+    over = not _has_begun(mine) and ends(trials, position)
     if not over and _rank(trials, position) < total and _is_open(trials, position, round_of):
         return True
     storage.set_trial_user_attr(trial_id, WORKER, None)
