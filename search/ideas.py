@@ -5,6 +5,7 @@ tuned in every arm alike, so that no idea wins because its learning rate happene
 it trains nothing.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -249,9 +250,9 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
     for idea in ideas:
         if idea.name.casefold() in (PAIRS, RANDOM):
             raise InputError(f"an idea is named {idea.name!r}, as another study is called here; name it otherwise")
-        if idea.name.casefold() in names:
+        if _alike(idea.name) in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
-        names.append(idea.name.casefold())
+        names.append(_alike(idea.name))
         if replace(idea, name=BASELINE, guess=None, source="", against=None) == baseline:
             raise InputError(f"idea {idea.name!r} equals the baseline; change something, or take it out")
     known = [idea.name for idea in ideas]
@@ -262,3 +263,8 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
             )
     refuse_unless_whole("[budget] trials", budget.get("trials", 1), 1, MOST_TRIALS)
     refuse_unless_whole("[budget] seed", budget.get("seed", 0), 0, MOST_SEED)
+
+
+def _alike(name: str) -> str:
+    """The same for names that nobody could tell apart in a table."""
+    return unicodedata.normalize("NFKC", name).casefold()

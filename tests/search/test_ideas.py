@@ -98,6 +98,7 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
     [
         (HEAD, "there is no [[idea]]"),
         (HEAD + IDEA + IDEA, "two arms are named 'Adam'"),
+        (HEAD + IDEA.replace("Adam", "caf\u00e9") + IDEA.replace("Adam", "cafe\u0301"), "two arms are named 'caf"),
         (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', as another study is called here"),
         (HEAD + IDEA + "[curve]\ntrials = 1\n", "[curve] trials is 1; it must be a whole number, 2 or more"),
         (HEAD + IDEA + "[curve]\ntrials = 5\nsearch = { dropuot = 1 }\n", "did you mean 'dropout'"),
