@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from search.dashboard import _Server
 from tests.search.conftest import Searched
 from tests.support.program import start
 
@@ -57,6 +59,39 @@ def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is
         process.kill()
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
+
+
+SIGNAL_TO_ANOTHER_THREAD = """
+import signal, sys, threading, time
+from pathlib import Path
+from search.dashboard import serve
+
+def interrupt():
+    time.sleep(0.5)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    serve(sys.argv[1], Path(sys.argv[2]), 0, lambda address: threading.Thread(target=interrupt).start())
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+def test_leaves_at_an_interrupt_that_the_system_gives_to_another_thread(searched: Searched) -> None:
+    order = [sys.executable, "-c", SIGNAL_TO_ANOTHER_THREAD, searched.url, searched.artifacts]
+    done = subprocess.run(order, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
+    assert done.stdout == "ended\n"
+
+
+def test_says_nothing_of_a_browser_that_left_before_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    server = _Server.__new__(_Server)
+    for error in (ConnectionResetError(), BrokenPipeError()):
+        try:
+            raise error
+        except OSError:
+            server.handle_error(None, ("127.0.0.1", 1))
+    assert capsys.readouterr().err == ""
 
 
 def fetched(address: str) -> Any:
