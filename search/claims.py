@@ -35,7 +35,7 @@ from search.objective import CONFIG, ENDED
 from search.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
 from search.storage import HEARTBEAT_SECONDS
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_running", "is_unsettled"]
+__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
@@ -162,9 +162,18 @@ def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     )
 
 
-def is_running(trials: Sequence[FrozenTrial]) -> bool:
-    """Whether a trial runs, or has failed and is yet to be queued again."""
-    return bool(_not_yet_repeated(trials)) or any(trial.state == TrialState.RUNNING for trial in trials)
+def is_begun(trials: Sequence[FrozenTrial], total: int, round_of: int | None) -> bool:
+    """Whether a trial that was begun is yet to end: it runs, or is to be begun again and can be (see `claim`)."""
+    return bool(_not_yet_repeated(trials)) or any(
+        trial.state == TrialState.RUNNING
+        or (
+            trial.state == TrialState.WAITING
+            and _has_begun(trial)
+            and _rank(trials, position) < total
+            and _is_open(trials, position, round_of)
+        )
+        for position, trial in _standing(trials).items()
+    )
 
 
 class Heartbeat:

@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.claims import Heartbeat, begin_again, begin_lost_again, claim, is_running
+from search.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
 from search.objective import ENDED
 from search.processes import Interrupts
 from search.pruner import BehindTheBest
@@ -69,7 +69,8 @@ def optimize(
             claimed = partial(claim, study, trials, opened.round_of, opened.plateau_before)
             ended = _next_trial(study, objective, claimed, interrupts)
             if ended is None:
-                if opened.plateau() and not is_running(study.get_trials(deepcopy=False)):
+                seen = study.get_trials(deepcopy=False)
+                if opened.plateau_before(seen, following(seen)) and not is_begun(seen, trials, opened.round_of):
                     return
                 time.sleep(POLL_SECONDS)
                 begin_lost_again(study)

@@ -14,6 +14,7 @@ A study file narrows, fixes or widens any of it::
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 from optuna.distributions import (
@@ -22,7 +23,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import BaseTrial
+from optuna.trial import BaseTrial, FixedTrial
 
 from sentiment.config import ARCHITECTURES, Config, unknown_parameter
 from sentiment.errors import InputError
@@ -212,7 +213,15 @@ class Space:
                 not sizes for sizes in space._values("kernel_sizes")
             ):
                 raise InputError(f"kernel_sizes is empty, but architecture {architecture!r} has a convolution")
+        space._refuse_too_large()
         return space
+
+    def _refuse_too_large(self) -> None:
+        """Draws the largest networks that there are here; a `Config` refuses what no machine should train."""
+        largest = {name: _largest(name, distribution) for name, distribution in self.distributions.items()}
+        for architecture, padding in product(self._values("architecture"), self._values("padding") or [None]):
+            drawn = {"architecture": architecture, "padding": padding}
+            self.sample(FixedTrial(largest | {name: drawn[name] for name in drawn.keys() & largest.keys()}))
 
     def _values(self, name: str) -> Sequence[Any]:
         """Of a parameter without order, all values that may be drawn."""
@@ -282,6 +291,19 @@ def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any
         )
     assert isinstance(distribution, FloatDistribution)
     return trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+
+
+def _largest(name: str, distribution: BaseDistribution) -> Any:
+    """The value that makes the most weights; of choices without an order, attention and the LSTM do."""
+    if isinstance(distribution, IntDistribution | FloatDistribution):
+        return distribution.high
+    assert isinstance(distribution, CategoricalDistribution)
+    if name == "kernel_sizes":
+        return max(distribution.choices, key=lambda sizes: sum(_from_text(str(sizes))))
+    return max(distribution.choices, key=lambda v: float(v) if isinstance(v, int | float) else _WEIGHT.get(str(v), 0.0))
+
+
+_WEIGHT: Final = {"gru": 3.0, "lstm": 4.0, "attention": 1.0}
 
 
 def _parse(name: str, entry: Any) -> Any:

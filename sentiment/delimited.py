@@ -24,7 +24,8 @@ def read_delimited(data: bytes, columns: Sequence[str] | None, path: str, kind: 
     """Reads `data`, whose first line that is not blank names the columns.
 
     The delimiter is the one that the header holds most of. Tab-separated text is read without quoting (a quote is then
-    a character like any other) unless every cell that opens with a quote also closes with one.
+    a character like any other) unless every cell that opens with a quote also closes with one, or every column name
+    stands in quotes.
 
     Args:
         data: UTF-8 without a byte order mark.
@@ -57,7 +58,7 @@ def _read_tab_separated(data: bytes, columns: Sequence[str] | None, path: str) -
             return _parse_delimited(data, columns, path, "\t", quoting=True)
         except InputError:
             raise unquoted_error from None
-    if _properly_quoted(plain):
+    if _properly_quoted(plain) or all(re.fullmatch('".*"', name, re.DOTALL) for name in plain.column_names):
         return _parse_delimited(data, columns, path, "\t", quoting=True)
     match_columns(columns, plain.column_names, path)
     return plain

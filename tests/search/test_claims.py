@@ -233,14 +233,15 @@ class TestAClaim:
         lost.suggest_float("x", 0, 1)
         lost.set_user_attr(CONFIG, {})
         assert claim(study, 9, ends=lambda *_: True) is None
-        assert claims.is_running(study.trials)
+        assert claims.is_begun(study.trials, 9, None)
         begin_lost_again(study)
         again = claim(study, 9, ends=lambda *_: True)
         assert again and again.number == 4
         assert claim(study, 9, ends=lambda *_: True) is None
-        assert claims.is_running(study.trials)
+        assert claims.is_begun(study.trials, 9, None)
         study.tell(again, 1.0)
-        assert not claims.is_running(study.trials)
+        assert not claims.is_begun(study.trials, 9, None)
+        assert not claims.is_begun(study.trials, 1, None)
         assert states(study)[0] == states(study)[3] == TrialState.WAITING
 
     def test_is_given_up_if_the_search_has_ended_since_it_looked(self, study: optuna.Study) -> None:

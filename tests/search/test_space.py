@@ -139,3 +139,25 @@ class TestAStudyFile:
         assert message in str(refused.value)
         assert str(refused.value).startswith("[space] ")
         assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden_size": 4049},  # of two directions
+        {"filters": [128, 8192], "kernel_sizes": [[2, 3], list(range(1, 40))]},
+        {"architecture": "custom", "recurrent": ["gru", "lstm"], "hidden_size": {"low": 64, "high": 6000}},
+        {
+            "architecture": "custom",
+            "recurrent": "none",
+            "kernel_sizes": [[3]],
+            "filters": 8192,
+            "pooling": ["max", "attention"],
+            "embedding_size": 8192,
+        },
+        {"max_tokens": 100_000, "embedding_size": {"low": 64, "high": 8192}},
+    ],
+)
+def test_a_space_with_networks_that_are_too_large_is_refused_before_one_is_drawn(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"\[space\] (this network would have|max_tokens is)"):
+        Space.of(changes)

@@ -113,6 +113,12 @@ def test_a_tsv_with_stray_quotes_is_read_without_quoting(tmp_path: Path) -> None
     assert rows(path) == [('"great" film', "1"), ('"never closed', "0"), ("fine", "1")]
 
 
+def test_a_tsv_whose_column_names_are_quoted_is_unquoted_though_a_cell_begins_with_a_line_break(tmp_path: Path) -> None:
+    # Read without quoting each line has two cells as well, and one of them opens a quote that nothing closes.
+    path = write(tmp_path / "r.tsv", '"text"\t"label"\n""\t"\n\t"\n')
+    assert read_table(path, ("text", "label")).column("label").to_pylist() == ["\n\t"]
+
+
 def test_a_tsv_whose_cells_are_properly_quoted_is_unquoted(tmp_path: Path) -> None:
     path = write(tmp_path / "r.tsv", '"text"\t"label"\n"a ""so"" film"\t"1"\n')
     assert rows(path) == [('a "so" film', "1")]
