@@ -29,7 +29,7 @@ class TrialArtifacts:
     """Where one study keeps weights, and how many.
 
     Several workers may share it: a trial's folder is removed only when at least `keep_best` finished trials are
-    better, which stays true whatever the others do. So until `clear`, there may be one more.
+    better, which stays true whatever the others do. So until `clear`, there may be more.
     """
 
     directory: Path

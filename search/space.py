@@ -217,11 +217,11 @@ class Space:
         return space
 
     def _refuse_too_large(self) -> None:
-        """Draws the largest networks that there are here; a `Config` refuses what no machine should train."""
-        largest = {name: _largest(name, distribution) for name, distribution in self.distributions.items()}
-        for architecture, padding in product(self._values("architecture"), self._values("padding") or [None]):
-            drawn = {"architecture": architecture, "padding": padding}
-            self.sample(FixedTrial(largest | {name: drawn[name] for name in drawn.keys() & largest.keys()}))
+        """Draws the largest network of every kind that there is here; a `Config` refuses what nobody should train."""
+        largest = {name: _largest(distribution) for name, distribution in self.distributions.items()}
+        kinds = [name for name in _KINDS if name in largest]
+        for kind in product(*map(self._values, kinds)):
+            self.sample(FixedTrial(largest | dict(zip(kinds, kind, strict=True))))
 
     def _values(self, name: str) -> Sequence[Any]:
         """Of a parameter without order, all values that may be drawn."""
@@ -293,17 +293,16 @@ def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any
     return trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
-def _largest(name: str, distribution: BaseDistribution) -> Any:
-    """The value that makes the most weights; of choices without an order, attention and the LSTM do."""
+_KINDS: Final = ("architecture", "padding", "kernel_sizes", "recurrent", "pooling")
+"""Of networks; of two values of all other parameters one makes the larger network, whichever the others are."""
+
+
+def _largest(distribution: BaseDistribution) -> Any:
+    """The highest value; of values without an order the first."""
     if isinstance(distribution, IntDistribution | FloatDistribution):
         return distribution.high
     assert isinstance(distribution, CategoricalDistribution)
-    if name == "kernel_sizes":
-        return max(distribution.choices, key=lambda sizes: sum(_from_text(str(sizes))))
-    return max(distribution.choices, key=lambda v: float(v) if isinstance(v, int | float) else _WEIGHT.get(str(v), 0.0))
-
-
-_WEIGHT: Final = {"gru": 3.0, "lstm": 4.0, "attention": 1.0}
+    return max(distribution.choices, key=lambda value: float(value) if isinstance(value, int | float) else 0.0)
 
 
 def _parse(name: str, entry: Any) -> Any:

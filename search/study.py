@@ -79,17 +79,18 @@ class SearchStudy:
         return self.plateau_before(trials, following(trials))
 
     def plateau_before(self, trials: Sequence[FrozenTrial], position: int) -> Plateau | None:
-        """Why the trial at `position` is unlikely to pay, judged by those before it, as they are in `trials`.
+        """Why the trial at `position` is unlikely to pay, judged by all that there are in `trials`.
 
         In step, the rounds before its own decide, so that all of a round come to the same answer.
         """
         if self.patience is None:
             return None
-        first = first_of_round(position, self.round_of)
-        if self.round_of is not None and is_unsettled(trials, first):
-            return None
-        order = positions(trials)
-        known = [trial for trial in in_order(trials) if order[trial.number] < first]
+        known = in_order(trials)
+        if self.round_of is not None:
+            first, order = first_of_round(position, self.round_of), positions(trials)
+            if is_unsettled(trials, first):
+                return None
+            known = [trial for trial in known if order[trial.number] < first]
         return plateau(known, self.patience, self.dataset.class_sizes("validation"))
 
     @property
@@ -325,11 +326,12 @@ def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def remove_leftovers(opened: SearchStudy) -> None:
-    """Remove what failed trials wrote before they failed: weights and predictions, half-written ones too. Those that
-    run may be writing.
+    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; and weights
+    that no longer are among the best. Trials that run may be writing.
     """
     if opened.artifacts is None or opened.predictions is None:
         return
+    opened.artifacts.clear(opened.study)
     for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
         folder, predictions = opened.artifacts.folder(trial.number), predictions_file(opened.predictions, trial.number)
         for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):

@@ -57,15 +57,16 @@ def run_workers(
     workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
     with Interrupts() as interrupts:  # a second one would leave some of them uninterrupted
         try:
-            with interrupts_held_back():
-                for worker in workers:
-                    worker.start()
+            try:
+                with interrupts_held_back():
+                    for worker in workers:
+                        worker.start()
+            except (EOFError, ConnectionError):  # the process that they are forked from was killed meanwhile
+                return (-signal.SIGKILL,) * count
             while any(worker.is_alive() for worker in workers):
                 interrupts.raise_if_any_came()
                 on_poll()
                 time.sleep(POLL_SECONDS)
-        except (EOFError, ConnectionError):  # the process that they are forked from was killed before it had done so
-            return (-signal.SIGKILL,) * count
         except BaseException:
             begun = [worker for worker in workers if worker.pid is not None]
             for worker in begun:

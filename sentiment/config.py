@@ -196,8 +196,9 @@ class Config:
             )
         if (weights := self._weights()) > MOST_NUMBERS:
             raise InputError(
-                f"this network would have {weights / 1e6:,.0f} million weights beside its embedding, more than "
-                f"{MOST_NUMBERS / 1e6:,.0f} million; lower {self._wide()}"
+                f"this network ({self.architecture}{', bidirectional' if self.bidirectional else ''}) would have "
+                f"{weights / 1e6:,.1f} million weights beside its embedding, more than {MOST_NUMBERS / 1e6:,.1f} "
+                f"million; lower {self._wide()}"
             )
 
     def _weights(self) -> int:

@@ -16,6 +16,7 @@ from sentiment.errors import InputError
 __all__ = ["read_delimited"]
 
 _DELIMITERS: Final = {",": "comma", "\t": "tab", ";": "semicolon"}
+_QUOTED_TABLE: Final = re.compile(rb'(?:(?:"(?:[^"]|"")*+"|[^"\t\r\n]*+)(?:\t|\r\n|\r|\n|\Z))*+')
 _BLOCK_BYTES: Final = 16 << 20
 _HEADER_BYTES: Final = 1 << 20
 
@@ -25,7 +26,7 @@ def read_delimited(data: bytes, columns: Sequence[str] | None, path: str, kind: 
 
     The delimiter is the one that the header holds most of. Tab-separated text is read without quoting (a quote is then
     a character like any other) unless every cell that opens with a quote also closes with one, or every column name
-    stands in quotes.
+    stands in quotes and no quote is out of place.
 
     Args:
         data: UTF-8 without a byte order mark.
@@ -58,7 +59,8 @@ def _read_tab_separated(data: bytes, columns: Sequence[str] | None, path: str) -
             return _parse_delimited(data, columns, path, "\t", quoting=True)
         except InputError:
             raise unquoted_error from None
-    if _properly_quoted(plain) or all(re.fullmatch('".*"', name, re.DOTALL) for name in plain.column_names):
+    names_quoted = all(re.fullmatch('".*"', name, re.DOTALL) for name in plain.column_names)
+    if _properly_quoted(plain) or (names_quoted and _QUOTED_TABLE.fullmatch(data)):
         return _parse_delimited(data, columns, path, "\t", quoting=True)
     match_columns(columns, plain.column_names, path)
     return plain

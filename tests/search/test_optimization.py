@@ -149,3 +149,17 @@ def test_in_step_a_search_with_patience_stops_after_the_same_round_whoever_ends_
     monkeypatch.setattr(optimization, "claim", claim_late)
     optimize(stopping, trials=9, objective=alike)
     assert opened.finished == 4
+
+
+def test_a_trial_that_was_lost_before_a_leap_does_not_end_the_search(opened: SearchStudy) -> None:
+    study = opened.study
+    for score in (0.6, 0.6):
+        trial = claim(study, 10)
+        assert trial
+        study.tell(trial, score)
+    lost, leaping = claim(study, 10), claim(study, 10)
+    assert lost and leaping
+    study.tell(leaping, 0.7)
+    begin_again(study, lost.number, "its process was lost")  # and it had not drawn its parameters
+    optimize(opened, trials=6, objective=lambda trial: 0.7 + trial.number / 50)
+    assert opened.finished == 6

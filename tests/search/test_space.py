@@ -155,9 +155,17 @@ class TestAStudyFile:
             "pooling": ["max", "attention"],
             "embedding_size": 8192,
         },
+        {
+            "architecture": "custom",
+            "recurrent": ["none", "lstm"],
+            "hidden_size": 64,
+            "kernel_sizes": [[64], [3, 4, 5]],
+            "filters": 4096,
+            "pooling": ["max", "attention"],
+        },
         {"max_tokens": 100_000, "embedding_size": {"low": 64, "high": 8192}},
     ],
 )
 def test_a_space_with_networks_that_are_too_large_is_refused_before_one_is_drawn(changes: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"\[space\] (this network would have|max_tokens is)"):
+    with pytest.raises(InputError, match=r"\[space\] (this network \(.*\) would have|max_tokens is)"):
         Space.of(changes)

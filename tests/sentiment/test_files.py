@@ -119,6 +119,12 @@ def test_a_tsv_whose_column_names_are_quoted_is_unquoted_though_a_cell_begins_wi
     assert read_table(path, ("text", "label")).column("label").to_pylist() == ["\n\t"]
 
 
+def test_a_tsv_whose_column_names_are_quoted_loses_no_rows_within_a_quote_that_is_never_closed(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.tsv", '"text"\t"label"\n"Never closed\t0\ngood\t1\nfine "really"\t1\n')
+    with pytest.raises(InputError, match="there is no column 'text'"):
+        read_table(path, ("text", "label"))
+
+
 def test_a_tsv_whose_cells_are_properly_quoted_is_unquoted(tmp_path: Path) -> None:
     path = write(tmp_path / "r.tsv", '"text"\t"label"\n"a ""so"" film"\t"1"\n')
     assert rows(path) == [('a "so" film', "1")]
