@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from search import optimization
 from search.claims import begin_again, claim
-from search.objective import ENDED
+from search.objective import CONFIG, ENDED
 from search.optimization import optimize
 from search.storage import open_storage
 from search.study import SearchStudy, create_or_resume
@@ -36,6 +36,8 @@ def test_on_a_plateau_what_was_begun_is_ended_and_nothing_else_is_begun(
 ) -> None:
     lost = claim(opened.study, 9)  # by another worker, which is killed once this one has nothing left to begin
     assert lost
+    lost.suggest_float("x", 0, 1)
+    lost.set_user_attr(CONFIG, {})
     looks = []
 
     def kill_at_the_second_look(study: optuna.Study) -> int:
@@ -161,5 +163,5 @@ def test_a_trial_that_was_lost_before_a_leap_does_not_end_the_search(opened: Sea
     assert lost and leaping
     study.tell(leaping, 0.7)
     begin_again(study, lost.number, "its process was lost")  # and it had not drawn its parameters
-    optimize(opened, trials=6, objective=lambda trial: 0.7 + trial.number / 50)
+    optimize(opened, trials=6, objective=lambda trial: 0.7 + trial.number / 25)
     assert opened.finished == 6
