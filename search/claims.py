@@ -79,14 +79,14 @@ def claim(
     for position, trial in sorted(_standing(trials).items()):
         if trial.state != TrialState.WAITING or (not _has_begun(trial) and ends(trials, position)):
             continue
-        if _rank(trials, position) >= total or not _is_open(trials, position, round_of):
+        if not _is_due(trials, position, total, round_of):
             return None
         if _take(study, trial, me):
             taken = trial._trial_id
             break
     else:
         position = _positions_begun(trials)
-        if ends(trials, position) or _rank(trials, position) >= total or not _is_open(trials, position, round_of):
+        if ends(trials, position) or not _is_due(trials, position, total, round_of):
             return None
         template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs={_claim_of(me): me})
         taken = storage.create_new_trial(study._study_id, template_trial=template)
@@ -166,12 +166,7 @@ def is_begun(trials: Sequence[FrozenTrial], total: int, round_of: int | None) ->
     """Whether a trial that was begun is yet to end: it runs, or is to be begun again and can be (see `claim`)."""
     return bool(_not_yet_repeated(trials)) or any(
         trial.state == TrialState.RUNNING
-        or (
-            trial.state == TrialState.WAITING
-            and _has_begun(trial)
-            and _rank(trials, position) < total
-            and _is_open(trials, position, round_of)
-        )
+        or (trial.state == TrialState.WAITING and _has_begun(trial) and _is_due(trials, position, total, round_of))
         for position, trial in _standing(trials).items()
     )
 
@@ -234,7 +229,10 @@ def _has_begun(trial: FrozenTrial) -> bool:
     return REPEATS in trial.system_attrs and bool(trial.params)
 
 
-def _is_open(trials: Sequence[FrozenTrial], position: int, round_of: int | None) -> bool:
+def _is_due(trials: Sequence[FrozenTrial], position: int, total: int, round_of: int | None) -> bool:
+    """Whether a trial may run at `position`: it is among the first `total` that count, and its round has begun."""
+    if _rank(trials, position) >= total:
+        return False
     return round_of is None or not is_unsettled(trials, first_of_round(position, round_of))
 
 
@@ -272,7 +270,7 @@ def _holds(
     mine = next(trial for trial in trials if trial._trial_id == trial_id)
     position = positions(trials)[mine.number]
     over = not _has_begun(mine) and ends(trials, position)
-    if not over and _rank(trials, position) < total and _is_open(trials, position, round_of):
+    if not over and _is_due(trials, position, total, round_of):
         return True
     storage.set_trial_user_attr(trial_id, WORKER, None)
     storage.set_trial_state_values(trial_id, TrialState.WAITING)

@@ -25,9 +25,6 @@ __all__ = ["main"]
 
 KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
 
-LOST_SERVER: Final = (EOFError, ConnectionError)
-"""As which it shows that the process was killed from which workers are forked."""
-
 NO_SUCH_PLACE: Final = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     *(errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -175,6 +172,7 @@ def _compare(args: argparse.Namespace) -> int:
     from concurrent.futures.process import BrokenProcessPool
 
     from search.compare import Setting, compare, openings, plan, publish, random_scores
+    from search.processes import LOST_SERVER
     from search.progress import training_bar
     from search.results import results
     from search.storage import storage_url

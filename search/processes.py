@@ -17,10 +17,13 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Final
 
-__all__ = ["Interrupts", "context", "enter", "interrupt", "interrupts_held_back"]
+__all__ = ["LOST_SERVER", "Interrupts", "context", "enter", "interrupt", "interrupts_held_back"]
 
 INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and the polite kill of a batch system or a shutdown."""
+
+LOST_SERVER: Final = (EOFError, ConnectionError)
+"""As which it shows, where processes are started, that the one they are forked from was killed."""
 
 
 def context() -> ForkServerContext | SpawnContext:

@@ -8,16 +8,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from search.processes import Interrupts, context, enter, interrupt, interrupts_held_back
+from search.processes import LOST_SERVER, Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["cores", "run_workers"]
 
 POLL_SECONDS = 0.5
-UNKNOWN = 255
-"""What multiprocessing says of a process whose server was killed."""
+OF_LOST_SERVER = 255
+"""The exit status that multiprocessing gives a process whose server was killed."""
 
 
 def cores() -> int:
@@ -57,11 +58,7 @@ def run_workers(
     workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
     with Interrupts() as interrupts:  # a second one would leave some of them uninterrupted
         try:
-            try:
-                with interrupts_held_back():
-                    for worker in workers:
-                        worker.start()
-            except (EOFError, ConnectionError):  # the process that they are forked from was killed meanwhile
+            if not _started(workers):
                 return (-signal.SIGKILL,) * count
             while any(worker.is_alive() for worker in workers):
                 interrupts.raise_if_any_came()
@@ -76,7 +73,18 @@ def run_workers(
             raise
     on_poll()
     # Those whose server was killed leave when this one does.
-    return tuple(-signal.SIGKILL if worker.exitcode == UNKNOWN else worker.exitcode or 0 for worker in workers)
+    return tuple(-signal.SIGKILL if worker.exitcode == OF_LOST_SERVER else worker.exitcode or 0 for worker in workers)
+
+
+def _started(workers: Sequence[BaseProcess]) -> bool:
+    """Whether they were; not if the process that they are forked from is killed meanwhile."""
+    try:
+        with interrupts_held_back():
+            for worker in workers:
+                worker.start()
+    except LOST_SERVER:
+        return False
+    return True
 
 
 def _work(command: list[str]) -> None:
