@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--validation", metavar="FILE", help="your own validation rows")
     run.add_argument("--test", metavar="FILE", help="your own test rows")
+    run.add_argument("--group", metavar="COLUMN", help="rows with the same value (an app, an author) stay in one part")
     run.add_argument("--max-rows", type=int, metavar="N", help="use a stratified sample of N rows")
     run.add_argument("--name", help="the study's name; default: the file's")
     run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")

@@ -361,7 +361,7 @@ def _definition(args: argparse.Namespace) -> Any:
     if args.study_file is not None:
         if args.data or args.text or args.label:
             raise InputError("give a study file, or --data, --text and --label, not both")
-        for flag in ("classes", "encoding", "validation", "test", "max_rows"):
+        for flag in ("group", "classes", "encoding", "validation", "test", "max_rows"):
             if getattr(args, flag) is not None:
                 raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
         if args.max_bytes is not None:
@@ -374,6 +374,7 @@ def _definition(args: argparse.Namespace) -> Any:
         path=tuple(args.data),
         text=args.text,
         label=args.label,
+        group=args.group,
         classes=_classes(args.classes) or "as-is",
         **_reading(args),
         validation_path=args.validation,

@@ -38,6 +38,7 @@ _DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
     "path": ("path", (str, list), '"reviews.csv", or several: ["june.csv", "september.csv"]'),
     "text": ("text", str, '"review"'),
     "label": ("label", str, '"stars"'),
+    "group": ("group", str, '"app"'),
     "classes": ("classes", (str, dict), '"stars-3", or { negative = [1, 2], positive = [4, 5] }'),
     "encoding": ("encoding", str, '"cp949"'),
     "validation": ("validation_path", str, '"validation.csv"'),

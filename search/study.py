@@ -203,8 +203,14 @@ def describe(opened: SearchStudy, trials: int) -> str:
     lines = [
         f"Study {name}: {len(split.train):,} training, {len(split.validation):,} validation and {len(split.test):,} "
         f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already.",
-        *opened.dataset.notes,
     ]
+    if (groups := opened.dataset.reviews.groups) is not None:
+        counted = [len(np.unique(groups[rows])) for rows in (split.train, split.validation, split.test)]
+        lines.append(
+            f"Rows with the same {visible(str(opened.dataset.source.group))} are in one part: {counted[0]:,} groups "
+            f"in training, {counted[1]:,} in validation and {counted[2]:,} in the sealed rows."
+        )
+    lines += opened.dataset.notes
     left_out: Counter[str] = Counter()
     for group in opened.dataset.reviews.left_out:
         left_out[group.reason] += len(group.rows)

@@ -6,11 +6,12 @@ every row left out is counted and named with a reason. This room knows nothing o
 The rules, in this order. Texts are trimmed. Left out are: rows without a text; rows without a label; rows whose label
 the rule puts in no class; of rows with equal text and class all but the first; of rows with equal text and different
 classes all but the first row of the class given most often, and on a tie all. Only then a sample is drawn, if one was
-asked for, and the split. So no text stands in two parts of a split.
+asked for, and the split. So no text stands in two parts of a split; nor does a group, where a column names them.
 """
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import unicodedata
 from collections import Counter
@@ -24,7 +25,17 @@ import numpy.typing as npt
 from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.files import Table, joined, read_table
 from sentiment.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
-from sentiment.splits import PARTS, Indices, Split, draw, draw_again, draw_sample, refuse_small_class, shares_to_draw
+from sentiment.splits import (
+    PARTS,
+    Indices,
+    Split,
+    draw,
+    draw_again,
+    draw_sample,
+    refuse_few_groups,
+    refuse_small_class,
+    shares_to_draw,
+)
 from sentiment.unpacking import MAX_BYTES
 
 __all__ = [
@@ -62,6 +73,8 @@ class DataSource:
     """Name of the column with the review."""
     label: str
     """Name of the column with the label or rating."""
+    group: str | None = None
+    """Name of the column that says which rows belong together (an app, an author): they are never split apart."""
     classes: str | dict[str, list[str]] = "as-is"
     """A label rule: as-is, a ready rule (see `sentiment.labels`), or {class: raw values}."""
     encoding: str | None = None
@@ -72,7 +85,10 @@ class DataSource:
     """Shares of train, validation and test; of a part that comes from its own file the share is not used."""
     split_seed: int = 0
     max_rows: int | None = None
-    """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`."""
+    """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`.
+
+    It is a sample of rows, with groups too: of a group it may hold a few, and these stay together in the split.
+    """
     max_bytes: int = MAX_BYTES
     """How large each file may be after unpacking."""
 
@@ -82,14 +98,16 @@ class DataSource:
         for name, values in (("path", self.paths), ("text", (self.text,)), ("label", (self.label,))):
             if not values or not all(isinstance(value, str) and value for value in values):
                 raise InputError(f"{name} is {getattr(self, name)!r}; it must be a name")
-        for name in ("encoding", "validation_path", "test_path"):
+        for name in ("group", "encoding", "validation_path", "test_path"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and value):
                 raise InputError(f"{name} is {value!r}; it must be a name")
         if len(set(self.paths)) < len(self.paths):
             raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
-        if unicodedata.normalize("NFC", self.text) == unicodedata.normalize("NFC", self.label):
-            raise InputError(f"text and label are both column {self.text!r}; name two columns")
+        for one, other in itertools.combinations(("text", "label", "group"), 2):
+            column, again = getattr(self, one), getattr(self, other) or ""
+            if unicodedata.normalize("NFC", column) == unicodedata.normalize("NFC", again):
+                raise InputError(f"{one} and {other} are both column {column!r}; name two columns")
         label_rule(self.classes, ("0", "1"), 2, self.label)  # refuses what is no rule before a file is read
         if isinstance(self.classes, Mapping):
             as_strings = {name: [canonical(value) for value in values] for name, values in self.classes.items()}
@@ -107,6 +125,11 @@ class DataSource:
         refuse_unless_whole("max_bytes", self.max_bytes, 1)
         if self.max_rows is not None:
             refuse_unless_whole("max_rows", self.max_rows, 1)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        return [self.text, self.label, *([] if self.group is None else [self.group])]
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -165,6 +188,11 @@ class Reviews:
     rows: Indices
     """1-based data-row number of each review in its file, shape (n,)."""
     left_out: tuple[LeftOut, ...]
+    groups: Indices | None = None
+    """Numbers of the groups from 0, in the order of their first rows, shape (n,); None if no column names them.
+
+    Equal values, trimmed, are one group, in whichever file; a row without a value is a group of its own.
+    """
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -202,6 +230,11 @@ class Dataset:
         """Class indices of one part, shape (n,)."""
         return self.reviews.labels[self.indices(part)]
 
+    def groups(self, part: str) -> Indices | None:
+        """Numbers of the groups of one part's rows, in the order of its indices, shape (n,); None if there are none."""
+        groups = self.reviews.groups
+        return None if groups is None else groups[self.indices(part)]
+
     def class_sizes(self, part: str) -> list[int]:
         """How many rows of one part each class has."""
         sizes: list[int] = np.bincount(self.labels(part), minlength=len(self.classes)).tolist()
@@ -220,6 +253,8 @@ class Cleaned:
     """`pyarrow.LargeStringArray` of raw label cells, shape (n,)."""
     rows: Indices
     left_out: tuple[LeftOut, ...]
+    groups: Any = None
+    """`pyarrow.LargeStringArray` of trimmed group cells, shape (n,); None if no column names them."""
 
     def keep(self, kept: npt.NDArray[np.bool_], reason: str) -> "Cleaned":
         """Only the rows where `kept` is true; the others are left out for `reason`."""
@@ -233,6 +268,7 @@ class Cleaned:
             ratings=self.ratings.take(where),
             rows=self.rows[where],
             left_out=(*self.left_out, LeftOut(reason, self.path, self.rows[~kept])),
+            groups=None if self.groups is None else self.groups.take(where),
         )
 
 
@@ -241,23 +277,21 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
 
     Args:
         source: what to read.
-        tables: tables by path that were read already, with the text and label columns.
+        tables: tables by path that were read already, with the columns of `source`.
 
     Raises:
-        InputError: a file, a label or a class size makes training impossible.
+        InputError: a file, a label, a class size or too few groups make training impossible.
     """
     import pyarrow as pa
 
     def read(path: str) -> Table:
-        return (tables or {}).get(path) or read_table(
-            path, [source.text, source.label], source.encoding, source.max_bytes
-        )
+        return (tables or {}).get(path) or read_table(path, source.columns, source.encoding, source.max_bytes)
 
     own = {"validation": source.validation_path, "test": source.test_path}
     found = {"train": joined([read(path) for path in source.paths])}
     found |= {part: read(path) for part, path in own.items() if path is not None}
     rule = rule_for(source, found.values())
-    files = {part: clean(table, source.text, source.label, rule) for part, table in found.items()}
+    files = {part: clean(table, source.text, source.label, rule, source.group) for part, table in found.items()}
     _refuse_empty_class(files["train"], found["train"], rule, source)
     files = _without_overlap(files)
     if source.max_rows is not None and source.max_rows < len(files["train"].rows):
@@ -269,7 +303,11 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     sizes = {part: len(file.rows) for part, file in files.items()}
     shares = shares_to_draw(source.fractions, sizes)
     refuse_small_class(files["train"].labels, rule.classes, shares, found["train"].path, source.max_rows)
-    split = draw(reviews.labels, sizes, shares, source.split_seed)
+    if reviews.groups is not None:
+        groups = reviews.groups[: sizes["train"]]
+        refuse_few_groups(files["train"].labels, groups, rule.classes, shares, _where(source, source.group))
+    split = draw(reviews.labels, sizes, shares, source.split_seed, reviews.groups)
+    _refuse_lost_class(reviews, split, source)
     notes = (
         *(guessed(table) for table in found.values() if table.recognised),
         *look_alikes(rule.index, _raw_labels(source, found.values())),
@@ -290,10 +328,14 @@ def guessed(table: Table) -> str:
 def rule_for(source: DataSource, tables: Iterable[Table]) -> LabelRule:
     """The label rule of `source`, with as-is classes taken from all of the user's files together."""
     counts = _raw_labels(source, tables)
-    where = f"{' + '.join(source.paths)}, column {source.label!r}"
+    where = _where(source, source.label)
     if not counts:
         raise InputError(f"{where}: not one row has a label; name another column")
     return label_rule(source.classes, tuple(counts), sum(counts.values()), where)
+
+
+def _where(source: DataSource, column: str | None) -> str:
+    return f"{' + '.join(source.paths)}, column {column!r}"
 
 
 def _raw_labels(source: DataSource, tables: Iterable[Table]) -> dict[str, int]:
@@ -305,7 +347,9 @@ def _raw_labels(source: DataSource, tables: Iterable[Table]) -> dict[str, int]:
     return counts
 
 
-def clean(table: Table, text: str, label: str | None = None, rule: LabelRule | None = None) -> Cleaned:
+def clean(
+    table: Table, text: str, label: str | None = None, rule: LabelRule | None = None, group: str | None = None
+) -> Cleaned:
     """Leaves out, by the rules at the top of this file, what cannot be learned from.
 
     Without a label column only empty texts and repeated texts are left out, and all labels are 0.
@@ -324,7 +368,8 @@ def clean(table: Table, text: str, label: str | None = None, rule: LabelRule | N
         ratings = _trimmed(table.column(label))
         labels, labelled = _classes(ratings, rule, f"{table.path}, column {label!r}")
     rows = np.arange(1, len(texts) + 1, dtype=np.int64)
-    file = Cleaned(table.path, texts, labels, ratings, rows, ())
+    groups = None if group is None else _trimmed(table.column(group))
+    file = Cleaned(table.path, texts, labels, ratings, rows, (), groups)
     has_text = pc.not_equal(texts, "").to_numpy(zero_copy_only=False)
     file = file.keep(has_text, EMPTY_TEXT)
     file = file.keep(labelled[has_text], NO_LABEL)
@@ -391,21 +436,28 @@ def _without_duplicates(file: Cleaned) -> Cleaned:
 
 
 def _without_overlap(files: dict[str, Cleaned]) -> dict[str, Cleaned]:
-    """Training rows whose text is also in validation or test, and validation rows that are in test, left out."""
+    """Without training rows whose text or group is also in validation or test, and validation rows whose is in test."""
     import pyarrow.compute as pc
+
+    def shared(cells: Any, others: Any) -> npt.NDArray[np.bool_]:
+        found = pc.and_(pc.is_in(cells, value_set=others), pc.not_equal(cells, ""))
+        return np.asarray(found.to_numpy(zero_copy_only=False))
 
     kept = dict(files)
     for part, later in (("validation", ("test",)), ("train", ("test", "validation"))):
         for other in later:
             if part not in kept or other not in kept:
                 continue
-            shared = pc.is_in(kept[part].texts, value_set=files[other].texts).to_numpy(zero_copy_only=False)
-            kept[part] = kept[part].keep(~shared, f"text is also in the {other} file")
-            if not len(kept[part].rows):
-                raise InputError(
-                    f"{kept[part].path}: every text is also in the {other} file {files[other].path}; "
-                    "give files that differ"
-                )
+            for what in ("text", "group"):
+                if (cells := getattr(kept[part], f"{what}s")) is None:
+                    continue
+                also = shared(cells, getattr(kept[other], f"{what}s"))
+                kept[part] = kept[part].keep(~also, f"{what} is also in the {other} file")
+                if also.all():
+                    raise InputError(
+                        f"{kept[part].path}: every {what} is also in the {other} file {kept[other].path}; "
+                        "give files that differ"
+                    )
     return kept
 
 
@@ -440,6 +492,20 @@ def _refuse_missing_class(file: Cleaned, part: str, rule: LabelRule) -> None:
         )
 
 
+def _refuse_lost_class(reviews: Reviews, split: Split, source: DataSource) -> None:
+    """Of whole groups not every draw can be stratified."""
+    if reviews.groups is None:
+        return
+    for part in PARTS:
+        sizes = np.bincount(reviews.labels[getattr(split, part)], minlength=len(reviews.classes))
+        if not (sizes > 0).all():
+            raise InputError(
+                f"{_where(source, source.group)}: no draw of whole groups leaves class "
+                f"{reviews.classes[int(np.argmin(sizes > 0))]!r} a row in {part}; give another split_seed or other "
+                "fractions, merge the class with another, or leave it out"
+            )
+
+
 def _joined(files: list[Cleaned], rule: LabelRule) -> Reviews:
     return Reviews(
         texts=[text for file in files for text in file.texts.to_pylist()],
@@ -448,15 +514,33 @@ def _joined(files: list[Cleaned], rule: LabelRule) -> Reviews:
         ratings=[rating for file in files for rating in file.ratings.dictionary_encode().to_pylist()],
         rows=np.concatenate([file.rows for file in files]),
         left_out=tuple(group for file in files for group in file.left_out),
+        groups=None if files[0].groups is None else _numbered([file.groups for file in files]),
     )
+
+
+def _numbered(groups: list[Any]) -> Indices:
+    """Number of each row's group, counted by first rows, so that it depends on no name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pa.concat_arrays(groups)
+    _, first, codes = np.unique(cells.dictionary_encode().indices.to_numpy(), return_index=True, return_inverse=True)
+    is_empty = pc.equal(cells, "").to_numpy(zero_copy_only=False)
+    _, numbers = np.unique(np.where(is_empty, np.arange(len(codes)), first[codes]), return_inverse=True)
+    return numbers.astype(np.int64)
 
 
 def redraw(dataset: Dataset, seed: int) -> Dataset:
     """The same reviews with train and validation drawn anew, stratified and of the same sizes.
 
-    The sealed test set stays exactly as it is. A validation set that came from the user's own file takes part.
+    The sealed test set stays exactly as it is. A validation set that came from the user's own file takes part. Groups
+    stay whole; the sizes are then only about the same.
+
+    Raises:
+        InputError: no draw of whole groups was found that leaves every class in both.
     """
-    split = draw_again(dataset.split, dataset.reviews.labels, seed)
+    split = draw_again(dataset.split, dataset.reviews.labels, seed, dataset.reviews.groups)
+    _refuse_lost_class(dataset.reviews, split, dataset.source)
     return dataclasses.replace(dataset, split=split, fingerprint=fingerprint_of(dataset.reviews, split))
 
 
@@ -465,8 +549,9 @@ def fingerprint_of(reviews: Reviews, split: Split) -> str:
 
     In this order: a format name; the class names as JSON; for every review, the UTF-8 length of its text
     (little-endian int64) and then all texts; the class indices (little-endian int64); the part of each review (one
-    byte: 0 train, 1 validation, 2 test). File names, columns and rows left out do not enter: the same reviews from
-    another file are the same data. Nothing depends on the machine or on how Python holds the values.
+    byte: 0 train, 1 validation, 2 test); and, if there are groups, the number of each review's (little-endian int64).
+    File names, columns and rows left out do not enter: the same reviews from another file are the same data. Nothing
+    depends on the machine or on how Python holds the values.
     """
     digest = hashlib.sha256(b"sentiment-search dataset 1\n")
     digest.update(json.dumps(list(reviews.classes), ensure_ascii=False).encode() + b"\n")
@@ -480,4 +565,6 @@ def fingerprint_of(reviews: Reviews, split: Split) -> str:
     for number, indices in enumerate((split.train, split.validation, split.test)):
         membership[indices] = number
     digest.update(membership.tobytes())
+    if reviews.groups is not None:
+        digest.update(reviews.groups.astype("<i8").tobytes())
     return digest.hexdigest()

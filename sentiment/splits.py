@@ -1,7 +1,7 @@
 """Which rows are trained on, which choose the model, and which no search ever scores.
 
-All draws are stratified by class and follow from a seed alone. This room sees class indices, never a text; what the
-rows are, and from which file, it need not know.
+All draws are stratified by class and follow from a seed alone; rows of one group are never split apart. This room sees
+class indices and the numbers of groups, never a text; what the rows are, and from which file, it need not know.
 """
 
 import math
@@ -14,11 +14,25 @@ import numpy.typing as npt
 
 from sentiment.errors import InputError
 
-__all__ = ["PARTS", "Indices", "Split", "draw", "draw_again", "draw_sample", "refuse_small_class", "shares_to_draw"]
+__all__ = [
+    "PARTS",
+    "Indices",
+    "Split",
+    "draw",
+    "draw_again",
+    "draw_sample",
+    "refuse_few_groups",
+    "refuse_small_class",
+    "shares_to_draw",
+]
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 PARTS: Final = ("train", "validation", "test")
+ORDERS: Final = 20
+"""Random orders of the groups among which the best is taken."""
+MOST_ORDERS: Final = 1000
+"""How many are tried if none of those leaves every class in every part, as happens where a class is in few groups."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +60,44 @@ def shares_to_draw(fractions: Sequence[float], sizes: Mapping[str, int]) -> dict
     return {part: share / total for part, share in drawn.items()}
 
 
-def draw(labels: Indices, sizes: Mapping[str, int], shares: Mapping[str, float], seed: int) -> Split:
+def draw(
+    labels: Indices, sizes: Mapping[str, int], shares: Mapping[str, float], seed: int, groups: Indices | None = None
+) -> Split:
     """Splits the rows of the training file; parts with a file of their own stay as they are.
+
+    With groups the sizes of the parts, and of each class in them, are only about the shares; and a class that is in few
+    groups may be missing from a part, if no order of the groups was found that puts it into each.
 
     Args:
         labels: class indices, shape (n,), of the files one after the other, in the order of `sizes`.
         sizes: number of rows by part, for the parts that have a file.
         shares: of `shares_to_draw`.
-        seed: the same seed and labels always give the same split.
+        seed: the same seed, labels and groups always give the same split.
+        groups: number of each row's group, shape (n,), not refused by `refuse_few_groups`; rows of one group are never
+            in two parts. None: each row may go anywhere.
     """
     given: dict[str, Indices] = {}
     start = 0
     for part, size in sizes.items():
         given[part] = np.arange(start, start + size, dtype=np.int64)
         start += size
-    n_rows = len(given["train"])
+    n_rows, parts = len(given["train"]), len(shares)
     for part in ("test", "validation"):
         if part in shares:
-            given["train"], given[part] = _hold_out(given["train"], labels, _ceil(shares[part] * n_rows), seed)
+            parts -= 1
+            size = _ceil(shares[part] * n_rows)
+            given["train"], given[part] = _hold_out(given["train"], labels, size, seed, groups, parts)
     return Split(given["train"], given["validation"], given["test"])
 
 
-def draw_again(split: Split, labels: Indices, seed: int) -> Split:
-    """Train and validation drawn anew from both together, of the same sizes; the sealed test set stays as it is."""
+def draw_again(split: Split, labels: Indices, seed: int, groups: Indices | None = None) -> Split:
+    """Train and validation drawn anew from both together, of the same sizes; the sealed test set stays as it is.
+
+    With groups, as in `draw`, the sizes are only about the same; and of a handful of groups the same ones are best for
+    many seeds.
+    """
     pool = np.sort(np.concatenate([split.train, split.validation]))
-    train, validation = _hold_out(pool, labels, len(split.validation), seed)
+    train, validation = _hold_out(pool, labels, len(split.validation), seed, groups)
     return Split(train, validation, split.test)
 
 
@@ -124,11 +151,76 @@ def refuse_small_class(
             )
 
 
-def _hold_out(indices: Indices, labels: Indices, size: int, seed: int) -> tuple[Indices, Indices]:
+def refuse_few_groups(
+    labels: Indices, groups: Indices, classes: Sequence[str], shares: Mapping[str, float], where: str
+) -> None:
+    """Refuses a class that is in fewer groups than there are parts to draw, and so any data with fewer groups.
+
+    Args:
+        labels: class indices of the rows that are drawn from, shape (n,).
+        groups: numbers of their groups, shape (n,).
+        classes: class names.
+        shares: of `shares_to_draw`.
+        where: the file that the rows are from, and its column with the groups.
+
+    Raises:
+        InputError: such a class; the message says how many groups are needed.
+    """
+    pairs = np.unique(groups * len(classes) + labels)
+    for name, count in zip(classes, np.bincount(pairs % len(classes), minlength=len(classes)), strict=True):
+        if count < len(shares):
+            raise InputError(
+                f"{where}: class {name!r} is in {count} of {len(np.unique(groups))} groups, but {len(shares)} are "
+                f"needed to split them into {', '.join(shares)}; name a column with more groups, merge the class with "
+                "another, or leave it out"
+            )
+
+
+def _hold_out(
+    indices: Indices, labels: Indices, size: int, seed: int, groups: Indices | None = None, parts: int = 1
+) -> tuple[Indices, Indices]:
+    """The rest, which is still to fill so many `parts`, and `size` of the rows; of whole groups, about so many."""
+    if groups is not None:
+        _, group_of_row = np.unique(groups[indices], return_inverse=True)
+        _, class_of_row = np.unique(labels[indices], return_inverse=True)
+        held_row = _held_groups(group_of_row, class_of_row, size, seed, parts)[group_of_row]
+        return indices[~held_row], indices[held_row]
     from sklearn.model_selection import train_test_split
 
     rest, held = train_test_split(indices, test_size=size, stratify=labels[indices], random_state=seed)
     return np.sort(rest), np.sort(held)
+
+
+def _held_groups(
+    group_of_row: Indices, class_of_row: Indices, size: int, seed: int, parts: int
+) -> npt.NDArray[np.bool_]:
+    """Which groups are held out, by number: the first of a random order, of many the one nearest to each class's share.
+
+    NOTE: a class that is in few groups is easily missing from a small part, so orders are tried until it is not. The
+    rest must have as many groups of each class as `parts`, or a later draw would find none.
+    """
+    sizes, n_classes = np.bincount(group_of_row), int(class_of_row.max()) + 1
+    # A pair is one group with one class; there are never more of them than rows, however many groups and classes.
+    pairs, rows_of_pair = np.unique(group_of_row * n_classes + class_of_row, return_counts=True)
+    group_of_pair, class_of_pair = pairs // n_classes, pairs % n_classes
+    class_groups, class_rows = np.bincount(class_of_pair), np.bincount(class_of_row)
+    rng = np.random.default_rng(seed)
+    best, best_held = (n_classes + 1, math.inf), np.zeros(0, dtype=bool)
+    for number in range(MOST_ORDERS):
+        if number >= ORDERS and best[0] == 0:
+            break
+        order = rng.permutation(len(sizes))
+        first = 1 + int(np.abs(np.cumsum(sizes[order])[: len(sizes) - parts] - size).argmin())
+        held = np.zeros(len(sizes), dtype=bool)
+        held[order[:first]] = True
+        taken = held[group_of_pair]
+        held_groups = np.bincount(class_of_pair[taken], minlength=n_classes)
+        held_rows = np.bincount(class_of_pair[taken], rows_of_pair[taken], n_classes)
+        missing = int(((held_groups < 1) | (class_groups - held_groups < parts)).sum())
+        distance = float(np.abs(held_rows / class_rows - size / len(group_of_row)).sum())
+        if (missing, distance) < best:
+            best, best_held = (missing, distance), held
+    return best_held
 
 
 def _ceil(value: float) -> int:

@@ -20,6 +20,7 @@ name = "netflix"
 path = ["june.csv", "july.csv"]
 text = "content"
 label = "score"
+group = "app"
 classes = { negative = [1, 2], neutral = [3], positive = [4, 5] }
 encoding = "cp949"
 validation = "validation.csv"

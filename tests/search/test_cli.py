@@ -164,6 +164,7 @@ class TestABadRequest:
             (["run", "none.toml"], "none.toml does not exist; give a study file"),
             (["run", "{toml}", "--data", "x.csv"], "not both"),
             (["run", "{toml}", "--classes", "stars-3"], "--classes is for --data; write it into [data] of "),
+            (["run", "{toml}", "--group", "app"], "--group is for --data; write it into [data] of "),
             (["run", "{toml}", "--max-rows", "9"], "--max-rows is for --data; write it into [data] of "),
             (["run", "{toml}", "--trials", "0"], "trials is 0; it must be a whole number, 1 or more"),
             (["run", "{toml}", "--trials", "x"], "invalid int value: 'x'"),
@@ -180,6 +181,10 @@ class TestABadRequest:
             (["run", "--data", "{csv}", "--text", "txt", "--label", "stars"], "there is no column 'txt'"),
             (["run", "--data", "{csv}", "--text", "text", "--label", "stars", "--classes", "=1"], "--classes has '=1'"),
             (["run", "--data", "{csv}", "--text", "text", "--label", "stars", "--classes", "stars-9"], "no label rule"),
+            (
+                ["run", "--data", "{csv}", "--text", "text", "--label", "stars", "--group", "app"],
+                "there is no column 'app'",
+            ),
             (["run", "{toml}", "--artifacts", "{csv}"], "cannot make the folder"),
             (["report", "none", "--storage", "{url}"], "there is no study 'none' in the storage; it has tiny"),
             (["report", "tiny"], "studies/sentiment.db does not exist; give --storage, or `sentiment-search run`"),

@@ -42,6 +42,10 @@ class TestAStudyFile:
         (tmp_path / "study.toml").write_text(DATA + "max_bytes = 1_000_000_000\n")
         assert read_definition(tmp_path / "study.toml").data.max_bytes == 10**9
 
+    def test_may_name_the_column_of_the_groups(self, tmp_path: Path) -> None:
+        (tmp_path / "study.toml").write_text(DATA + 'group = "app"\n')
+        assert read_definition(tmp_path / "study.toml").data.group == "app"
+
     def test_may_begin_with_a_byte_order_mark_and_hold_the_tables_of_a_comparison(self, tmp_path: Path) -> None:
         text = (
             DATA
@@ -64,6 +68,9 @@ class TestAStudyFile:
             (DATA + "classes = 3", "[data] classes is 3"),
             (DATA + "classes = 'stars-9'", "there is no label rule 'stars-9'"),
             (DATA + "classes = { negative = 1 }", "'negative' is 1"),
+            (DATA + "group = 3", '[data] group is 3; write group = "app"'),
+            (DATA + "group = ''", "group is ''; it must be a name"),
+            (DATA + "group = 'stars'", "label and group are both column 'stars'"),
             (DATA + "fractions = 0.8", "[data] fractions is 0.8; write fractions = [0.8, 0.1, 0.1]"),
             (DATA + "fractions = [0.8, 0.1]", "three shares"),
             (DATA + "max_rows = '5'", "[data] max_rows is '5'; write max_rows = 10000"),

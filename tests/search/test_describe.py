@@ -38,6 +38,20 @@ def test_rows_left_out_are_summed_up_by_reason_over_all_files_the_most_first(tmp
     )
 
 
+def test_groups_are_counted_in_every_part(tmp_path: Path) -> None:
+    rows = [(f"{text} by author {number % 20}", stars) for number, (text, stars) in enumerate(reviews(200))]
+    with (tmp_path / "r.csv").open("w", newline="") as file:
+        table = [(text, stars, f"author {number // 2 % 20}") for number, (text, stars) in enumerate(rows)]
+        csv.writer(file).writerows([("text", "stars", "author\x1b"), *table])
+    dataset = load_dataset(source(tmp_path / "r.csv", group="author\x1b"))
+    opened = SearchStudy(optuna.create_study(study_name="tiny"), dataset, Space.of(SPACE), 0, None, tmp_path)
+    _, line = describe(opened, 7).splitlines()
+    assert line == (
+        r"Rows with the same author\x1b are in one part: 16 groups in training, 2 in validation and 2 in the sealed "
+        "rows."
+    )
+
+
 def test_an_encoding_that_was_guessed_is_told_before_anything_is_trained(tmp_path: Path) -> None:
     _, line = described(tmp_path / "r.csv", reviews(100, "정말 재미있는 영화"), "cp949")
     assert line.startswith(f"{tmp_path / 'r.csv'} was read as cp949, which was guessed from its bytes; ")

@@ -47,6 +47,7 @@ RUN = {
         "path": {"text", "texts"},
         "text": {"text"},
         "label": {"text"},
+        "group": {"text"},
         "classes": set(),
         "encoding": {"text"},
         "validation": {"text"},
@@ -148,7 +149,16 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_file_and_key(
 ) -> None:
     path = tmp_path / "study.toml"
     for table, key, value in cases(known):
-        if value == r'"\u0000"' and key in ("path", "text", "label", "encoding", "validation", "test", "source"):
+        if value == r'"\u0000"' and key in (
+            "path",
+            "text",
+            "label",
+            "group",
+            "encoding",
+            "validation",
+            "test",
+            "source",
+        ):
             continue  # a name that no file and no column has: reading says so
         message = refusal(path, study_file(table, key, value), run)
         if value != "9" * 5000:  # the parser does not say where it stands

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -219,6 +220,144 @@ def test_the_same_file_as_train_and_test_is_refused(tmp_path: Path) -> None:
     assert "every text is also in the test file" in refusal(path, test_path=str(path))
 
 
+# Groups
+
+
+def write_grouped(path: Path, rows: list[tuple[str, str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label", "app"), *rows])
+    return path
+
+
+def apps(n: int, rows_of_each: int = 6, prefix: str = "app") -> list[tuple[str, str, str]]:
+    return [
+        (f"{prefix} {app} review {number}", "ab"[number % 2], f"{prefix} {app}")
+        for app in range(n)
+        for number in range(rows_of_each)
+    ]
+
+
+def test_groups_stay_whole_in_the_split_and_when_it_is_drawn_again(tmp_path: Path) -> None:
+    dataset = load(write_grouped(tmp_path / "r.csv", apps(40)), group="app")
+    assert dataset.reviews.groups is not None
+    assert dataset.reviews.groups.dtype == np.int64
+    assert dataset.reviews.groups.tolist() == [number // 6 for number in range(240)]
+    redrawn = [redraw(dataset, seed) for seed in range(10)]
+    for drawn in (dataset, *redrawn):
+        parts = [drawn.groups(part) for part in ("train", "validation", "test")]
+        assert [len(set(groups.tolist())) for groups in parts if groups is not None] == [32, 4, 4]
+        assert len(set(np.concatenate([groups for groups in parts if groups is not None]).tolist())) == 40
+        assert np.array_equal(drawn.split.test, dataset.split.test)
+    assert len({drawn.fingerprint for drawn in redrawn}) == 10
+    assert redraw(dataset, 3).fingerprint == redrawn[3].fingerprint
+
+
+def test_the_groups_of_a_part_are_in_the_order_of_its_rows_and_none_without_a_column(tmp_path: Path) -> None:
+    path = write_grouped(tmp_path / "r.csv", apps(40))
+    dataset, without = load(path, group="app"), load(path)
+    assert dataset.groups("test") is not None
+    named = [text.split()[1] for text in dataset.texts("test")]
+    assert named == [str(group) for group in dataset.groups("test").tolist()]  # type: ignore[union-attr]
+    assert without.reviews.groups is without.groups("test") is None
+
+
+def test_a_group_is_its_trimmed_value_and_a_row_without_one_is_a_group_of_its_own(tmp_path: Path) -> None:
+    rows = [("a", "0", "x"), ("b", "0", ""), ("c", "1", " x "), ("d", "1", "  "), ("e", "0", "y"), ("f", "1", "y")]
+    filler = [(f"filler {number}", "01"[number % 2], f"g{number // 2}") for number in range(60)]
+    reviews = load(write_grouped(tmp_path / "r.csv", [*rows, ("a", "0", "z"), *filler]), group="app").reviews
+    assert reviews.groups is not None
+    assert reviews.groups[:6].tolist() == [0, 1, 0, 2, 3, 3]
+    assert reviews.groups[6:8].tolist() == [4, 4]  # the duplicate's group is in no row that is left
+    assert reviews.groups.max() == 33
+
+
+def test_groups_change_neither_what_is_left_out_nor_the_sample(tmp_path: Path) -> None:
+    rows = [*apps(40), *apps(3), (" ", "a", "app 1"), ("unlabelled", "", "app 1")]
+    path = write_grouped(tmp_path / "r.csv", rows)
+    for changes in ({}, {"max_rows": 150}):
+        with_groups, without = load(path, group="app", **changes), load(path, **changes)
+        assert left_out(with_groups) == left_out(without)
+        assert with_groups.reviews.rows.tolist() == without.reviews.rows.tolist()
+
+
+def test_a_group_that_is_in_two_files_is_left_out_of_the_earlier_part(tmp_path: Path) -> None:
+    train = write_grouped(
+        tmp_path / "train.csv",
+        [("t1", "a", "shared"), ("t2", "b", "in test"), ("t3", "b", ""), ("in test v", "a", "x"), *apps(4)],
+    )
+    validation = write_grouped(
+        tmp_path / "val.csv",
+        [("v1", "a", " shared"), ("v2", "b", "in test"), ("v3", "a", ""), *apps(4, prefix="own")],
+    )
+    test = write_grouped(
+        tmp_path / "test.csv",
+        [("s1", "a", "in test "), ("s2", "b", ""), ("in test v", "a", "y"), *apps(4, prefix="sealed")],
+    )
+    dataset = load(train, validation_path=str(validation), test_path=str(test), group="app")
+    named = {(Path(group.path).name, group.reason): group.rows.tolist() for group in dataset.reviews.left_out}
+    assert named == {
+        ("train.csv", "text is also in the test file"): [4],
+        ("train.csv", "group is also in the test file"): [2],
+        ("train.csv", "group is also in the validation file"): [1],
+        ("val.csv", "group is also in the test file"): [2],
+    }
+    assert dataset.reviews.groups is not None
+    assert len(set(dataset.reviews.groups.tolist())) == 5 + 6 + 7
+    redrawn = redraw(dataset, 1)
+    assert not set(redrawn.groups("train").tolist()) & set(redrawn.groups("validation").tolist())  # type: ignore[union-attr]
+
+
+def test_a_text_stays_in_training_if_its_group_keeps_it_out_of_validation(tmp_path: Path) -> None:
+    train = write_grouped(tmp_path / "train.csv", [("same", "a", "here"), *apps(10)])
+    validation = write_grouped(tmp_path / "val.csv", [("same", "a", "sealed 0"), *apps(3, prefix="own")])
+    test = write_grouped(tmp_path / "test.csv", apps(3, prefix="sealed"))
+    dataset = load(train, validation_path=str(validation), test_path=str(test), group="app")
+    assert left_out(dataset) == {"group is also in the test file": [1]}
+    assert "same" in dataset.texts("train")
+
+
+def test_a_file_without_the_column_of_the_groups_is_refused_by_name(tmp_path: Path) -> None:
+    train = write_grouped(tmp_path / "train.csv", apps(40))
+    own = write(tmp_path / "own.csv", many({"a": 5, "b": 5}))
+    for part in ("validation", "test"):
+        assert "own.csv: there is no column 'app'" in refusal(train, group="app", **{f"{part}_path": str(own)})
+
+
+@pytest.mark.parametrize(
+    ("rows", "parts"),
+    [
+        (
+            [(text, label, "app 0") for text, label, _ in apps(10)],
+            ("class 'a' is in 1 of 1 groups, but 3 are needed", "name a column with more groups"),
+        ),
+        (
+            [(text, "c" if app in ("app 1", "app 2") else label, app) for text, label, app in apps(40)],
+            ("class 'c' is in 2 of 40 groups, but 3 are needed to split them into train, validation, test",),
+        ),
+    ],
+)
+def test_too_few_groups_are_refused(tmp_path: Path, rows: list[tuple[str, str, str]], parts: tuple[str, ...]) -> None:
+    message = refusal(write_grouped(tmp_path / "r.csv", rows), group="app")
+    for part in ("r.csv, column 'app'", *parts):
+        assert part in message
+
+
+def test_a_class_that_no_draw_of_whole_groups_puts_into_a_part_is_refused(tmp_path: Path) -> None:
+    # About a tenth is either some of the small groups, which have class c, or one of the large ones, which lack it.
+    rows = [(f"{app} {number}", "ab"[number % 2], f"large {app}") for app in range(3) for number in range(300)]
+    rows += [(f"small {number}", "c", f"small {number % 3}") for number in range(12)]
+    message = refusal(write_grouped(tmp_path / "r.csv", rows), group="app")
+    assert "r.csv, column 'app'" in message
+    for part in ("no draw of whole groups leaves class", "a row in", "give another split_seed"):
+        assert part in message
+
+
+def test_another_file_whose_group_is_all_that_is_left_is_refused(tmp_path: Path) -> None:
+    train = write_grouped(tmp_path / "train.csv", apps(3))
+    own = write_grouped(tmp_path / "own.csv", [(f"own {text}", label, app) for text, label, app in apps(3)])
+    assert "every group is also in the test file" in refusal(train, group="app", test_path=str(own))
+
+
 # Notes
 
 
@@ -274,6 +413,27 @@ def test_the_fingerprint_sees_texts_labels_classes_and_split_but_not_the_file(tm
     assert load(tmp_path / "a.csv", classes={"1": ["0"], "0": ["1"]}).fingerprint != base.fingerprint
 
 
+def test_the_fingerprint_ends_with_the_groups_if_there_are_any() -> None:
+    split = Split(np.array([1]), np.array([0]), np.array([2]))
+    reviews = Reviews(["a", "b", "c"], np.array([1, 0, 1]), ("n", "p"), ["5", "1", "5"], np.array([1, 2, 3]), ())
+    seen = {
+        fingerprint_of(dataclasses.replace(reviews, groups=None if groups is None else np.array(groups)), split)
+        for groups in (None, [0, 1, 2], [0, 0, 1], [0, 1, 1])
+    }
+    assert len(seen) == 4
+    assert fingerprint_of(reviews, split) in seen
+
+
+def test_the_fingerprint_sees_who_belongs_together_but_not_what_they_are_called(tmp_path: Path) -> None:
+    rows = apps(40)
+    base = load(write_grouped(tmp_path / "a.csv", rows), group="app")
+    renamed = load(
+        write_grouped(tmp_path / "b.csv", [(text, label, app[::-1]) for text, label, app in rows]), group="app"
+    )
+    assert renamed.fingerprint == base.fingerprint
+    assert load(tmp_path / "a.csv").fingerprint != base.fingerprint
+
+
 # Refusals
 
 
@@ -321,6 +481,11 @@ def test_labels_that_cannot_be_learned_are_refused(
     ("changes", "part"),
     [
         ({"label": "text"}, "text and label are both column 'text'"),
+        ({"group": "text"}, "text and group are both column 'text'"),
+        ({"group": "label"}, "label and group are both column 'label'"),
+        ({"label": "caf\u00e9", "group": "cafe\u0301"}, "label and group are both column"),
+        ({"group": ""}, "group is ''"),
+        ({"group": 3}, "group is 3"),
         ({"fractions": (0.5, 0.5, 0.5)}, "add up to 1"),
         ({"fractions": (1.0, 0.0, 0.0)}, "add up to 1"),
         ({"max_rows": 0}, "max_rows is 0"),
@@ -343,15 +508,17 @@ def test_a_source_that_cannot_be_meant_is_refused_before_reading(changes: dict[s
 
 
 def test_a_source_goes_to_json_and_comes_back_equal() -> None:
-    source = DataSource(path="r.csv", text="t", label="l", classes={"bad": [1, 2.0], "good": ["5"]}, max_rows=9)  # type: ignore[list-item]
+    source = DataSource(
+        path="r.csv", text="t", label="l", group="g", classes={"bad": [1, 2.0], "good": ["5"]}, max_rows=9
+    )  # type: ignore[list-item]
     assert source.classes == {"bad": ["1", "2"], "good": ["5"]}
     assert DataSource.from_dict(json.loads(json.dumps(source.to_dict()))) == source
 
 
-def test_a_source_recorded_before_there_was_a_limit_is_read_with_the_usual_one() -> None:
+def test_a_source_recorded_before_there_were_limits_and_groups_is_read_with_the_usual_limit_and_none() -> None:
     recorded = DataSource(path="r.csv", text="t", label="l").to_dict()
-    del recorded["max_bytes"]
-    assert DataSource.from_dict(recorded).max_bytes == MAX_BYTES
+    del recorded["max_bytes"], recorded["group"]
+    assert DataSource.from_dict(recorded) == DataSource(path="r.csv", text="t", label="l", max_bytes=MAX_BYTES)
 
 
 def test_an_unknown_or_missing_name_in_a_source_is_refused() -> None:

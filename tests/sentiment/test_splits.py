@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.splits import PARTS, Split, draw, draw_again, draw_sample, refuse_small_class, shares_to_draw
+from sentiment.splits import (
+    PARTS,
+    Split,
+    draw,
+    draw_again,
+    draw_sample,
+    refuse_few_groups,
+    refuse_small_class,
+    shares_to_draw,
+)
 
 
 def labels_of(*sizes: int) -> np.ndarray:
@@ -97,6 +106,114 @@ class TestASample:
     def test_is_stratified_where_it_can_be(self) -> None:
         labels = labels_of(600, 300)
         assert np.bincount(labels[draw_sample(labels, 90, 0)]).tolist() == [60, 30]
+
+
+def grouped(n_groups: int, rows: int, skew: float, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and groups: sizes fall as those of apps do, and each group has classes of its own liking."""
+    rng = np.random.default_rng(seed)
+    popularity = np.arange(1.0, n_groups + 1) ** -skew
+    groups = rng.choice(n_groups, rows, p=popularity / popularity.sum())
+    liking = rng.dirichlet(np.full(classes, 3.0), n_groups).cumsum(axis=1)
+    return (liking[groups] < rng.random((rows, 1))).sum(axis=1).clip(0, classes - 1), groups
+
+
+def drawn_in_groups(
+    labels: np.ndarray, groups: np.ndarray, seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+) -> Split:
+    sizes = {"train": len(labels)}
+    return draw(labels, sizes, shares_to_draw(fractions, sizes), seed, groups)
+
+
+def assert_whole(split: Split, labels: np.ndarray, groups: np.ndarray) -> None:
+    parts = [getattr(split, part) for part in PARTS]
+    assert all((np.diff(rows) > 0).all() for rows in parts)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(groups)))
+    assert sum(len(np.unique(groups[rows])) for rows in parts) == len(np.unique(groups))
+    assert all(set(labels[rows].tolist()) == set(labels.tolist()) for rows in parts)
+
+
+class TestGroups:
+    @pytest.mark.parametrize(("n_groups", "skew"), [(5, 0.0), (20, 1.5), (60, 0.5), (400, 1.0)])
+    def test_are_whole_in_every_part_for_any_seed_and_sizes(self, n_groups: int, skew: float) -> None:
+        labels, groups = grouped(n_groups, 2000, skew)
+        for seed in range(30):
+            split = drawn_in_groups(labels, groups, seed)
+            assert_whole(split, labels, groups)
+            assert_whole(again := draw_again(split, labels, seed + 1, groups), labels, groups)
+            assert again.test is split.test
+
+    @pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.1), (0.5, 0.3, 0.2)])
+    def test_of_which_there_are_enough_leave_each_class_near_its_share(
+        self, fractions: tuple[float, float, float]
+    ) -> None:
+        labels, groups = grouped(300, 6000, 0.5)
+        for seed in range(10):
+            split = drawn_in_groups(labels, groups, seed, fractions)
+            for drawn_split in (split, draw_again(split, labels, seed + 1, groups)):
+                for part, share in zip(PARTS, fractions, strict=True):
+                    of_class = np.bincount(labels[getattr(drawn_split, part)]) / np.bincount(labels)
+                    assert of_class == pytest.approx(np.full(3, share), abs=0.02)
+
+    def test_are_drawn_by_the_seed_alone(self) -> None:
+        labels, groups = grouped(100, 2000, 0.5)
+        first = drawn_in_groups(labels, groups, 0)
+        assert first.test.tolist() == drawn_in_groups(labels, groups, 0).test.tolist()
+        assert len({tuple(drawn_in_groups(labels, groups, seed).test) for seed in range(10)}) == 10
+        assert len({tuple(draw_again(first, labels, seed, groups).validation) for seed in range(10)}) == 10
+        renamed = drawn_in_groups(labels, groups * 7 + 3, 0)
+        assert renamed.test.tolist() == first.test.tolist()
+
+    def test_one_of_which_has_most_rows_are_divided_so_that_training_has_it(self) -> None:
+        labels, groups = np.arange(1000) % 2, np.r_[np.zeros(900, int), np.repeat([1, 2, 3], [40, 30, 30])]
+        for seed in range(10):
+            split = drawn_in_groups(labels, groups, seed)
+            assert_whole(split, labels, groups)
+            assert 0 in groups[split.train]
+
+    def test_three_of_them_fill_the_three_parts(self) -> None:
+        labels, groups = np.arange(90) % 2, np.repeat([0, 1, 2], 30)
+        for seed in range(10):
+            assert_whole(drawn_in_groups(labels, groups, seed), labels, groups)
+
+    def test_with_a_class_that_only_few_of_them_have_are_ordered_until_it_is_in_every_part(self) -> None:
+        groups = np.arange(3000) // 5
+        labels = np.isin(groups, [17, 203, 401]).astype(int)
+        for seed in range(10):
+            split = drawn_in_groups(labels, groups, seed)
+            assert_whole(split, labels, groups)
+            assert_whole(draw_again(split, labels, seed, groups), labels, groups)
+
+    def test_may_be_a_hundred_thousand(self) -> None:
+        labels, groups = grouped(100_000, 300_000, 0.0)
+        split = drawn_in_groups(labels, groups, 0)
+        assert_whole(split, labels, groups)
+        assert sizes_of(split) == pytest.approx([240_000, 30_000, 30_000], abs=50)
+
+    def test_that_are_single_rows_are_split_as_nearly_as_rows(self) -> None:
+        labels = labels_of(60, 90, 150)
+        split = drawn_in_groups(labels, np.arange(300), 0)
+        assert sizes_of(split) == [240, 30, 30]
+
+    @pytest.mark.parametrize(
+        ("files", "groups", "message"),
+        [
+            ((), [0, 0, 1, 1], "is in 2 of 2 groups, but 3 are needed to split them into train, validation, test; "),
+            ((), [0, 1, 1, 2], "r.csv, column 'app': class 'a' is in 2 of 3 groups, but 3 are needed"),
+            (("test",), [0, 0, 0, 0], "is in 1 of 1 groups, but 2 are needed to split them into train, validation; "),
+            (("test", "validation"), [0, 0, 0, 0], None),
+            (("validation",), [0, 0, 1, 1], None),
+        ],
+    )
+    def test_too_few_of_them_are_refused(self, files: tuple[str, ...], groups: list[int], message: str | None) -> None:
+        shares = shares_to_draw((0.8, 0.1, 0.1), dict.fromkeys(("train", *files), 4))
+        labels = np.array([0, 1, 0, 1])
+        if message is None:
+            refuse_few_groups(labels, np.array(groups), ("a", "b"), shares, "r.csv, column 'app'")
+            return
+        with pytest.raises(InputError) as refused:
+            refuse_few_groups(labels, np.array(groups), ("a", "b"), shares, "r.csv, column 'app'")
+        assert message in str(refused.value)
+        assert "name a column with more groups" in str(refused.value)
 
 
 def needed(fractions: tuple[float, float, float], sizes: Mapping[str, int]) -> int:
