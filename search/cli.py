@@ -171,10 +171,13 @@ def _compare(args: argparse.Namespace) -> int:
 
     from concurrent.futures.process import BrokenProcessPool
 
-    from search.compare import Setting, compare, openings, plan, publish, random_scores
+    from search.compare import compare, openings, publish, random_scores
+    from search.foresight import foresee
+    from search.price import plan
     from search.processes import LOST_SERVER
     from search.progress import training_bar
     from search.results import results
+    from search.setting import Setting
     from search.storage import storage_url
     from search.tables import markdown, render, to_dict
 
@@ -183,10 +186,11 @@ def _compare(args: argparse.Namespace) -> int:
         for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
             say(line)
         if args.dry_run:
+            show(foresee(setting).render())
             continue
         try:
             with training_bar() as on_training:
-                arms = compare(setting, workers=args.workers, on_training=on_training)
+                compared = compare(setting, workers=args.workers, on_training=on_training)
         except (BrokenProcessPool, *LOST_SERVER):
             return _fail(
                 f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
@@ -196,7 +200,7 @@ def _compare(args: argparse.Namespace) -> int:
         found = results(
             comparison,
             setting.dataset,
-            arms,
+            compared,
             openings=len(openings(setting)),
             random_scores=random_scores(setting),
         )

@@ -1,13 +1,16 @@
-"""Arms, pairs, and one look at the sealed test.
+"""Arms, pairs, and a counted look at the sealed test.
 
 1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, unpruned, by random search with the
    same seed: with so few trials no sampler has learned anything yet. The first trial is not random but what the study
-   file says. If a tuning curve is asked for, the study `NAME: random` draws from the whole space.
+   file says. If several searches are asked for, each has other draws and other validation rows. If a tuning curve is
+   asked for, the study `NAME: random` draws from the whole space.
 2. Each arm's winner is trained again in pairs: within a pair all arms share the seed of initial weights, order and
-   dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`.
+   dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`; the winners
+   of several searches take turns. The linear model is fitted on the same rows, and is an arm like any other.
    Between the looks that the budget names, an idea that is decided, or has no chance to be, gets no more of them.
 3. Only pairs are scored on the sealed test rows. What they said of each row is kept, so that every later table is
-   made without another look; each session that scores them is counted in that study.
+   made without another look; each session that scores them is counted in that study, and so is each look at the result,
+   which spends from one budget of errors however the study file is edited in between.
 
 Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 """
@@ -15,10 +18,7 @@ Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,8 +28,8 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.decisions import decide
-from search.ideas import PAIRS, RANDOM, Arm, Comparison
+from search.decisions import decide, with_chosen
+from search.ideas import CHOSEN, LINEAR, PAIRS, RANDOM, Arm, tuning_name
 from search.objective import (
     COLLAPSED,
     CONFIG,
@@ -45,84 +45,40 @@ from search.objective import (
 )
 from search.optimization import optimize
 from search.pool import work_through
-from search.positions import FINISHED, begin_with, in_order
+from search.positions import FINISHED, begin_with
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
-from search.storage import experimental_features, open_storage
-from search.study import FINGERPRINT, METRIC, SearchStudy
+from search.setting import ARM, LOOKS, PAIR, Setting
+from search.statistics import Looks
+from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
+from sentiment.baselines import linear
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.relabel import relabel
-from sentiment.reviews import Dataset, load_dataset, redraw
+from sentiment.reviews import Dataset, redraw
 from sentiment.tokens import load_corpus
 from sentiment.training import train
 
-__all__ = ["ComparedArm", "Plan", "Run", "Setting", "compare", "openings", "plan", "publish", "random_scores"]
+__all__ = [
+    "Compared",
+    "ComparedArm",
+    "PairedScores",
+    "Run",
+    "compare",
+    "openings",
+    "pairs_left",
+    "publish",
+    "random_config",
+    "random_scores",
+    "random_trials_left",
+]
 
 OPENINGS: Final = "openings of the sealed test"
 RECORD: Final = "comparison"
-ARM: Final = "arm"
-PAIR: Final = "pair"
 NUMBER: Final = "number"
-MEASURED_BATCHES: Final = 12
-"""Batches from which the price of an arm is estimated; the first half warms up."""
-RANDOM_MEASURED: Final = 3
-"""Random trials from which the price of them all is estimated."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a comparison runs; everything a worker process needs, and picklable."""
-
-    comparison: Comparison
-    storage: str
-    artifacts: Path
-    threads: int = 1
-    device: str = "cpu"
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The reviews, read once in each process."""
-        return load_dataset(self.comparison.data)
-
-    @property
-    def cache(self) -> Path:
-        """Where encoded corpora lie."""
-        return self.artifacts / "cache"
-
-    def name(self, part: str) -> str:
-        """What the study of an arm, or of the pairs, is called."""
-        return f"{self.comparison.name}: {part}"
-
-    @property
-    def folder(self) -> Path:
-        """Where predictions are kept."""
-        return self.artifacts / self.comparison.name
-
-    def tuning_folder(self, arm: Arm) -> Path:
-        """Where an arm's tuning trials keep theirs."""
-        return self.folder / f"arm-{self.comparison.arms.index(arm):02d}"
-
-    def study(self, part: str) -> optuna.Study:
-        """The study of an arm, or of the pairs, made if there is none."""
-        storage = open_storage(self.storage)
-        study = optuna.create_study(
-            study_name=self.name(part), storage=storage, direction="maximize", load_if_exists=True
-        )
-        with experimental_features():
-            if study.metric_names is None:
-                study.set_metric_names(["sealed test macro-F1" if part == PAIRS else METRIC])
-        return study
-
-    def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
-        """The trials of that study in these states, by position; none if there is no such study yet."""
-        storage = open_storage(self.storage)
-        if self.name(part) not in optuna.get_all_study_names(storage):
-            return []
-        trials = optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False)
-        return [trial for trial in in_order(trials) if trial.state in states]
+VALIDATION: Final = "validation macro-F1"
 
 
 @dataclass(frozen=True)
@@ -137,94 +93,75 @@ class Run:
 
 
 @dataclass(frozen=True)
-class ComparedArm:
-    """What one arm came to."""
+class PairedScores:
+    """What an arm's pairs came to; the linear model is such an arm too."""
 
-    arm: Arm
-    config: Config
-    """Its winner."""
-    tuned_macro_f1: float
-    """The validation score that chose the winner."""
-    tuning_predictions: np.ndarray
-    """int16 [tuning trials, validation rows]: what each predicts."""
+    name: str
     probabilities: np.ndarray
     """float32 [pairs, sealed rows, K]; an idea that was decided early has fewer pairs."""
     validation_macro_f1: np.ndarray
-    """float64 [pairs]: fresh validation scores of the winner, to tell how optimistic its search was."""
-    epochs: float
-    """Trained, mean over pairs."""
+    """float64 [pairs]: on fresh draws of the validation rows."""
     seconds: float
     """Of training, mean over pairs."""
-    runs: tuple[Run, ...]
-    """All tuning trials and pairs."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a comparison is going to train."""
+class ComparedArm(PairedScores):
+    """The same of an arm that was tuned."""
 
-    trainings: int
-    epochs: int
-    seconds: float
-    """Estimated from a few batches of each arm, for one worker."""
-    more_trainings: int
-    """That the later looks may add, if no idea is decided before."""
-    more_seconds: float
-
-    def render(self, workers: int) -> str:
-        """One or two sentences."""
-        if not self.trainings:
-            return "nothing is left to train."
-        taking, more = (_about(seconds / workers) for seconds in (self.seconds, self.more_seconds))
-        sentence = (
-            f"{self.trainings:,} trainings, {self.epochs:,} epochs: {taking} with {workers} "
-            f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm."
-        )
-        if self.more_trainings:
-            sentence += f" Ideas still undecided then may add {self.more_trainings:,} trainings, {more}."
-        return sentence
+    arm: Arm
+    configs: tuple[Config, ...]
+    """The winner of each of its searches."""
+    tuned_macro_f1: float
+    """The validation score that chose the winner, mean over the searches."""
+    tuning_predictions: np.ndarray
+    """int16 [tuning trials, validation rows]: what each of the first search predicts."""
+    epochs: float
+    """Trained, mean over pairs."""
+    runs: tuple[Run, ...]
+    """All tuning trials and pairs."""
+    paired_runs: tuple[Run, ...]
+    """The pairs."""
 
 
-def _about(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"about {minutes:,} minute{'s' if minutes > 1 else ''}" if minutes else "less than a minute"
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison came to."""
+
+    arms: tuple[ComparedArm, ...]
+    """The baseline first."""
+    linear: PairedScores
+    looks: Looks
+    """All that were ever taken, and what each spent."""
 
 
-def plan(setting: Setting) -> Plan:
-    """Count what is left to train, and measure a few batches of each arm."""
-    comparison, dataset = setting.comparison, setting.dataset
-    torch.set_num_threads(setting.threads)
-    sure, possible = _pairs_left(setting)
-    trainings, epochs, seconds, more_trainings, more_seconds = 0, 0, 0.0, 0, 0.0
-    for arm in comparison.arms:
-        tuned = len(setting.trials(arm.name, *FINISHED))
-        left = max(0, comparison.trials - tuned) + sum(name == arm.name for name, _ in sure)
-        more = sum(name == arm.name for name, _ in possible)
-        each = arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting) if left or more else 0.0
-        trainings += left
-        epochs += left * arm.config.epochs
-        seconds += left * each
-        more_trainings += more
-        more_seconds += more * each
-    random = [_random_config(setting, number)[0] for number in _random_trials_left(setting)]
-    prices = [config.epochs * _seconds_per_epoch(config, dataset, setting) for config in random[:RANDOM_MEASURED]]
-    trainings += len(random)
-    epochs += sum(config.epochs for config in random)
-    seconds += len(random) * float(np.mean(prices)) if prices else 0.0
-    return Plan(trainings, epochs, seconds, more_trainings, more_seconds)
+@dataclass(frozen=True)
+class PairsLeft:
+    """(arm, pair) to train, and the looks for which none is missing."""
+
+    wanted: frozenset[tuple[str, int]]
+    """By the next look."""
+    possible: frozenset[tuple[str, int]]
+    """That later looks may add."""
+    reached: int
+    """How many looks can be taken."""
 
 
-def _pairs_left(setting: Setting) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
-    """(arm, pair) that the look at hand still needs, and those that later looks may add."""
-    comparison, done = setting.comparison, set(_finished_pairs(setting))
-    going = {arm.name for arm in comparison.arms}
-    for pairs in comparison.pairs:
+def pairs_left(setting: Setting) -> PairsLeft:
+    """What the next look still needs, judged by the looks before it."""
+    looks, done = setting.looks, set(setting.finished_pairs())
+    going = {LINEAR, *(arm.name for arm in setting.comparison.arms)}
+    for reached, pairs in enumerate(looks.pairs):
         missing = {(arm, pair) for arm in going for pair in range(pairs)} - done
         if missing:
-            return missing, {(arm, pair) for arm in going for pair in range(pairs, comparison.pairs[-1])} - done
-        if pairs < comparison.pairs[-1]:
-            going = _worth_more(setting, pairs)
-    return set(), set()
+            later = {(arm, pair) for arm in going for pair in range(pairs, looks.pairs[-1])} - done
+            return PairsLeft(frozenset(missing), frozenset(later), reached)
+        if pairs == looks.pairs[-1]:
+            break
+        going = _worth_more(setting, looks, pairs)
+        if not going:
+            return PairsLeft(frozenset(), frozenset(), reached + 1)
+    return PairsLeft(frozenset(), frozenset(), len(looks.pairs))
 
 
 def compare(
@@ -232,8 +169,8 @@ def compare(
     *,
     workers: int = 1,
     on_training: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[ComparedArm, ...]:
-    """Tune every arm, train every pair, and gather what the sealed test said; the baseline comes first.
+) -> Compared:
+    """Tune every arm, train every pair, and gather what the sealed test said.
 
     Args:
         setting: what to compare, and where.
@@ -245,26 +182,35 @@ def compare(
     """
     comparison = setting.comparison
     _begin(setting)
-    jobs: list[tuple[Any, ...]] = [(_tune, index) for index in range(len(comparison.arms))]
-    jobs += [(_train_random, number) for number in _random_trials_left(setting)]
+    searches = range(comparison.searches)
+    jobs: list[tuple[Any, ...]] = [
+        (_tune, index, search) for search in searches for index in range(len(comparison.arms))
+    ]
+    jobs += [(_train_random, number) for number in random_trials_left(setting)]
     tuned = len(jobs)
-    total, done = tuned + comparison.pairs[0] * len(comparison.arms), 0
+    total, done = tuned + comparison.pairs[0] * (len(comparison.arms) + 1), 0
     for done in work_through(jobs, setting, workers):
         on_training(done, total)
-    while wanted := _pairs_left(setting)[0]:
-        jobs = [
+    while True:
+        left = pairs_left(setting)
+        _record_looks(setting, left.reached)
+        if not left.wanted:
+            break
+        jobs = [(_fit_linear, pair) for arm, pair in sorted(left.wanted) if arm == LINEAR]
+        jobs += [
             (_train_pair, index, pair)
-            for pair in range(comparison.pairs[-1])
+            for pair in range(max(pair for _, pair in left.wanted) + 1)
             for index, arm in enumerate(comparison.arms)
-            if (arm.name, pair) in wanted
+            if (arm.name, pair) in left.wanted
         ]
-        done = tuned + len(_finished_pairs(setting))
+        done = tuned + len(setting.finished_pairs())
         total = done + len(jobs)
         on_training(done, total)
         _count_opening(setting, len(jobs))
         for count in work_through(jobs, setting, workers):
             on_training(done + count, total)
-    return tuple(_gathered(setting, arm) for arm in comparison.arms)
+    arms = tuple(_gathered(setting, arm) for arm in comparison.arms)
+    return Compared(arms, PairedScores(**_paired(setting, LINEAR)), setting.looks)
 
 
 def random_scores(setting: Setting) -> tuple[float, ...]:
@@ -289,7 +235,8 @@ def publish(setting: Setting, note: str) -> None:
 def _begin(setting: Setting) -> None:
     study = setting.study(PAIRS)
     comparison = setting.comparison
-    record = json.loads(json.dumps(comparison.record | {"seed": comparison.seed, "trials": comparison.trials}))
+    budget = {"seed": comparison.seed, "trials": comparison.trials, "searches": comparison.searches}
+    record = json.loads(json.dumps(comparison.record | budget))
     recorded = study.user_attrs
     if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
         raise InputError(
@@ -297,11 +244,13 @@ def _begin(setting: Setting) -> None:
             "give the comparison another name"
         )
     # Not with other trials either: pairs that are there are of the winners among those that were.
-    if {"trials": comparison.trials} | recorded.get(RECORD, record) != record:
+    if {"trials": comparison.trials, "searches": 1} | recorded.get(RECORD, record) != record:
         raise InputError(
             f"comparison {comparison.name!r} was begun with another baseline, other ideas, another number of trials or "
-            "another seed; give it another name"
+            "searches, or another seed; give it another name"
         )
+    _refuse_older(setting)
+    study.set_user_attr(SPACE_DEFAULTS, setting.defaults)
     study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
     study.set_user_attr(RECORD, record)
     if setting.comparison.curve is not None:
@@ -314,49 +263,74 @@ def _begin(setting: Setting) -> None:
         random.set_user_attr(RECORD, search)
 
 
-def _tune(setting: Setting, index: int) -> None:
+def _refuse_older(setting: Setting) -> None:
+    """Refuse to go on with pairs of which nobody knows how often they were looked at."""
+    if setting.finished_pairs() and SPACE_DEFAULTS not in setting.study(PAIRS).user_attrs:
+        raise InputError(
+            f"comparison {setting.comparison.name!r} was begun by an older version, which did not record its looks at "
+            "the sealed rows, and may have trained its arms in different precisions; give it another name"
+        )
+
+
+def _record_looks(setting: Setting, reached: int) -> None:
+    """Before anything is said of them: what was seen cannot be unseen by a kill."""
+    looks = setting.looks
+    taken = [list(look) for look in zip(looks.pairs, looks.shares, strict=True)][:reached]
+    if taken:
+        setting.study(PAIRS).set_user_attr(LOOKS, taken)
+
+
+def _search_seed(setting: Setting, search: int) -> int:
+    if search == 0:
+        return setting.comparison.seed
+    return int(np.random.SeedSequence([setting.comparison.seed, 3, search]).generate_state(1)[0])
+
+
+def _tune(setting: Setting, index: int, search: int) -> None:
     torch.set_num_threads(setting.threads)
     comparison, arm = setting.comparison, setting.comparison.arms[index]
-    study, space = setting.study(arm.name), arm.space_for(setting.dataset)
+    study, space = setting.study(tuning_name(arm.name, search)), arm.space_with(setting.defaults)
+    seed = _search_seed(setting, search)
     # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
     # A free search begins where `run` begins.
     first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
     begin_with(study, first)
-    dataset = _as_trained(setting.dataset, arm)
-    opened = SearchStudy(study, dataset, space, comparison.seed, None, setting.cache)
+    dataset = _as_trained(setting.dataset if search == 0 else redraw(setting.dataset, seed), arm)
+    opened = SearchStudy(study, dataset, space, seed, None, setting.cache)
     objective = Objective(
         dataset,
         space,
         cache=setting.cache,
-        predictions=setting.tuning_folder(arm),
-        seed=comparison.seed,
+        predictions=setting.tuning_folder(arm, search),
+        seed=seed,
         device=setting.device,
         end_early=False,
     )
-    sampler = IndependentDraws(comparison.seed)
+    sampler = IndependentDraws(seed)
     optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=sampler)
 
 
-def _random_trials_left(setting: Setting) -> list[int]:
+def random_trials_left(setting: Setting) -> list[int]:
+    """Numbers of the random trials for the tuning curve that are not there yet."""
     wanted = setting.comparison.curve.trials if setting.comparison.curve else 0
     done = {trial.user_attrs[NUMBER] for trial in setting.trials(RANDOM, TrialState.COMPLETE)}
     return [number for number in range(wanted) if number not in done]
 
 
-def _random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
+def random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
     """The config that random trial `number` trains, and the trial that drew it, in memory."""
     comparison = setting.comparison
     assert comparison.curve is not None
     drawn, seed = (int(n) for n in np.random.SeedSequence([comparison.seed, 2, number]).generate_state(2))
     trial = optuna.create_study(sampler=RandomSampler(seed=drawn)).ask()
-    return comparison.curve.space_for(setting.dataset).sample(trial, seed=seed), trial
+    return comparison.curve.space_with(setting.defaults).sample(trial, seed=seed), trial
 
 
 def _train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
     torch.set_num_threads(setting.threads)
     dataset = setting.dataset
-    config, trial = _random_config(setting, number)
+    config, trial = random_config(setting, number)
     corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
     trained = train(config, training_data(dataset, corpus), device=setting.device, end_early=False)
     attributes = {
@@ -374,37 +348,56 @@ def _train_random(setting: Setting, number: int) -> None:
     )
 
 
+def _pair_seed(setting: Setting, pair: int) -> int:
+    return int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
+
+
 def _train_pair(setting: Setting, index: int, pair: int) -> None:
     torch.set_num_threads(setting.threads)
-    arm = setting.comparison.arms[index]
-    seed = int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
-    winner, _ = _winner(setting, arm)
+    arm, seed = setting.comparison.arms[index], _pair_seed(setting, pair)
+    winner, _ = _winner(setting, arm, pair % setting.comparison.searches)
     config = winner.replace(seed=seed)
     drawn = _as_trained(redraw(setting.dataset, seed), arm)
     corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
     trained = train(config, training_data(drawn, corpus), device=setting.device, end_early=False)
-
     rows = drawn.split.test
-    labels = drawn.reviews.labels[rows]
-    probabilities = trained.predict(Examples(corpus.encoded, rows, labels), corpus.vocabulary_size, setting.device)
-    score = macro_f1(labels, probabilities.argmax(axis=1), len(drawn.classes))
-    file = setting.folder / PAIRS / f"arm-{index:02d}-pair-{pair:03d}.npy"
-    if (arm.name, pair) in _finished_pairs(setting):  # the same command runs twice, and the other one was faster
-        return
+    examples = Examples(corpus.encoded, rows, drawn.reviews.labels[rows])
     attributes = {
-        ARM: arm.name,
-        PAIR: pair,
         CONFIG: config.to_dict(),
-        "validation macro-F1": trained.macro_f1,
+        VALIDATION: trained.macro_f1,
         CURVE: [report.to_dict() for report in trained.reports],
         EPOCHS: trained.reports[-1].epoch,
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
         ENDED: trained.ended,
-        PREDICTIONS: keep_predictions(file, probabilities, by_content=True),
         "environment": environment(setting.device),
     }
-    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=attributes))
+    probabilities = trained.predict(examples, corpus.vocabulary_size, setting.device)
+    _record_pair(setting, arm.name, pair, f"arm-{index:02d}", probabilities, attributes)
+
+
+def _fit_linear(setting: Setting, pair: int) -> None:
+    drawn = redraw(setting.dataset, _pair_seed(setting, pair))
+    n_classes, begun = len(drawn.classes), time.perf_counter()
+    fitted = linear(drawn.texts("train"), drawn.labels("train"), n_classes)
+    seconds = time.perf_counter() - begun
+    said = fitted.probabilities(drawn.texts("validation")).argmax(axis=1)
+    attributes = {VALIDATION: macro_f1(drawn.labels("validation"), said, n_classes), SECONDS: seconds}
+    probabilities = fitted.probabilities(drawn.texts("test")).astype(np.float32)
+    _record_pair(setting, LINEAR, pair, "linear", probabilities, attributes)
+
+
+def _record_pair(
+    setting: Setting, arm: str, pair: int, file: str, probabilities: np.ndarray, attributes: dict[str, Any]
+) -> None:
+    """Score the sealed rows, and record the pair with what was said of each."""
+    if (arm, pair) in setting.finished_pairs():  # the same command runs twice, and the other one was faster
+        return
+    score = macro_f1(setting.dataset.labels("test"), probabilities.argmax(axis=1), len(setting.dataset.classes))
+    path = setting.folder / PAIRS / f"{file}-pair-{pair:03d}.npy"
+    kept = {PREDICTIONS: keep_predictions(path, probabilities, by_content=True)}
+    known_as = {ARM: arm, PAIR: pair}
+    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=known_as | attributes | kept))
 
 
 def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
@@ -418,15 +411,19 @@ def _as_trained(dataset: Dataset, arm: Arm) -> Dataset:
     return replace(dataset, reviews=replace(dataset.reviews, labels=labels))
 
 
-def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
+def _winner(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
     """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
         (trial.value, Config.from_dict(trial.user_attrs[CONFIG]))
-        for trial in setting.trials(arm.name, *FINISHED)
+        for trial in setting.trials(tuning_name(arm.name, search), *FINISHED)
         if trial.value is not None
     ]
-    paired = [trial for (name, _), trial in _finished_pairs(setting).items() if name == arm.name]
+    paired = [
+        trial
+        for (name, pair), trial in setting.finished_pairs().items()
+        if name == arm.name and pair % setting.comparison.searches == search
+    ]
     if paired:
         frozen = Config.from_dict(paired[0].user_attrs[CONFIG])
         scored = [tuned for tuned in scored if tuned[1].replace(seed=frozen.seed) == frozen]
@@ -439,21 +436,26 @@ def _winner(setting: Setting, arm: Arm) -> tuple[Config, float]:
     return best, value
 
 
-def _finished_pairs(setting: Setting) -> dict[tuple[str, int], FrozenTrial]:
-    trials = setting.trials(PAIRS, TrialState.COMPLETE)
-    # Of a pair that two commands recorded at the same moment, the first counts.
-    return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in reversed(trials)}
-
-
-def _worth_more(setting: Setting, pairs: int) -> set[str]:
-    """The arms that get more pairs after this look: undecided ideas, and what they are compared with."""
+def _worth_more(setting: Setting, looks: Looks, pairs: int) -> set[str]:
+    """Who gets more pairs after this look: undecided ideas, what they are compared with, and the linear model."""
     comparison, dataset = setting.comparison, setting.dataset
-    predictions = {arm.name: _pair_probabilities(setting, arm.name)[:pairs].argmax(axis=2) for arm in comparison.arms}
-    going = set()
-    for family in (comparison.against_baseline, comparison.against_ideas):
-        decisions = decide(dataset.labels("test"), predictions, len(dataset.classes), family, comparison.looks)
-        going |= {name for both, found in zip(family, decisions, strict=True) if found.worth_more for name in both}
-    return going
+    arms, finished = [arm.name for arm in comparison.arms], setting.finished_pairs()
+    predictions = {name: setting.probabilities(name)[:pairs].argmax(axis=2) for name in (LINEAR, *arms)}
+    validation = {
+        arm: np.array([finished[arm, pair].user_attrs[VALIDATION] for pair in range(len(predictions[arm]))])
+        for arm in arms
+    }
+    decisions = decide(
+        dataset.labels("test"),
+        with_chosen(predictions, validation, CHOSEN),
+        len(dataset.classes),
+        comparison.family,
+        looks,
+        groups=dataset.groups("test"),
+        searches=comparison.searches,
+    )
+    undecided = {name for both, found in decisions.items() if found.worth_more for name in both} & set(arms)
+    return undecided | {LINEAR} if undecided else undecided
 
 
 def _count_opening(setting: Setting, trainings: int) -> None:
@@ -462,59 +464,37 @@ def _count_opening(setting: Setting, trainings: int) -> None:
     study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
 
 
-def _pair_probabilities(setting: Setting, arm: str) -> np.ndarray:
-    """float32 [pairs, sealed rows, K] of the pairs that are there, in their order, up to the first that is not."""
-    finished = _finished_pairs(setting)
-    kept: list[np.ndarray] = []
-    while (arm, len(kept)) in finished:
-        kept.append(kept_predictions(setting.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
-    return np.stack(kept)
+def _paired(setting: Setting, arm: str) -> dict[str, Any]:
+    probabilities, finished = setting.probabilities(arm), setting.finished_pairs()
+    pairs = [finished[arm, pair].user_attrs for pair in range(len(probabilities))]
+    return {
+        "name": arm,
+        "probabilities": probabilities,
+        "validation_macro_f1": np.array([pair[VALIDATION] for pair in pairs]),
+        "seconds": float(np.mean([pair[SECONDS] for pair in pairs])),
+    }
 
 
 def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
-    probabilities = _pair_probabilities(setting, arm.name)
-    finished = _finished_pairs(setting)
-    pairs = [finished[arm.name, pair] for pair in range(len(probabilities))]
-    tuned = setting.trials(arm.name, *FINISHED)
-    config, best = _winner(setting, arm)
+    paired, finished = _paired(setting, arm.name), setting.finished_pairs()
+    pairs = [finished[arm.name, pair] for pair in range(len(paired["probabilities"]))]
+    searches = range(setting.comparison.searches)
+    tuned = [setting.trials(tuning_name(arm.name, search), *FINISHED) for search in searches]
+    configs, best = zip(*(_winner(setting, arm, search) for search in searches), strict=True)
     folder = setting.tuning_folder(arm)
+    tuning_runs, paired_runs = (tuple(map(_run, trials)) for trials in ([t for found in tuned for t in found], pairs))
     return ComparedArm(
+        **paired,
         arm=arm,
-        config=config,
-        tuned_macro_f1=best,
-        tuning_predictions=np.stack([kept_predictions(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned]),
-        probabilities=probabilities,
-        validation_macro_f1=np.array([trial.user_attrs["validation macro-F1"] for trial in pairs]),
+        configs=configs,
+        tuned_macro_f1=float(np.mean(best)),
+        tuning_predictions=np.stack([kept_predictions(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned[0]]),
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
-        seconds=float(np.mean([trial.user_attrs[SECONDS] for trial in pairs])),
-        runs=tuple(
-            Run(
-                Config.from_dict(trial.user_attrs[CONFIG]),
-                bool(trial.user_attrs.get(COLLAPSED)),
-                bool(why_ended(trial)),
-            )
-            for trial in [*tuned, *pairs]
-        ),
+        runs=tuning_runs + paired_runs,
+        paired_runs=paired_runs,
     )
 
 
-class _Enough(Exception):
-    """The price of a batch is known."""
-
-
-def _seconds_per_epoch(config: Config, dataset: Dataset, setting: Setting) -> float:
-    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
-    data = training_data(dataset, corpus)
-    moments = [time.perf_counter()]
-
-    def on_batch(done: int, total: int) -> None:
-        moments.append(time.perf_counter())
-        if done >= MEASURED_BATCHES:
-            raise _Enough
-
-    longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-    with suppress(_Enough):
-        train(longer, data, on_batch=on_batch, device=setting.device, end_early=False)
-    seconds = np.diff(moments)  # fewer, if it diverged
-    each = float(np.median(seconds[len(seconds) // 2 :]))
-    return each * -(-len(data.train) // config.batch_size)
+def _run(trial: FrozenTrial) -> Run:
+    config = Config.from_dict(trial.user_attrs[CONFIG])
+    return Run(config, bool(trial.user_attrs.get(COLLAPSED)), bool(why_ended(trial)))

@@ -5,6 +5,7 @@ tuned in every arm alike, so that no idea wins because its learning rate happene
 it trains nothing.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,25 +22,46 @@ from search.definition import (
     refuse_name,
     refuse_text,
 )
-from search.space import Space, defaults_for
-from search.statistics import Looks
+from search.space import Space
 from sentiment.config import Config
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.relabel import SOURCES
-from sentiment.reviews import Dataset, DataSource
+from sentiment.reviews import DataSource
 
-__all__ = ["BASELINE", "PAIRS", "RANDOM", "Arm", "Comparison", "Curve", "read_comparison"]
+__all__ = [
+    "BASELINE",
+    "CHOSEN",
+    "LINEAR",
+    "PAIRS",
+    "RANDOM",
+    "Arm",
+    "Comparison",
+    "Curve",
+    "read_comparison",
+    "tuning_name",
+]
 
 BASELINE: Final = "baseline"
 PAIRS: Final = "pairs"
 RANDOM: Final = "random"
 """What the studies are called besides the ideas' own names."""
+LINEAR: Final = "TF-IDF + logistic regression"
+"""An arm of every comparison, which is not tuned."""
+CHOSEN: Final = "best network"
+"""Whichever arm the validation scores choose."""
 
 _TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget", "curve"}
 _IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
-_BUDGET: Final = {"trials", "pairs", "seed"}
+_BUDGET: Final = {"trials", "pairs", "seed", "sealed", "searches"}
 _CURVE: Final = {"trials", "search"}
+_ANOTHER_SEARCH: Final = re.compile(r"\(search \d+\)$")
 MOST_PAIRS: Final = 10_000
+MOST_SEARCHES: Final = 100
+
+SEALED: Final = 0.5
+"""Share of the rows that `compare` seals if nothing else is said; see `tests.benchmarks.sealed_share`."""
+VALIDATION: Final = 0.2
+"""Of the others, the share that validates."""
 
 TUNED: Final[dict[str, Any]] = {
     "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
@@ -69,11 +91,9 @@ class Arm:
     against: str | None = None
     """Another idea, to which this one is compared too: what did the last step alone bring?"""
 
-    def space_for(self, dataset: Dataset) -> Space:
-        """What is sampled for these reviews."""
-        if self.free is None:
-            return self.space
-        return Space.of(self.free, defaults=defaults_for(dataset.texts("train")))
+    def space_with(self, defaults: Mapping[str, Any]) -> Space:
+        """What is sampled, if `defaults` is the default space."""
+        return self.space if self.free is None else Space.of(self.free, defaults=defaults)
 
 
 @dataclass(frozen=True)
@@ -84,9 +104,9 @@ class Curve:
     search: dict[str, Any] = field(default_factory=dict)
     """Changes to the default space."""
 
-    def space_for(self, dataset: Dataset) -> Space:
-        """What is sampled for these reviews."""
-        return Space.of(self.search, defaults=defaults_for(dataset.texts("train")))
+    def space_with(self, defaults: Mapping[str, Any]) -> Space:
+        """What is sampled, if `defaults` is the default space."""
+        return Space.of(self.search, defaults=defaults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +118,10 @@ class Comparison:
     baseline: Arm
     ideas: tuple[Arm, ...]
     trials: int = 10
-    """Tuning trials of each arm."""
+    """Tuning trials of each arm, in each search."""
+    searches: int = 1
+    """How often each arm is tuned, with different draws; pairs are spread over the winners, and from two on the
+    intervals speak of the idea instead of the one config that a search happened to find."""
     pairs: tuple[int, ...] = (10,)
     """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline. Of several numbers, an idea that
     is undecided at one of them, and may be decided yet, gets as many as the next; see `search.statistics.looks`."""
@@ -112,19 +135,11 @@ class Comparison:
         refuse_name(self.name, "the comparison's name", "name = in the study file")
 
     @property
-    def looks(self) -> Looks:
-        """When the sealed test is looked at."""
-        return Looks.at(self.pairs)
-
-    @property
-    def against_baseline(self) -> tuple[tuple[str, str], ...]:
-        """(idea, reference) of the comparisons with the baseline."""
-        return tuple((idea.name, BASELINE) for idea in self.ideas)
-
-    @property
-    def against_ideas(self) -> tuple[tuple[str, str], ...]:
-        """(idea, reference) of the comparisons with another idea."""
-        return tuple((idea.name, idea.against) for idea in self.ideas if idea.against)
+    def family(self) -> tuple[tuple[str, str], ...]:
+        """(arm, reference) of all that is compared, which shares one budget of errors: the ideas with the baseline and
+        with one another, the linear model with the baseline, and the best network with the linear model."""
+        against_ideas = [(idea.name, idea.against) for idea in self.ideas if idea.against]
+        return (*((idea.name, BASELINE) for idea in self.ideas), *against_ideas, (LINEAR, BASELINE), (CHOSEN, LINEAR))
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -155,14 +170,15 @@ def read_comparison(path: str | Path) -> Comparison:
         baseline = _baseline(settings, tuned)
         ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(entries, 1))
         _refuse_what_cannot_be_compared(baseline, ideas, budget)
+        pairs = _looks(budget.get("pairs", 10), budget.get("searches", 1))
         return Comparison(
             name=table.get("name", path.stem),
-            data=read_data(table, path),
+            data=_sealed(read_data(table, path), budget.pop("sealed", None), "fractions" in table.get("data", {})),
             baseline=baseline,
             ideas=ideas,
             curve=_curve(table["curve"]) if "curve" in table else None,
             record={"baseline": settings, "tune": tuned, "idea": entries},
-            **budget | {"pairs": _looks(budget.get("pairs", 10))},
+            **budget | {"pairs": pairs},
         )
 
 
@@ -174,12 +190,32 @@ def _curve(table: Any) -> Curve:
     return Curve(trials, search)
 
 
-def _looks(pairs: Any) -> tuple[int, ...]:
+def _sealed(data: DataSource, sealed: Any, fractions_given: bool) -> DataSource:
+    """`data` with the shares of a comparison: more rows are sealed than in a search, which needs none to compare."""
+    if sealed is not None:
+        refuse_unless_number("[budget] sealed", sealed, 0.01, 0.95)
+        if data.test_path is not None:
+            raise InputError("[budget] sealed and [data] test are both given; the test file is what is sealed")
+    elif fractions_given or data.test_path is not None:
+        return data
+    share = SEALED if sealed is None else float(sealed)
+    train, validation, _ = data.fractions if fractions_given else (1 - VALIDATION, VALIDATION, 0.0)
+    rest = (1 - share) / (train + validation)
+    return replace(data, fractions=(train * rest, validation * rest, share))
+
+
+def _looks(pairs: Any, searches: Any) -> tuple[int, ...]:
+    refuse_unless_whole("[budget] searches", searches, 1, MOST_SEARCHES)
     looks = pairs if isinstance(pairs, list) else [pairs]
     for number in looks:
         refuse_unless_whole("[budget] pairs", number, 2, MOST_PAIRS)
     if not looks or looks != sorted(set(looks)):
         raise InputError(f"[budget] pairs is {pairs!r}; it must be a number, or several that rise, such as [5, 10]")
+    if any(number % searches for number in looks):
+        raise InputError(
+            f"[budget] pairs is {pairs!r} and searches {searches}; each search needs equally many pairs, so give "
+            f"multiples of {searches}"
+        )
     return tuple(looks)
 
 
@@ -248,8 +284,10 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
         raise InputError("there is no [[idea]] to compare with the baseline; write at least one")
     names = [BASELINE]
     for idea in ideas:
-        if idea.name.casefold() in (PAIRS, RANDOM):
-            raise InputError(f"an idea is named {idea.name!r}, as another study is called here; name it otherwise")
+        if _alike(idea.name) in (PAIRS, RANDOM, CHOSEN, _alike(LINEAR)) or _ANOTHER_SEARCH.search(idea.name):
+            raise InputError(
+                f"an idea is named {idea.name!r}, as another study or arm is called here; name it otherwise"
+            )
         if _alike(idea.name) in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
         names.append(_alike(idea.name))
@@ -263,6 +301,11 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
             )
     refuse_unless_whole("[budget] trials", budget.get("trials", 1), 1, MOST_TRIALS)
     refuse_unless_whole("[budget] seed", budget.get("seed", 0), 0, MOST_SEED)
+
+
+def tuning_name(arm: str, search: int) -> str:
+    """What the study of an arm's tuning is called; `search` counts from 0."""
+    return arm if search == 0 else f"{arm} (search {search + 1})"
 
 
 def _alike(name: str) -> str:

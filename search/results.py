@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from search.compare import ComparedArm, Run
-from search.decisions import Decision, decide
-from search.ideas import BASELINE, Comparison
+from search.compare import Compared, ComparedArm, Run
+from search.decisions import Decision, decide, searches_of, with_chosen
+from search.ideas import BASELINE, CHOSEN, LINEAR, Comparison
 from search.slices import Slices, error_slices
 from search.statistics import (
+    ALPHA,
     CorrectedScore,
     Difference,
     Optimism,
     TuningCurve,
     calibration_difference,
     corrected_score,
+    exaggeration,
     optimism,
     paired_difference,
     tuning_curve,
@@ -41,10 +43,11 @@ class ArmScore:
 
     name: str
     macro_f1: float
-    """On the sealed test, mean over pairs."""
+    """On the sealed test, mean over the pairs that all arms have, so that arms can be ranked by it."""
     validation_macro_f1: float
-    """On fresh draws of the validation rows, mean over pairs."""
+    """On fresh draws of the validation rows, mean over the same pairs."""
     pairs: int
+    """All that it has."""
     optimism: Optimism
     """Of its search, against fresh seeds and fresh draws of the validation rows."""
     corrected: CorrectedScore
@@ -62,8 +65,39 @@ class ArmScore:
     """Trained, relative to the baseline."""
     seconds: float
     """Relative to the baseline."""
-    config: dict[str, Any]
-    """Of its winner."""
+    configs: tuple[dict[str, Any], ...]
+    """The winner of each of its searches."""
+
+
+@dataclass(frozen=True)
+class LinearScore:
+    """The linear model, which is an arm that is not tuned."""
+
+    name: str
+    macro_f1: float
+    validation_macro_f1: float
+    """Both over the pairs that all arms have."""
+    pairs: int
+    decision: Decision
+    """Against the baseline."""
+    seconds: float
+    """Relative to the baseline."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The arm with the best validation score over the pairs that all arms have."""
+
+    score: ArmScore
+    macro_f1: float
+    """On the sealed test, without the luck of having been chosen; see `search.decisions.chosen_by_others`."""
+    against_linear: Decision
+    """The arm that is so chosen against the linear model, on the same pairs."""
+
+    @property
+    def deploy(self) -> str:
+        """What stands first beyond noise; where noise cannot tell, the cheaper one."""
+        return self.score.name if self.against_linear.verdict == "improves" else LINEAR
 
 
 @dataclass(frozen=True)
@@ -80,6 +114,9 @@ class IdeaResult:
     per_class: dict[str, Difference]
     calibration: Difference
     """Of the calibration error; below zero is better."""
+    exaggeration: float | None
+    """Of an idea that improves: by how much the difference is probably too large, because it was large enough to be
+    found (`search.statistics.exaggeration`)."""
     circular_macro_f1: float | None
     """Of an idea that relabels: its macro-F1 on sealed rows relabelled the same way, an illusion shown for its size."""
 
@@ -123,24 +160,29 @@ class Results:
 
     name: str
     trials: int
-    pairs: tuple[int, ...]
-    """When the sealed test was looked at."""
+    searches: int
+    """Of each arm, over whose winners the pairs are spread."""
+    looks: tuple[int, ...]
+    """After how many pairs the result was looked at, ever."""
+    shared_pairs: int
+    """That all arms have."""
+    precision: str
+    """That every arm trained in, unless it says otherwise."""
     rows: dict[str, int]
     """Of train, validation and sealed test."""
+    groups: int | None
+    """Of sealed rows that belong together; None where none are named."""
     classes: tuple[str, ...]
     openings: int
     """Sessions that scored the sealed test, this one included."""
     baseline: ArmScore
-    linear_macro_f1: float
-    """TF-IDF with logistic regression, on the same sealed rows."""
+    linear: LinearScore
     ideas: tuple[IdeaResult, ...]
     collapse: tuple[CollapseShare, ...]
     """Most often first."""
     relabelled: tuple[tuple[str, Relabelled], ...]
     """By idea: how far the labels that it trains on agree with the user's."""
-    winner: ArmScore
-    """The arm with the best validation score over its pairs: chosen without the sealed test, whose score of it is
-    therefore not too good."""
+    winner: Winner
     slices: Slices
     """Where baseline and winner go wrong on the sealed test."""
     curve: TuningCurve | None
@@ -152,7 +194,7 @@ class Results:
 def results(
     comparison: Comparison,
     dataset: Dataset,
-    arms: Sequence[ComparedArm],
+    compared: Compared,
     *,
     openings: int,
     random_scores: Sequence[float] = (),
@@ -162,77 +204,97 @@ def results(
     Args:
         comparison: what was asked.
         dataset: its reviews.
-        arms: what `compare` returned; the baseline first.
+        compared: what `compare` returned.
         openings: how often the sealed test was scored.
         random_scores: of the random trials for the tuning curve.
 
     Raises:
         InputError: a tuning curve was asked for and the extra `curves` is missing.
     """
-    labels, classes = dataset.labels("test"), dataset.classes
-    by_name = {arm.arm.name: arm for arm in arms}
-    predictions = {name: arm.probabilities.argmax(axis=2) for name, arm in by_name.items()}
-    baseline = by_name[BASELINE]
-    scores = {name: _score(arm, baseline, dataset) for name, arm in by_name.items()}
-    decisions: dict[tuple[str, str], Decision] = {}
-    for family in (comparison.against_baseline, comparison.against_ideas):
-        decided = decide(labels, predictions, len(classes), family, comparison.looks) if family else ()
-        decisions |= dict(zip(family, decided, strict=True))
-    winner = max(by_name, key=lambda name: scores[name].validation_macro_f1)
-    both = min(len(baseline.probabilities), len(by_name[winner].probabilities))
-    test = dataset.split.test
-    linear_scores = _linear_macro_f1(dataset)
+    labels, classes, groups = dataset.labels("test"), dataset.classes, dataset.groups("test")
+    by_name = {arm.name: arm for arm in compared.arms}
+    baseline, shared = by_name[BASELINE], min(len(arm.probabilities) for arm in compared.arms)
+    scores = {name: _score(arm, baseline, dataset, shared) for name, arm in by_name.items()}
+    every = {arm.name: arm.probabilities.argmax(axis=2) for arm in (*compared.arms, compared.linear)}
+    predictions = with_chosen(every, {name: arm.validation_macro_f1 for name, arm in by_name.items()}, CHOSEN)
+    decisions = decide(
+        labels,
+        predictions,
+        len(classes),
+        comparison.family,
+        compared.looks,
+        groups=groups,
+        searches=comparison.searches,
+    )
+    best = max(by_name, key=lambda name: scores[name].validation_macro_f1)
+    by_others = _mean_macro_f1(predictions[CHOSEN], labels, len(classes))
     return Results(
         name=comparison.name,
         trials=comparison.trials,
-        pairs=comparison.pairs,
+        searches=comparison.searches,
+        looks=compared.looks.pairs,
+        shared_pairs=shared,
+        precision=comparison.baseline.config.precision,
         rows={
             part: len(dataset.indices(name))
             for part, name in (("train", "train"), ("validation", "validation"), ("sealed test", "test"))
         },
+        groups=None if groups is None else len(np.unique(groups)),
         classes=classes,
         openings=openings,
         baseline=scores[BASELINE],
-        linear_macro_f1=linear_scores["test"],
-        ideas=tuple(_idea(by_name[idea.name], baseline, scores, decisions, dataset) for idea in comparison.ideas),
-        collapse=_collapse([run for arm in arms for run in arm.runs]),
+        linear=LinearScore(
+            name=LINEAR,
+            macro_f1=_mean_macro_f1(every[LINEAR][:shared], labels, len(classes)),
+            validation_macro_f1=float(compared.linear.validation_macro_f1[:shared].mean()),
+            pairs=len(every[LINEAR]),
+            decision=decisions[LINEAR, BASELINE],
+            seconds=compared.linear.seconds / baseline.seconds,
+        ),
+        ideas=tuple(
+            _idea(by_name[idea.name], baseline, scores, decisions, dataset, comparison.searches)
+            for idea in comparison.ideas
+        ),
+        collapse=_collapse([run for arm in compared.arms for run in arm.runs]),
         relabelled=tuple(
             (idea.name, relabel(dataset.texts("train"), dataset.labels("train"), classes, idea.relabel, idea.threshold))
             for idea in comparison.ideas
             if idea.relabel is not None
         ),
-        winner=scores[winner],
+        winner=Winner(scores[best], by_others, decisions[CHOSEN, LINEAR]),
         curve=_curve(random_scores),
-        linear_validation_macro_f1=linear_scores["validation"],
+        linear_validation_macro_f1=_linear_validation_macro_f1(dataset),
         slices=error_slices(
             dataset.texts("test"),
-            [dataset.reviews.ratings[row] for row in test],
+            [dataset.reviews.ratings[row] for row in dataset.split.test],
             labels,
             classes,
-            baseline.probabilities[:both],
-            by_name[winner].probabilities[:both],
+            baseline.probabilities[:shared],
+            by_name[best].probabilities[:shared],
             train_texts=dataset.texts("train"),
+            groups=groups,
+            searches=searches_of(shared, comparison.searches),
         ),
     )
 
 
-def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset) -> ArmScore:
+def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset, shared: int) -> ArmScore:
     labels, n_classes = dataset.labels("test"), len(dataset.classes)
     return ArmScore(
-        name=arm.arm.name,
-        macro_f1=_mean_macro_f1(arm, labels, n_classes),
-        validation_macro_f1=float(arm.validation_macro_f1.mean()),
+        name=arm.name,
+        macro_f1=_mean_macro_f1(arm.probabilities[:shared].argmax(axis=2), labels, n_classes),
+        validation_macro_f1=float(arm.validation_macro_f1[:shared].mean()),
         pairs=len(arm.probabilities),
         optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
         corrected=corrected_score(dataset.labels("validation"), arm.tuning_predictions, n_classes),
         calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
         collapsed=sum(run.collapsed for run in arm.runs),
         diverged=sum(run.diverged for run in arm.runs),
-        diverged_pairs=sum(run.diverged for run in arm.runs[len(arm.tuning_predictions) :]),
+        diverged_pairs=sum(run.diverged for run in arm.paired_runs),
         trainings=len(arm.runs),
         epochs=arm.epochs / baseline.epochs,
         seconds=arm.seconds / baseline.seconds,
-        config=arm.config.to_dict(),
+        configs=tuple(config.to_dict() for config in arm.configs),
     )
 
 
@@ -242,16 +304,21 @@ def _idea(
     scores: dict[str, ArmScore],
     decisions: dict[tuple[str, str], Decision],
     dataset: Dataset,
+    searches: int,
 ) -> IdeaResult:
     labels, classes, idea = dataset.labels("test"), dataset.classes, arm.arm
     decision = decisions[idea.name, BASELINE]
     shared = len(decision.difference.pairs)
     before, after = baseline.probabilities[:shared], arm.probabilities[:shared]
-    confidence = decision.difference.confidence
+    same: dict[str, Any] = {
+        "groups": dataset.groups("test"),
+        "searches": searches_of(shared, searches),
+        "confidence": decision.difference.confidence,
+    }
     circular = None
     if idea.relabel is not None:
         found = relabel(dataset.texts("test"), labels, classes, idea.relabel, idea.threshold)
-        circular = _mean_macro_f1(arm, found.labels, len(classes))
+        circular = _mean_macro_f1(arm.probabilities.argmax(axis=2), found.labels, len(classes))
     return IdeaResult(
         score=scores[idea.name],
         guess=idea.guess,
@@ -261,17 +328,21 @@ def _idea(
         step=decisions[idea.name, idea.against] if idea.against else None,
         per_class={
             name: paired_difference(
-                labels,
-                before.argmax(axis=2),
-                after.argmax(axis=2),
-                len(classes),
-                one_class=number,
-                confidence=confidence,
+                labels, before.argmax(axis=2), after.argmax(axis=2), len(classes), one_class=number, **same
             )
             for number, name in enumerate(classes)
         },
-        calibration=calibration_difference(labels, before, after, confidence=confidence),
+        calibration=calibration_difference(labels, before, after, **same),
+        exaggeration=_exaggeration(decision),
         circular_macro_f1=circular,
+    )
+
+
+def _exaggeration(decision: Decision) -> float | None:
+    if decision.verdict != "improves":
+        return None
+    return exaggeration(
+        decision.difference, ALPHA * decision.difference.p_value / decision.adjusted_p if decision.adjusted_p else 0.0
     )
 
 
@@ -298,16 +369,12 @@ def _curve(scores: Sequence[float]) -> TuningCurve | None:
         raise InputError(str(error)) from None
 
 
-def _linear_macro_f1(dataset: Dataset) -> dict[str, float]:
-    """On the validation rows and on the sealed test, of one fit on the training rows."""
+def _linear_validation_macro_f1(dataset: Dataset) -> float:
+    """On the validation rows that tuning trials are scored on, of one fit on the training rows."""
     fitted = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
-    return {
-        part: macro_f1(
-            dataset.labels(part), fitted.probabilities(dataset.texts(part)).argmax(axis=1), len(dataset.classes)
-        )
-        for part in ("validation", "test")
-    }
+    said = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
+    return macro_f1(dataset.labels("validation"), said, len(dataset.classes))
 
 
-def _mean_macro_f1(arm: ComparedArm, labels: np.ndarray, n_classes: int) -> float:
-    return float(np.mean([macro_f1(labels, pair.argmax(axis=1), n_classes) for pair in arm.probabilities]))
+def _mean_macro_f1(predictions: np.ndarray, labels: np.ndarray, n_classes: int) -> float:
+    return float(np.mean([macro_f1(labels, pair, n_classes) for pair in predictions]))

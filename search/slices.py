@@ -147,6 +147,8 @@ def error_slices(
     winner: npt.NDArray[np.floating],
     *,
     train_texts: Sequence[str],
+    groups: Integers | None = None,
+    searches: Integers | None = None,
     topics: int = 8,
     least_rows: int = 20,
     seed: int = 0,
@@ -161,6 +163,8 @@ def error_slices(
         baseline: probabilities, float [P, n, K].
         winner: the same; run p shares the seed of run p of `baseline`.
         train_texts: what the topic model is fitted on; never sealed rows, so that a topic is no echo of them.
+        groups: of rows that belong together, int [n].
+        searches: that found the configs of each pair, int [P].
         topics: at most; fewer where there are too few words.
         least_rows: a slice with fewer is pooled with its like into "other", or left out and counted.
         seed: of the topic model.
@@ -180,18 +184,18 @@ def error_slices(
             "two pairs, two rows, least_rows of two and one topic are the least, but got "
             f"{len(baseline)} pairs, {len(texts)} rows, {least_rows=} and {topics=}"
         )
-    errors = _Errors(texts, true, classes, baseline, winner)
+    errors = _Errors(texts, true, classes, baseline, winner, groups, searches)
     names, notes = _names(texts, ratings, train_texts, topics, least_rows, seed)
     slices: list[Slice] = []
     left_out: dict[str, int] = {}
     for kind, of_row in names.items():
-        groups, n_left_out = _groups(of_row, least_rows)
+        found, n_left_out = _groups(of_row, least_rows)
         if n_left_out:
             left_out[kind] = n_left_out
-        if len(groups) == 1 and not n_left_out:
-            notes.append(f"{kind}: not shown, because all rows fall into one slice ({next(iter(groups))}).")
+        if len(found) == 1 and not n_left_out:
+            notes.append(f"{kind}: not shown, because all rows fall into one slice ({next(iter(found))}).")
             continue
-        slices += [errors.on(rows, kind, name) for name, rows in groups.items()]
+        slices += [errors.on(rows, kind, name) for name, rows in found.items()]
     slices.sort(key=lambda one: (-one.winner.low, -one.winner.mean, one.kind, one.name))
     whole = replace(errors.on(np.arange(len(texts)), "all", "all rows"), examples=())
     return Slices(whole, tuple(slices), left_out, tuple(notes))
@@ -210,7 +214,10 @@ class _Errors:
         classes: Sequence[str],
         baseline: npt.NDArray[np.floating],
         winner: npt.NDArray[np.floating],
+        groups: Integers | None,
+        searches: Integers | None,
     ) -> None:
+        self._groups, self._searches = groups, searches
         self._texts, self._labels, self._classes = texts, labels, classes
         self._baseline: Wrong = baseline.argmax(axis=2) != labels
         said = winner.argmax(axis=2)
@@ -225,26 +232,32 @@ class _Errors:
     def on(self, rows: Integers, kind: str, name: str) -> Slice:
         """The slice of these rows."""
         baseline, winner = self._baseline[:, rows], self._winner[:, rows]
+        noise: dict[str, Any] = {"groups": self._groups_of(rows), "searches": self._searches}
         candidates = rows[self._mostly_wrong[rows]]
         worst = candidates[np.argsort(-self._sure[candidates], kind="stable")[:EXAMPLES]]
         return Slice(
             kind=kind,
             name=name,
             rows=len(rows),
-            baseline=_error_rate(baseline),
-            winner=_error_rate(winner),
-            gain=_paired_gain(baseline, winner, same=self._same),
+            baseline=_error_rate(baseline, noise),
+            winner=_error_rate(winner, noise),
+            gain=_paired_gain(baseline, winner, noise, same=self._same),
             examples=tuple(self._example(row) for row in worst),
         )
+
+    def _groups_of(self, rows: Integers) -> Integers | None:
+        """None where there is one group, which says nothing of others."""
+        groups = None if self._groups is None else self._groups[rows]
+        return groups if groups is not None and len(np.unique(groups)) > 1 else None
 
     def _example(self, row: int) -> Example:
         text = _one_line(self._texts[row], EXAMPLE_CHARACTERS)
         return Example(text, self._classes[self._labels[row]], self._classes[self._predicted[row]])
 
 
-def _error_rate(wrong: Wrong) -> ErrorRate:
+def _error_rate(wrong: Wrong, noise: Mapping[str, Any]) -> ErrorRate:
     """Of runs [P, rows]; the module's note says how."""
-    crossed = paired_mean_difference(np.zeros(wrong.shape), wrong)
+    crossed = paired_mean_difference(np.zeros(wrong.shape), wrong, **noise)
     rows = float(wrong.shape[1])
     if wrong.any() and not wrong.all():
         z = float(stats.norm.ppf(0.5 + crossed.confidence / 2))
@@ -252,8 +265,8 @@ def _error_rate(wrong: Wrong) -> ErrorRate:
     return ErrorRate(crossed.mean, *_wilson(crossed.mean, rows, crossed.confidence), crossed.confidence)
 
 
-def _paired_gain(baseline: Wrong, winner: Wrong, *, same: bool) -> Difference:
-    gain = paired_mean_difference(baseline, winner)
+def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, same: bool) -> Difference:
+    gain = paired_mean_difference(baseline, winner, **noise)
     if same or gain.standard_error > 0:
         return gain
     # Every row of every pair gained the same, mostly nothing. Fresh rows may not, and how many can be told from none

@@ -7,12 +7,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from search.decisions import Decision
-from search.results import ArmScore, IdeaResult, Results
+from search.results import ArmScore, IdeaResult, LinearScore, Results
 from search.statistics import Difference
 from sentiment import foreign
 from sentiment.terminal import ruled
@@ -76,13 +76,17 @@ def write_csv(path: Path, values: Sequence[dict[str, Any]]) -> None:
 def heading(found: Results) -> str:
     """What was compared, and how."""
     counts = ", ".join(f"{count:,} {part}" for part, count in found.rows.items())
-    pairs = " or ".join(str(number) for number in found.pairs)
-    looks = "; an idea decided, or beyond deciding, at one look gets no more" if len(found.pairs) > 1 else ""
-    together = " Intervals and p-values hold for all looks together." if looks else ""
+    searches = f" in each of {found.searches} searches" if found.searches > 1 else ""
+    groups = f" in {found.groups:,} groups" if found.groups is not None else ""
+    pairs = " and ".join(str(number) for number in found.looks)
+    looks = f"{len(found.looks)} look{'s' if len(found.looks) > 1 else ''}, after {pairs} pairs"
+    stop = "; an idea decided, or beyond deciding, at one look gets no more" if len(found.looks) > 1 else ""
+    opened = f"{found.openings} time{'s' if found.openings != 1 else ''}"
     return (
-        f"{found.name}: differences in macro-F1, in points. {counts} rows; {found.trials} tuning trials and {pairs} "
-        f"pairs for each arm{looks}. Sealed test opened {found.openings} time{'s' if found.openings != 1 else ''}."
-        f"{together}"
+        f"{found.name}: differences in macro-F1, in points. {counts} rows{groups}; every arm trains in "
+        f"{found.precision}, with {found.trials} tuning trials{searches}. {looks}{stop}. Sealed test opened {opened}. "
+        "Intervals and p-values hold for all looks together, those that may yet be added included; p-values for all "
+        "that is compared, too."
     )
 
 
@@ -96,12 +100,14 @@ def words(found: Results) -> list[str]:
     """What it means, in sentences that a student can act on."""
     return [
         *_verdicts(found),
+        *_exaggerated(found),
         *_payers(found),
         *_collapsed(found),
         *_diverged(found),
         *_relabelled(found),
         _against_linear(found),
         *_curve(found),
+        *_warnings(found),
     ]
 
 
@@ -123,8 +129,10 @@ def _ideas(found: Results) -> Table:
         )
         for idea in found.ideas
     ]
-    linear = ("TF-IDF + logistic regression", *[""] * 6, f"{100 * found.linear_macro_f1:.1f}", *[""] * 5)
-    return Table("Each idea against the baseline", header + more, (baseline, *ideas, linear))
+    model = found.linear
+    linear = (model.name, "", *_decided(model.decision), *_macro_f1(model), "", "", f"{model.seconds:.1f}x", "")
+    title = f"Each idea against the baseline; macro-F1 over the {found.shared_pairs} pairs that all arms have"
+    return Table(title, header + more, (baseline, *ideas, linear))
 
 
 def _last_steps(found: Results) -> Table:
@@ -205,7 +213,7 @@ def _named(score: ArmScore) -> str:
     return f"{score.name} (diverged)" if score.diverged_pairs == score.pairs else score.name
 
 
-def _macro_f1(score: ArmScore) -> tuple[str, str]:
+def _macro_f1(score: ArmScore | LinearScore) -> tuple[str, str]:
     return f"{100 * score.macro_f1:.1f}", str(score.pairs)
 
 
@@ -222,6 +230,18 @@ def _points(fraction: float) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- words
+
+WORTH_SAYING: Final = 0.05
+"""Share of a difference that is exaggeration."""
+FEW_GROUPS: Final = 30
+FEW_SEARCHES: Final = 5
+
+_STANDING: Final = {
+    "improves": "beyond noise",
+    "worse": "beyond noise",
+    "no difference": "no difference, and the linear model is cheaper",
+    "undecided": "which noise cannot tell from nothing, and the linear model is cheaper",
+}
 
 _ADVICE = {
     "improves": "Keep",
@@ -321,16 +341,48 @@ def _relabelled(found: Results) -> list[str]:
     ]
 
 
+def _exaggerated(found: Results) -> list[str]:
+    """Of what improves, and is not far beyond doubt, what is probably left."""
+    parts = [
+        f"{idea.name} {_points(idea.difference.mean)}, of which probably {_points(left)} is left"
+        for idea in found.ideas
+        if idea.exaggeration is not None
+        for left in (idea.difference.mean - idea.exaggeration,)
+        if idea.exaggeration >= WORTH_SAYING * idea.difference.mean
+    ]
+    if not parts:
+        return []
+    return [f"Found, and therefore exaggerated, since a smaller one would have been missed: {'; '.join(parts)}."]
+
+
 def _against_linear(found: Results) -> str:
-    winner = found.winner
-    gap = 100 * (winner.macro_f1 - found.linear_macro_f1)
-    chosen = (
-        f"The arm with the best validation score, {winner.name}, has {100 * winner.macro_f1:.1f} on the sealed test"
+    winner, difference = found.winner, found.winner.against_linear.difference
+    return (
+        f"Deploy {winner.deploy}. The arm with the best validation score is {winner.score.name}; an arm so chosen, by "
+        f"other runs than are scored, has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
+        f"{100 * found.linear.macro_f1:.1f} on the same pairs: {_interval(difference)}, "
+        f"{_STANDING[winner.against_linear.verdict]}."
     )
-    linear = f"TF-IDF with logistic regression has {100 * found.linear_macro_f1:.1f}"
-    if gap <= 0:
-        return f"{chosen}; {linear}: none of this is worth deploying before the linear model."
-    return f"{chosen}; {linear}, {gap:.1f} less."
+
+
+def _warnings(found: Results) -> list[str]:
+    """What the numbers do not say of themselves."""
+    n = found.rows["train"]
+    sentences = [
+        f"All this holds for networks trained on {n:,} rows. More rows make every arm better, and not all alike: what "
+        "an idea adds to little data, data may bring by themselves."
+    ]
+    if found.groups is not None and found.groups < FEW_GROUPS:
+        sentences.append(
+            f"{found.groups} groups of sealed rows are few: the intervals are wide for it, and rest on the groups "
+            "being alike. More groups would tell more than more rows or pairs."
+        )
+    if 1 < found.searches < FEW_SEARCHES:
+        sentences.append(
+            f"{found.searches} searches are few: the intervals are wide, because so many say little of how searches "
+            "differ."
+        )
+    return sentences
 
 
 def _curve(found: Results) -> list[str]:
@@ -356,7 +408,7 @@ def _curve(found: Results) -> list[str]:
 
 def _row(idea: IdeaResult) -> dict[str, Any]:
     row: dict[str, Any] = {"idea": idea.name, "guess": idea.guess, "source": idea.source}
-    row |= _difference(idea.decision, "")
+    row |= _difference(idea.decision, "") | {"exaggeration": idea.exaggeration}
     row |= {"guess held": idea.guess_held, "macro-F1": idea.score.macro_f1, "pairs": len(idea.difference.pairs)}
     row |= {"optimism": idea.score.optimism.mean, "epochs": idea.score.epochs, "seconds": idea.score.seconds}
     row |= {"collapsed": idea.score.collapsed, "diverged": idea.score.diverged, "trainings": idea.score.trainings}

@@ -18,19 +18,24 @@ from search.statistics.inputs import NotFiniteError
 from search.statistics.looks import Looks
 from search.statistics.noise import score_error
 from search.statistics.optimism import CorrectedScore, Optimism, corrected_score, optimism
-from search.statistics.verdicts import NO_DIFFERENCE, holm, pairs_needed, verdict
+from search.statistics.power import Noise, Sight, exaggeration, sight
+from search.statistics.verdicts import ALPHA, NO_DIFFERENCE, holm, pairs_needed, verdict
 
 __all__ = [
+    "ALPHA",
     "NO_DIFFERENCE",
     "CorrectedScore",
     "Difference",
     "Looks",
+    "Noise",
     "NotFiniteError",
     "Optimism",
+    "Sight",
     "TuningCurve",
     "calibration_difference",
     "chance_of_decision",
     "corrected_score",
+    "exaggeration",
     "expected_best",
     "holm",
     "optimism",
@@ -38,6 +43,7 @@ __all__ = [
     "paired_mean_difference",
     "pairs_needed",
     "score_error",
+    "sight",
     "tuning_curve",
     "verdict",
 ]

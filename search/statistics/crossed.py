@@ -13,8 +13,15 @@ Three sums of squares estimate it:
 
 So A + R with R = max(B - C, 0). The difference is then a sum of two errors with separately estimated variances, which
 is the Behrens-Fisher problem, and Fisher's (1935) solution is used: (difference - truth) is referred to
-sqrt(A) t(P - 1) + sqrt(R) t(n - 1). Its coverage is never below the nominal one, to the accuracy of extensive
+sqrt(A) t(P - 1) + sqrt(R) t(d). Its coverage is never below the nominal one, to the accuracy of extensive
 computation (Robinson 1976, "Properties of Student's t and of the Behrens-Fisher solution to the two means problem").
+
+The rows' degrees of freedom d are n - 1 only where all rows carry alike: the variance of a few influential rows (those
+of a rare class) is known as badly as if there were but those. Satterthwaite's (1946) d matches the variance of the
+variance, 2 (sum f^2)^2 / (sum f^4 - (sum f^2)^2 / n) with f the influence of each row; it is n - 1 for normal f.
+
+Where each arm was tuned several times and the pairs spread over the winners, the pairs of one search share its luck:
+the means of the searches then stand in the place of the pairs, and the interval speaks of the idea, not of two configs.
 
 Why no plain bootstrap: resampling pairs and rows together counts s_pr three times (Owen 2007, "The pigeonhole
 bootstrap"; McCullagh 2000: none is exact), and its percentiles know nothing of Student's t. With five pairs, 95 %
@@ -34,7 +41,7 @@ from scipy import optimize, special, stats
 
 from search.statistics.inputs import finite
 
-__all__ = ["Difference", "chance_of_decision", "crossed_difference"]
+__all__ = ["Difference", "Error", "chance_of_decision", "crossed_difference"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,8 +72,14 @@ class Difference:
     """The part of standard_error**2 that shrinks with more pairs."""
     row_variance: float
     """The part of standard_error**2 that only more test rows can shrink."""
+    both_variance: float
+    """The part of pair_variance that more rows can shrink as well."""
     rows: int
     """Test rows, or groups of rows, that were taken for independent."""
+    row_degrees: float
+    """Degrees of freedom of row_variance: as if so many rows, less one, carried alike."""
+    units: int
+    """Pairs, or searches, that were taken for independent."""
 
     @property
     def wins(self) -> float:
@@ -75,7 +88,12 @@ class Difference:
 
 
 def crossed_difference(
-    pairs: Floats, influence: Floats, *, groups: npt.NDArray[np.int64] | None = None, confidence: float = 0.95
+    pairs: Floats,
+    influence: Floats,
+    *,
+    groups: npt.NDArray[np.int64] | None = None,
+    searches: npt.NDArray[np.int64] | None = None,
+    confidence: float = 0.95,
 ) -> Difference:
     """The difference and its uncertainty, from the score of each pair and the influence of each row on it.
 
@@ -85,46 +103,88 @@ def crossed_difference(
             n, [P, n]; each row of the array sums to zero. Its sum of squares is the infinitesimal jackknife's variance
             (Efron 1982), to which a bootstrap of test rows converges.
         groups: of test rows that are not independent (one author, one app), int [n]; None where each is.
+        searches: that found the configs of each pair, int [P], equally often each; None where one search found all.
         confidence: of the interval.
 
     Raises:
-        ValueError: there are fewer than two independent rows, or `confidence` does not lie between 0 and 1.
+        ValueError: there are fewer than two independent rows or searches, searches have unequally many pairs, or
+            `confidence` does not lie between 0 and 1.
         NotFiniteError: a score or an influence is no number.
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must lie between 0 and 1, but got {confidence}")
     pairs, influence = finite("scores of the pairs", pairs), finite("influences of the rows", influence)
-    n_pairs = len(pairs)
     if groups is not None:
         _, of_row = np.unique(groups, return_inverse=True)
         influence = np.stack([np.bincount(of_row, weights=of_pair) for of_pair in influence])
     n_rows = influence.shape[1]
     if n_rows < 2:
         raise ValueError(f"two independent test rows or groups of rows are needed, but got {n_rows}")
+    of_one = _Parts.of(pairs, influence)
+    parts = of_one if searches is None else _Parts.of(_means(pairs, searches), _means(influence, searches))
     mean = float(pairs.mean())
-    of_mean = influence.mean(axis=0)
-    unbiased = n_rows / (n_rows - 1)
-    between_rows = unbiased * float(of_mean @ of_mean)
-    both = unbiased * float(np.square(influence - of_mean).sum()) / (n_pairs - 1) / n_pairs
-    # Equal pairs that got there by different rows are equal by chance; what both parts leave is the least it can be.
-    between_pairs = float(pairs.var(ddof=1)) / n_pairs or both
-    between_rows_alone = max(between_rows - both, 0.0)
-    error = _Error(between_pairs, between_rows_alone, n_pairs - 1, n_rows - 1)
+    degrees = _effective_degrees(influence.mean(axis=0))
+    error = Error(parts.pairs, parts.rows, parts.units - 1, degrees)
     reach = error.quantile(0.5 + confidence / 2)
     return Difference(
         mean=mean,
         low=mean - reach,
         high=mean + reach,
         confidence=confidence,
-        standard_error=math.sqrt(between_pairs + between_rows_alone),
+        standard_error=math.sqrt(parts.pairs + parts.rows),
         p_better=1 - error.above(mean),
-        p_a_beats_b=_one_beats_one(pairs, between_pairs, between_rows_alone, both),
+        p_a_beats_b=_one_beats_one(pairs, of_one),
         p_value=min(1.0, 2 * error.above(abs(mean))),
         pairs=pairs,
-        pair_variance=between_pairs,
-        row_variance=between_rows_alone,
+        pair_variance=parts.pairs,
+        row_variance=parts.rows,
+        both_variance=parts.both,
         rows=n_rows,
+        row_degrees=degrees,
+        units=parts.units,
     )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Variances of the mean over units, which are pairs or searches."""
+
+    pairs: float
+    """A of the module's note."""
+    rows: float
+    """R."""
+    both: float
+    """C."""
+    units: int
+
+    @classmethod
+    def of(cls, scores: Floats, influence: Floats) -> "_Parts":
+        units, n_rows = influence.shape
+        of_mean = influence.mean(axis=0)
+        unbiased = n_rows / (n_rows - 1)
+        between_rows = unbiased * float(of_mean @ of_mean)
+        both = unbiased * float(np.square(influence - of_mean).sum()) / (units - 1) / units
+        # Equal pairs that got there by different rows are equal by chance; what both parts leave is the least.
+        return cls(float(scores.var(ddof=1)) / units or both, max(between_rows - both, 0.0), both, units)
+
+
+def _means(values: Floats, searches: npt.NDArray[np.int64]) -> Floats:
+    """The mean of each search, over the first axis."""
+    _, of_pair, sizes = np.unique(searches, return_inverse=True, return_counts=True)
+    if np.shape(searches) != values.shape[:1] or len(sizes) < 2 or len(set(sizes.tolist())) > 1:
+        raise ValueError(
+            f"searches must name two searches or more, equally often each, for {len(values)} pairs, but got {searches}"
+        )
+    return np.stack([values[of_pair == search].mean(axis=0) for search in range(len(sizes))])
+
+
+def _effective_degrees(influence: Floats) -> float:
+    """Of the variance that rows [n] leave; the module's note has the formula."""
+    n_rows, squares = len(influence), np.square(influence)
+    spread = float(np.square(squares).sum()) - float(squares.sum()) ** 2 / n_rows
+    if spread <= 0.0:
+        return float(n_rows - 1)
+    return float(np.clip(2 * float(squares.sum()) ** 2 / spread, 1.0, n_rows - 1))
 
 
 def chance_of_decision(difference: Difference, pairs: int, *, region: float, confidence: float | None = None) -> float:
@@ -140,21 +200,22 @@ def chance_of_decision(difference: Difference, pairs: int, *, region: float, con
     now = len(difference.pairs)
     if pairs <= now:
         raise ValueError(f"pairs must be above the {now} there are, but got {pairs}")
-    later = _Error(difference.pair_variance * now / pairs, difference.row_variance, pairs - 1, difference.rows - 1)
+    units = pairs if difference.units == now else difference.units
+    later = Error(difference.pair_variance * now / pairs, difference.row_variance, units - 1, difference.row_degrees)
     reach = later.quantile(0.5 + (confidence or difference.confidence) / 2)
     spread = math.sqrt(difference.pair_variance * (1 - now / pairs))
     if spread == 0.0:
         return float(abs(difference.mean) > reach or abs(difference.mean) + reach < region)
 
     def below(value: float) -> float:
-        return float(stats.t.cdf((value - difference.mean) / spread, now - 1))
+        return float(stats.t.cdf((value - difference.mean) / spread, difference.units - 1))
 
     inside = max(region - reach, 0.0)
     return below(-reach) + 1 - below(reach) + (below(min(inside, reach)) - below(-min(inside, reach)))
 
 
 @dataclass(frozen=True)
-class _Error:
+class Error:
     """The distribution of sqrt(a) t(a_degrees) + sqrt(b) t(b_degrees), symmetric about zero.
 
     Without any variance it is zero for sure.
@@ -162,8 +223,8 @@ class _Error:
 
     a: float
     b: float
-    a_degrees: int
-    b_degrees: int
+    a_degrees: float
+    b_degrees: float
 
     @property
     def _spread(self) -> float:
@@ -196,7 +257,7 @@ class _Error:
 
 
 @lru_cache(maxsize=64)
-def _reciprocal_chi2(degrees: int) -> tuple[Floats, Floats]:
+def _reciprocal_chi2(degrees: float) -> tuple[Floats, Floats]:
     """Values and weights [65] that integrate over degrees / chi2(degrees).
 
     The chi-square is written as a function of a normal variable, over which the trapezoidal rule converges
@@ -209,15 +270,15 @@ def _reciprocal_chi2(degrees: int) -> tuple[Floats, Floats]:
     return degrees / chi2, weights / weights.sum()
 
 
-def _one_beats_one(pairs: Floats, between_pairs: float, between_rows: float, both: float) -> float:
+def _one_beats_one(pairs: Floats, parts: _Parts) -> float:
     """P(A>B): each pair's deviation, without what its rows did to it, plus the noise of a fresh test set.
 
     No normal distribution of pairs is assumed: where some runs collapse and others do not, it is none.
     """
     n_pairs = len(pairs)
-    of_rows = between_rows + n_pairs * both  # variance of one pair's score from the draw of its rows
-    observed = n_pairs * between_pairs
-    kept = math.sqrt(max(observed - n_pairs * both, 0.0) / observed) if observed > 0 else 0.0
+    of_rows = parts.rows + n_pairs * parts.both  # variance of one pair's score from the draw of its rows
+    observed = n_pairs * parts.pairs
+    kept = math.sqrt(max(observed - n_pairs * parts.both, 0.0) / observed) if observed > 0 else 0.0
     deviations = (pairs - pairs.mean()) * kept * math.sqrt(n_pairs / (n_pairs - 1))
     centres = pairs.mean() + deviations
     if of_rows == 0.0:

@@ -28,6 +28,7 @@ def paired_difference(
     *,
     one_class: int | None = None,
     groups: Integers | None = None,
+    searches: Integers | None = None,
     confidence: float = 0.95,
 ) -> Difference:
     """The expected difference in macro-F1 between two arms.
@@ -43,6 +44,8 @@ def paired_difference(
         one_class: compare the F1 of this class alone, instead of the mean over all: which class pays for the gain.
         groups: of test rows that are not independent (one author, one app), int [n]. Left out where they exist, the
             interval is too narrow.
+        searches: that found the configs of each pair, int [P]; with them the interval speaks of what *any* search of
+            this kind would have found, instead of these two configs.
         confidence: of the interval.
 
     Raises:
@@ -60,7 +63,11 @@ def paired_difference(
     weights = np.full(n_classes, 1 / n_classes) if one_class is None else np.eye(n_classes)[one_class]
     scores, influences = zip(*(_f1(labels, arm, weights) for arm in (baseline, idea)), strict=True)
     return crossed_difference(
-        scores[1] - scores[0], influences[1] - influences[0], groups=_groups(groups, labels), confidence=confidence
+        scores[1] - scores[0],
+        influences[1] - influences[0],
+        groups=_named("groups", groups, len(labels)),
+        searches=_named("searches", searches, len(idea)),
+        confidence=confidence,
     )
 
 
@@ -69,6 +76,7 @@ def paired_mean_difference(
     idea: npt.ArrayLike,
     *,
     groups: Integers | None = None,
+    searches: Integers | None = None,
     confidence: float = 0.95,
 ) -> Difference:
     """The expected difference of a score that is a plain mean over rows, such as accuracy or the Brier score.
@@ -77,6 +85,7 @@ def paired_mean_difference(
         baseline: the score of each row, float [P, n].
         idea: the same of the idea.
         groups: as in `paired_difference`.
+        searches: as in `paired_difference`.
         confidence: of the interval.
 
     Raises:
@@ -91,7 +100,13 @@ def paired_mean_difference(
     gain = after - before
     pairs = gain.mean(axis=1)
     influence = (gain - pairs[:, None]) / gain.shape[1]
-    return crossed_difference(pairs, influence, groups=_groups(groups, gain[0]), confidence=confidence)
+    return crossed_difference(
+        pairs,
+        influence,
+        groups=_named("groups", groups, gain.shape[1]),
+        searches=_named("searches", searches, len(gain)),
+        confidence=confidence,
+    )
 
 
 def calibration_difference(
@@ -101,6 +116,7 @@ def calibration_difference(
     *,
     bins: int = 15,
     groups: Integers | None = None,
+    searches: Integers | None = None,
     confidence: float = 0.95,
 ) -> Difference:
     """The expected difference in calibration error (ECE of the top class, equally wide bins); below zero is better.
@@ -114,6 +130,7 @@ def calibration_difference(
         idea: probabilities, float [P, n, K].
         bins: each holds the confidences in (lower edge, upper edge].
         groups: as in `paired_difference`.
+        searches: as in `paired_difference`.
         confidence: of the interval.
 
     Raises:
@@ -128,7 +145,11 @@ def calibration_difference(
         )
     errors, influences = zip(*(_calibration(labels, arm, bins) for arm in (baseline, idea)), strict=True)
     return crossed_difference(
-        errors[1] - errors[0], influences[1] - influences[0], groups=_groups(groups, labels), confidence=confidence
+        errors[1] - errors[0],
+        influences[1] - influences[0],
+        groups=_named("groups", groups, len(labels)),
+        searches=_named("searches", searches, len(idea)),
+        confidence=confidence,
     )
 
 
@@ -165,9 +186,9 @@ def _enough(baseline: npt.NDArray[np.generic], idea: npt.NDArray[np.generic]) ->
     return baseline.shape == idea.shape and min(baseline.shape[:2]) >= 2 and baseline.size > 0
 
 
-def _groups(groups: Integers | None, rows: npt.NDArray[np.generic]) -> npt.NDArray[np.int64] | None:
-    if groups is None:
+def _named(what: str, numbers: Integers | None, size: int) -> npt.NDArray[np.int64] | None:
+    if numbers is None:
         return None
-    if np.shape(groups) != rows.shape:
-        raise ValueError(f"groups must name one group for each of {len(rows)} rows, but got {np.shape(groups)}")
-    return np.asarray(groups, dtype=np.int64)
+    if np.shape(numbers) != (size,):
+        raise ValueError(f"{what} must name one for each of {size}, but got {np.shape(numbers)}")
+    return np.asarray(numbers, dtype=np.int64)

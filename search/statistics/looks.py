@@ -1,25 +1,40 @@
 """Looking at the result more than once, and spending pairs where they decide.
 
-NOTE: let p_1, p_2, ... be the p-values after 5, 10, ... pairs and w_1 + w_2 + ... = 1 fixed shares of alpha. Then
-min over the looks of p_k / w_k is itself a p-value: P(p_k <= w_k a for any k) <= sum of w_k a = a (Bonferroni), under
-any dependence of the looks. It stays one if some looks are never taken, *whatever* made one stop, since a minimum over
-fewer looks is no smaller. So ideas may stop one by one, and Holm over these p-values holds family-wise as before.
-Likewise the interval at look k, with confidence 1 - w_k alpha, covers at *all* looks at once with 1 - alpha.
+Every look spends of one budget, alpha, that is fixed before the first of them, for any future: the looks that are
+planned at first have four fifths of it, and whoever adds looks later (because what he saw did not satisfy him) gets
+four fifths of what is then left, and so on without end. So however often a comparison is gone on with, the chance of
+any false finding stays below alpha. Within a plan a look spends in proportion to its pairs.
 
-Measured with 8 ideas of which 5 gain .3 to 3 points, on 5,000 rows, seeds worth 1.2 points: about 30 % fewer trainings
-than 20 pairs for all, 61 % instead of 64 % of the gains found; a fixed 14 pairs, for the same price, finds 54 %.
+NOTE: what a look spends is the chance to cross there *for the first time*, so that its level may be higher than its
+share: an arm that would cross at this look has often crossed before. The levels are those of group-sequential trials
+with a spending function (Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials"; the integration:
+Armitage, McPherson & Rowe 1969), for sums of independent pairs. Pairs that are scored on the same test rows are no such
+sums: the rows' noise is the same at every look, which ties the looks closer together and so makes any crossing rarer
+than computed. Measured (`simulate_statistics --only added`): identical arms come out different in 4 to 5 %.
 
-The usual group-sequential boundaries (O'Brien & Fleming 1979) are a little tighter but assume independent increments,
-which pairs scored on the same test rows do not have.
+A p-value over the looks taken so far is the least alpha at which one of them would have crossed ("repeated p-value":
+Jennison & Turnbull 2000, section 9.5). It holds *whatever* made one stop, so ideas may stop one by one, and Holm over
+these p-values holds family-wise as before. Likewise the interval at each look covers at *all* looks at once.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
-from search.statistics.crossed import Difference, chance_of_decision
-from search.statistics.verdicts import NO_DIFFERENCE
+import numpy as np
+from scipy import optimize, special, stats
+
+from search.statistics.crossed import Difference, Floats, chance_of_decision
+from search.statistics.verdicts import ALPHA, NO_DIFFERENCE
 
 __all__ = ["Looks"]
+
+PLANNED: Final = 0.8
+"""Of what is left of alpha, for the looks of one plan; the rest is for plans to come."""
+ALPHAS: Final = np.logspace(-12, 0, 73)
+"""At which levels are computed; between them they are interpolated."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +42,50 @@ class Looks:
     """When to look, and how much of the error each look may spend. One look is the fixed design.
 
     Raises:
-        ValueError: the looks do not rise from two pairs or more, or the shares are not positive with a sum of one.
+        ValueError: the looks do not rise from two pairs or more, or the shares are not positive with a sum of one at
+            most.
     """
 
-    pairs: tuple[int, ...] = (5, 10, 20)
+    pairs: tuple[int, ...]
     """Pairs in all at each look; the last is the cap."""
-    shares: tuple[float, ...] = (0.15, 0.25, 0.6)
+    shares: tuple[float, ...]
     """Of alpha."""
     futile: float = 0.1
     """An idea whose chance of a decision at the cap is below this gets no more pairs. It stays undecided."""
 
     def __post_init__(self) -> None:
-        if self.pairs[0] < 2 or list(self.pairs) != sorted(set(self.pairs)):
+        if not self.pairs or self.pairs[0] < 2 or list(self.pairs) != sorted(set(self.pairs)):
             raise ValueError(f"looks must rise from two pairs or more, but got {self.pairs}")
-        if len(self.shares) != len(self.pairs) or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
-            raise ValueError(f"shares must be positive, one for each look, with sum 1, but got {self.shares}")
+        if len(self.shares) != len(self.pairs) or min(self.shares) <= 0 or sum(self.shares) > 1 + 1e-9:
+            raise ValueError(
+                f"shares must be positive, one for each look, with a sum of at most 1, but got {self.shares}"
+            )
 
     @classmethod
-    def at(cls, pairs: Sequence[int]) -> "Looks":
-        """Looks after so many pairs, each spending of alpha in proportion to its pairs."""
-        return cls(tuple(pairs), tuple(number / sum(pairs) for number in pairs))
+    def at(cls, pairs: Sequence[int], taken: "Looks | None" = None) -> "Looks":
+        """The looks taken so far, and a plan for those after `pairs` pairs that come later than all of them.
 
-    def confidence(self, look: int, alpha: float = 0.05) -> float:
+        What was planned and never taken gives its share back.
+        """
+        before = (taken.pairs, taken.shares) if taken is not None else ((), ())
+        new = [number for number in pairs if number > max(before[0], default=0)]
+        left = PLANNED * (1 - sum(before[1]))
+        return cls((*before[0], *new), (*before[1], *(left * number / sum(new) for number in new)))
+
+    def confidence(self, look: int, alpha: float = ALPHA) -> float:
         """That `paired_difference` needs at this look (from 0)."""
-        return 1 - alpha * self.shares[look]
+        return 1 - _levels(self.pairs, self.shares, alpha)[look]
 
     def p_value(self, p_values: Sequence[float]) -> float:
         """One valid p-value from those of the looks taken so far, in their order."""
-        return min(1.0, *(p / share for p, share in zip(p_values, self.shares, strict=False)))
+        tabled = _log_levels(self.pairs, self.shares)
+        found = [1.0]
+        for p, share, levels in zip(p_values, self.shares, tabled.T, strict=False):
+            crossing = p / share  # by Bonferroni, which is exact at the first look and a bound at any
+            if crossing > ALPHAS[0]:
+                crossing = min(crossing, math.exp(np.interp(math.log(max(p, 1e-300)), levels, np.log(ALPHAS))))
+            found.append(crossing)
+        return min(found)
 
     def worth_more(self, difference: Difference, look: int, *, ideas: int = 1, region: float = NO_DIFFERENCE) -> bool:
         """Whether an idea that is undecided at this look (from 0) should get more pairs.
@@ -69,3 +100,38 @@ class Looks:
             return False
         confidence = 1 - (1 - self.confidence(len(self.pairs) - 1)) / ideas
         return chance_of_decision(difference, self.pairs[-1], region=region, confidence=confidence) >= self.futile
+
+
+@lru_cache(maxsize=1024)
+def _levels(pairs: tuple[int, ...], shares: tuple[float, ...], alpha: float) -> tuple[float, ...]:
+    """The p-value below which each look crosses, so that it spends its share of `alpha` on first crossings."""
+    levels = []
+    at, mass = np.zeros(1), np.ones(1)  # of the sum of pairs that has not crossed: where, and how likely
+    before = 0
+    for number, share in zip(pairs, shares, strict=True):
+        step = math.sqrt(number - before)
+        high = 9 * math.sqrt(number)
+        bound = float(optimize.brentq(_excess, 0.0, high, args=(at / step, mass, step, share * alpha), xtol=1e-10))
+        levels.append(float(2 * special.ndtr(-bound / math.sqrt(number))))
+        nodes, weights = _nodes(max(81, math.ceil(8 * bound / step)))
+        reached = nodes * bound
+        mass = weights * bound * (stats.norm.pdf((reached[:, None] - at) / step) / step @ mass)
+        at, before = reached, number
+    return tuple(levels)
+
+
+def _excess(bound: float, at: Floats, mass: Floats, step: float, wanted: float) -> float:
+    beyond = special.ndtr(at - bound / step) + special.ndtr(-at - bound / step)
+    return float(mass @ beyond) - wanted
+
+
+@lru_cache(maxsize=64)
+def _nodes(number: int) -> tuple[Floats, Floats]:
+    nodes, weights = np.polynomial.legendre.leggauss(number)
+    return nodes, weights
+
+
+@lru_cache(maxsize=64)
+def _log_levels(pairs: tuple[int, ...], shares: tuple[float, ...]) -> Floats:
+    """[len(ALPHAS), looks]"""
+    return np.log([_levels(pairs, shares, float(alpha)) for alpha in ALPHAS])

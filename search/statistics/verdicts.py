@@ -10,8 +10,10 @@ from scipy import stats
 from search.statistics.crossed import Difference, Floats
 from search.statistics.inputs import finite
 
-__all__ = ["NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
+__all__ = ["ALPHA", "NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
 
+ALPHA: Final = 0.05
+"""The chance of any wrong direction among all that is compared, over all looks."""
 NO_DIFFERENCE: Final = 0.005
 """Differences in macro-F1 of less than half a point, either way, are not worth anybody's while (region of practical
 equivalence)."""
@@ -33,7 +35,7 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     return result
 
 
-def verdict(difference: Difference, adjusted_p: float, *, alpha: float = 0.05, region: float = NO_DIFFERENCE) -> str:
+def verdict(difference: Difference, adjusted_p: float, *, alpha: float = ALPHA, region: float = NO_DIFFERENCE) -> str:
     """In a word: improves, worse, no difference or undecided.
 
     No difference: the whole interval lies within `region` of zero, however sure the sign may be. Improves or worse: the

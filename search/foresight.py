@@ -1,0 +1,163 @@
+"""What a comparison will be able to see, said before anything is trained, and what another plan would see for the same
+hours."""
+
+from dataclasses import astuple, dataclass
+from typing import Final
+
+import numpy as np
+
+from search.ideas import BASELINE, CHOSEN, LINEAR
+from search.setting import Setting
+from search.statistics import Looks, Noise, paired_difference, score_error, sight
+from sentiment.terminal import ruled, wrapped
+
+__all__ = ["Foresight", "Outlook", "foresee"]
+
+PAIR_SD: Final = 0.009
+ROW_SHARE: Final = 1 / 3
+BOTH_SHARE: Final = 0.8
+TYPICAL_MACRO_F1: Final = 0.6
+"""Between networks that work, a pair's difference varied by so much in the studies of this repository; a row's part,
+and its part in a single pair, as shares of the standard error of one score of .6 (medians of their last steps)."""
+ALIKE: Final = 0.02
+"""Correlation of rows of one group that is expected where groups are named and nothing has been measured."""
+SEALED: Final = (0.25, 0.5, 0.7)
+"""Shares that are tried as another plan."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A plan and what it sees, in fractions of macro-F1."""
+
+    name: str
+    sealed: int
+    pairs: int
+    ideas: int
+    reach: float
+    """Half of the interval to expect."""
+    found_alone: float
+    """The smallest difference found in 80 %, of an idea that stands alone."""
+    found_first: float
+    """The same of the first one among so many ideas."""
+    cost: float
+    """In hours of the plan at hand."""
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """The plan at hand, and others."""
+
+    outlooks: tuple[Outlook, ...]
+    measured: bool
+    """Whether its noise was measured by pairs that are there, or is that of other comparisons."""
+    groups: int | None
+
+    def render(self) -> str:
+        """A table and what it rests on."""
+        header = (
+            "points of macro-F1",
+            "sealed",
+            "pairs",
+            "ideas",
+            "interval",
+            "alone",
+            "among all",
+            "hours",
+        )
+        rows = [
+            (
+                plan.name,
+                f"{plan.sealed:,}",
+                str(plan.pairs),
+                str(plan.ideas),
+                f"+-{100 * plan.reach:.1f}",
+                f"{100 * plan.found_alone:.1f}",
+                f"{100 * plan.found_first:.1f}",
+                f"{plan.cost:.1f}x",
+            )
+            for plan in self.outlooks
+        ]
+        source = (
+            "as its pairs have measured so far"
+            if self.measured
+            else "as between networks that work in other comparisons; arms that collapse now and then see much less"
+        )
+        within = (
+            f" Its sealed rows are {self.groups:,} groups, taken for correlated by {ALIKE:g} within."
+            if self.groups is not None and not self.measured
+            else ""
+        )
+        note = (
+            "interval: to be expected around a difference. alone, among all: the smallest difference found with "
+            f"a probability of 80 %, of one idea, and of the first of them all. Noise {source}.{within}"
+        )
+        return "\n".join([*ruled(header, rows, right=range(1, 8)), *wrapped(note)])
+
+
+def foresee(setting: Setting) -> Foresight:
+    """What the comparison can see with its rows, groups and pairs."""
+    comparison, dataset, looks = setting.comparison, setting.dataset, setting.looks
+    groups, n_rows = dataset.groups("test"), len(dataset.split.test)
+    per_group = 1.0 if groups is None else n_rows / len(np.unique(groups))
+    measured = _measured(setting)
+    noise = measured or _typical(dataset.class_sizes("test"), per_group)
+    pairs, ideas = looks.pairs[-1], len(comparison.ideas)
+    train, whole = len(dataset.split.train), len(dataset.reviews)
+    hours = (comparison.trials * comparison.searches + pairs) * (1 + ideas) * train
+
+    def outlook(name: str, sealed: int, pairs: int, ideas: int, train: int) -> Outlook:
+        independent = max(2, round(sealed / per_group))
+        planned = looks if pairs == looks.pairs[-1] else Looks.at((pairs,))
+        alpha = 1 - planned.confidence(len(planned.pairs) - 1)
+        units = comparison.searches if comparison.searches > 1 else pairs
+        alone, first = (
+            sight(noise, pairs=units, rows=independent, alpha=alpha, ideas=among)
+            for among in (1, ideas + len(comparison.family) - len(comparison.ideas))
+        )
+        cost = (comparison.trials * comparison.searches + pairs) * (1 + ideas) * train / hours
+        return Outlook(name, sealed, pairs, ideas, alone.reach, alone.found, first.found, cost)
+
+    def affordable(ideas: int, train: int) -> int:
+        """Pairs for the hours of the plan at hand."""
+        each = hours / (1 + ideas) / train
+        return max(2, int(each) - comparison.trials * comparison.searches)
+
+    found = [outlook("as planned", n_rows, pairs, ideas, train)]
+    if dataset.source.test_path is None:
+        for share in SEALED:
+            if abs(share - n_rows / whole) > 0.05:
+                other = round(train * (1 - share) / (1 - n_rows / whole))
+                sealed = round(share * whole)
+                found.append(outlook(f"{share:.0%} sealed", sealed, affordable(ideas, other), ideas, other))
+    found.append(outlook("twice the pairs", n_rows, 2 * pairs, ideas, train))
+    if ideas > 1:
+        half = ideas // 2
+        found.append(outlook("half of the ideas", n_rows, affordable(half, train), half, train))
+    return Foresight(tuple(found), measured is not None, None if groups is None else len(np.unique(groups)))
+
+
+def _typical(class_sizes: list[int], per_group: float) -> Noise:
+    rows = sum(class_sizes)
+    of_row = score_error(TYPICAL_MACRO_F1, class_sizes) * rows**0.5
+    inside = (1 + (per_group - 1) * ALIKE) / per_group  # of a group's mean, in rows
+    return Noise(PAIR_SD**2, (ROW_SHARE * of_row) ** 2 * inside, (BOTH_SHARE * of_row) ** 2 / per_group)
+
+
+def _measured(setting: Setting) -> Noise | None:
+    """The noise between arms as the looks that were taken have it; None before the first."""
+    comparison, dataset = setting.comparison, setting.dataset
+    if not setting.looks_taken:
+        return None
+    names = (LINEAR, *(arm.name for arm in comparison.arms))
+    said = {name: setting.probabilities(name).argmax(axis=2) for name in names}
+    found = []
+    for idea, reference in comparison.family:
+        if CHOSEN in (idea, reference) or (idea, reference) == (LINEAR, BASELINE):
+            continue
+        shared = min(len(said[idea]), len(said[reference]))
+        before, after = said[reference][:shared], said[idea][:shared]
+        groups = dataset.groups("test")
+        found.append(
+            Noise.of(paired_difference(dataset.labels("test"), before, after, len(dataset.classes), groups=groups))
+        )
+    return Noise(*(float(np.median(part)) for part in zip(*map(astuple, found), strict=True)))

@@ -1,0 +1,127 @@
+"""Where a comparison runs, and what is on record of it: its studies, its predictions, the looks that were taken.
+
+Everything is read anew from the storage when it is asked for, since other processes write there.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.ideas import PAIRS, Arm, Comparison
+from search.objective import PREDICTIONS
+from search.positions import in_order
+from search.predictions import kept_predictions
+from search.space import defaults_for
+from search.statistics import Looks
+from search.storage import experimental_features, open_storage
+from search.study import METRIC, SPACE_DEFAULTS
+from sentiment.reviews import Dataset, load_dataset
+
+__all__ = ["ARM", "LOOKS", "PAIR", "Setting"]
+
+ARM: Final = "arm"
+PAIR: Final = "pair"
+LOOKS: Final = "looks taken"
+"""[[pairs, share of alpha], ...]"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a comparison runs; everything a worker process needs, and picklable."""
+
+    comparison: Comparison
+    storage: str
+    artifacts: Path
+    threads: int = 1
+    device: str = "cpu"
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The reviews, read once in each process."""
+        return load_dataset(self.comparison.data)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The default space of arms that search it: as it was when the comparison began, on whatever machine, and in
+        the precision of the baseline, so that all arms train in one."""
+        recorded = self._recorded(SPACE_DEFAULTS)
+        if recorded is not None:
+            return dict(recorded)
+        return defaults_for(self.dataset.texts("train")) | {"precision": self.comparison.baseline.config.precision}
+
+    @property
+    def looks(self) -> Looks:
+        """Those that were taken, whatever the study file said then, and those that it plans now."""
+        return Looks.at(self.comparison.pairs, self.looks_taken)
+
+    @property
+    def looks_taken(self) -> Looks | None:
+        """Those that are on record; None before the first."""
+        taken = self._recorded(LOOKS)
+        if not taken:
+            return None
+        pairs, shares = zip(*taken, strict=True)
+        return Looks(pairs, shares)
+
+    def _recorded(self, name: str) -> Any:
+        storage = open_storage(self.storage)
+        if self.name(PAIRS) not in optuna.get_all_study_names(storage):
+            return None
+        return optuna.load_study(study_name=self.name(PAIRS), storage=storage).user_attrs.get(name)
+
+    @property
+    def cache(self) -> Path:
+        """Where encoded corpora lie."""
+        return self.artifacts / "cache"
+
+    def name(self, part: str) -> str:
+        """What the study of an arm, or of the pairs, is called."""
+        return f"{self.comparison.name}: {part}"
+
+    @property
+    def folder(self) -> Path:
+        """Where predictions are kept."""
+        return self.artifacts / self.comparison.name
+
+    def tuning_folder(self, arm: Arm, search: int = 0) -> Path:
+        """Where an arm's tuning trials keep theirs."""
+        name = f"arm-{self.comparison.arms.index(arm):02d}"
+        return self.folder / (name if search == 0 else f"{name}-search-{search + 1:02d}")
+
+    def finished_pairs(self) -> dict[tuple[str, int], FrozenTrial]:
+        """By arm and number; those of the linear model among them."""
+        trials = self.trials(PAIRS, TrialState.COMPLETE)
+        # Of a pair that two commands recorded at the same moment, the first counts.
+        return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in reversed(trials)}
+
+    def probabilities(self, arm: str) -> np.ndarray:
+        """float32 [pairs, sealed rows, K] of the pairs that are there, in their order, up to the first that is not."""
+        finished = self.finished_pairs()
+        kept: list[np.ndarray] = []
+        while (arm, len(kept)) in finished:
+            kept.append(kept_predictions(self.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+        return np.stack(kept)
+
+    def study(self, part: str) -> optuna.Study:
+        """The study of an arm, or of the pairs, made if there is none."""
+        storage = open_storage(self.storage)
+        study = optuna.create_study(
+            study_name=self.name(part), storage=storage, direction="maximize", load_if_exists=True
+        )
+        with experimental_features():
+            if study.metric_names is None:
+                study.set_metric_names(["sealed test macro-F1" if part == PAIRS else METRIC])
+        return study
+
+    def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
+        """The trials of that study in these states, by position; none if there is no such study yet."""
+        storage = open_storage(self.storage)
+        if self.name(part) not in optuna.get_all_study_names(storage):
+            return []
+        trials = optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False)
+        return [trial for trial in in_order(trials) if trial.state in states]
