@@ -188,9 +188,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--overwrite", action="store_true", help="let --out replace a file")
 
-    evaluate = add("evaluate", "score an exported model on labelled rows", as_json, columns, rules)
+    evaluate = add("evaluate", "score an exported model on labelled rows", storage, as_json, columns, rules)
     evaluate.add_argument("bundle", type=_path, metavar="DIR")
-    evaluate.add_argument("--data", metavar="FILE", required=True)
+    evaluate.add_argument("--data", metavar="FILE")
+    evaluate.add_argument(
+        "--sealed", metavar="STUDY", help="score the test rows that this study set aside; each time is counted"
+    )
 
     replay = add("replay", "train a trial again and compare the scores, bit for bit", named, storage, as_json)
     replay.add_argument("--trial", type=int, required=True, metavar="N")

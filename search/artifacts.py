@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sentiment.bundle import write_bundle
 from sentiment.reviews import Dataset
 from sentiment.scoring import LABEL_RULE
+from sentiment.seen import SeenTexts
 from sentiment.tokens import Corpus
 from sentiment.training import Trained
 
@@ -61,6 +62,7 @@ class TrialArtifacts:
             tokenizer_json=corpus.tokenizer_json,
             weights=trained.weights,
             facts=_facts(trial, trained, dataset),
+            seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
         trial.set_user_attr(WEIGHTS, {"folder": folder.name, "manifest sha256": sha256})
 

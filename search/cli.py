@@ -151,8 +151,9 @@ def _run(args: argparse.Namespace) -> int:
     if not args.json and board.best is not None:
         where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
         where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
-        name = shlex.quote(definition.name)
-        show(f"\nNext: sentiment-search export {name} --to {shlex.quote(definition.name + '-model')}{where}")
+        name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
+        show(f"\nNext: sentiment-search export {name} --to {model}{where}")
+        show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))
 
@@ -287,6 +288,14 @@ def _predict(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    if bool(args.data) == bool(args.sealed):
+        raise InputError("give --data FILE --text COLUMN --label COLUMN, or --sealed STUDY, one of the two")
+    if args.sealed:
+        return _evaluate_sealed(args)
+    if args.storage is not None or args.artifacts != ARTIFACTS:
+        raise InputError(
+            "--storage and --artifacts are for --sealed STUDY; leave them out, or give it in place of --data"
+        )
     for flag in ("text", "label"):
         if not getattr(args, flag):
             raise InputError(
@@ -303,6 +312,25 @@ def _evaluate(args: argparse.Namespace) -> int:
         classes=_classes(args.classes),
         **_reading(args),
     )
+    if args.json:
+        show_json(evaluation.to_dict())
+    else:
+        show(evaluation.render())
+    return 0
+
+
+def _evaluate_sealed(args: argparse.Namespace) -> int:
+    for flag in ("text", "label", "classes", "encoding", "max_bytes"):
+        if getattr(args, flag) is not None:
+            raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
+    from search.sealed import evaluate_sealed
+    from search.storage import open_storage, storage_url
+    from search.study import open_recorded
+    from sentiment.bundle import Bundle
+
+    bundle = Bundle.open(args.bundle)
+    opened = open_recorded(args.sealed, open_storage(storage_url(args.storage), create=False), args.artifacts)
+    evaluation = evaluate_sealed(bundle, opened)
     if args.json:
         show_json(evaluation.to_dict())
     else:

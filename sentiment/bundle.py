@@ -6,6 +6,7 @@
     tokenizer.json        a Hugging Face tokenizer, fitted on the training rows
     config.json           the `Config`, the classes, and the facts of the card as data
     README.md             the card: what it is, how well it did, how to use it
+    seen-texts.bin        hashes of the texts that it was trained on and chosen by; not in bundles of earlier versions
     manifest.json         sizes and SHA-256 of all of these
 
 The manifest is written last, into a folder that only then takes its final name: a folder under its own name is whole.
@@ -38,6 +39,7 @@ from sentiment.config import Config, allowed_range
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
 from sentiment.model import Network, model_without_memory
+from sentiment.seen import BYTES_PER_TEXT, SeenTexts
 from sentiment.tokens import encode, read_tokenizer
 from sentiment.training import predict_probabilities
 
@@ -45,11 +47,17 @@ __all__ = ["Bundle", "copy_bundle", "write_bundle"]
 
 FORMAT: Final = 1
 FILES: Final = ("weights.safetensors", "tokenizer.json", "config.json", "README.md")
+SEEN: Final = "seen-texts.bin"
+"""Not in every bundle: earlier versions made none."""
+SEEN_SIZES: Final = "seen_texts"
+"""What config.json calls the numbers of hashes in it."""
 CHUNK: Final = SORTED_TOGETHER
 """Texts that are encoded and scored at a time, to bound memory; as many as meet in the batches of a trial's score."""
 MOST_CLASSES: Final = 1000
 MOST_BYTES: Final = 1 << 23
-"""Of config.json, README.md and manifest.json; and of the other two files beside what their numbers need."""
+"""Of config.json, README.md and manifest.json; and of the other files beside what their numbers need."""
+MOST_TEXTS: Final = 1 << 27
+"""Of training, and of validation, that hashes are kept of."""
 BYTES_PER_ENTRY: Final = 1024
 """Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 
@@ -65,6 +73,8 @@ class Bundle:
     """What the card says, as data: fingerprint, scores, study, trial."""
     tokenizer: Tokenizer
     network: Network
+    seen: SeenTexts | None = None
+    """What it was trained on and chosen by; None in a bundle that an earlier version made."""
 
     @classmethod
     def open(cls, directory: str | Path) -> "Bundle":
@@ -77,17 +87,23 @@ class Bundle:
         recorded = _manifest(directory)
         content = _verified(directory, "config.json", recorded)
         with _parts_of_a_bundle(directory):
-            config, classes, size, facts = _described(json.loads(content))
+            config, classes, size, facts, sizes = _described(json.loads(content))
+            if (sizes is None) is (SEEN in recorded):
+                raise InputError(f"of {SEEN} config.json and manifest.json do not say the same")
             network = model_without_memory(config, size, len(classes))
         numbers = sum(tensor.numel() for tensor in network.state_dict().values())
         _verified(directory, "README.md", recorded)
         _verified(directory, "weights.safetensors", recorded, 4 * numbers)
         content = _verified(directory, "tokenizer.json", recorded, BYTES_PER_ENTRY * size)
+        hashes = b""
+        if sizes is not None:
+            hashes = _verified(directory, SEEN, recorded, BYTES_PER_TEXT * sum(sizes.values()))
         with _parts_of_a_bundle(directory):
+            seen = None if sizes is None else SeenTexts.from_bytes(hashes, sizes)
             _fill(network, directory / "weights.safetensors")
             tokenizer = read_tokenizer(content.decode(), config.token_unit, size)
         network.eval()
-        return cls(directory, config, classes, facts, tokenizer, network)
+        return cls(directory, config, classes, facts, tokenizer, network, seen)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities, float32 [n, K], in the order of `classes`.
@@ -120,11 +136,15 @@ def write_bundle(
     tokenizer_json: str,
     weights: dict[str, Tensor],
     facts: dict[str, Any],
+    seen: SeenTexts | None = None,
 ) -> str:
     """Write a bundle atomically and return the SHA-256 of its manifest, which vouches for every other file.
 
+    With `seen`, the bundle can say of any text whether the network has seen it.
+
     Raises:
-        InputError: `directory` exists and is not empty, or cannot be written; or such classes cannot be opened again.
+        InputError: `directory` exists and is not empty, or cannot be written; or such classes, or so many texts,
+            cannot be opened again.
     """
     _check(classes, vocabulary_size)
     described = {
@@ -133,13 +153,13 @@ def write_bundle(
         "classes": list(classes),
         "vocabulary_size": vocabulary_size,
         "facts": facts,
-    }
+    } | ({} if seen is None else {SEEN_SIZES: _checked_sizes(seen.sizes)})
     contents = {
         "weights.safetensors": safetensors.torch.save(weights),
         "tokenizer.json": tokenizer_json.encode(),
         "config.json": _json(described),
         "README.md": card(config, classes, facts).encode(),
-    }
+    } | ({} if seen is None else {SEEN: seen.to_bytes()})
     return _write_folder(Path(directory), contents)
 
 
@@ -149,7 +169,7 @@ def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]
     config = Bundle.open(source).config
     described = json.loads((source / "config.json").read_text("utf-8"))
     described["facts"] |= facts
-    contents = {name: (source / name).read_bytes() for name in FILES}
+    contents = {name: (source / name).read_bytes() for name in _manifest(source)}
     contents["config.json"] = _json(described)
     contents["README.md"] = card(config, described["classes"], described["facts"]).encode()
     return _write_folder(Path(directory), contents)
@@ -166,13 +186,15 @@ Written by sentiment-search. `{config.architecture}` over {config.token_unit} to
 {markdown_table(("fact", "value"), scores)}
 
 The validation score chose this network among others, so it is optimistic; score rows that no search has seen with
-`sentiment-search evaluate` before you quote a number.
+`sentiment-search evaluate` before you quote a number: your own (it says how many of them the network has seen), or
+those that the search sealed, once, where its study is (`--sealed`).
 
 ## Use
 
     pip install sentiment-search
     sentiment-search predict . "a review" "another one"
     sentiment-search evaluate . --data reviews.csv --text TEXT_COLUMN --label LABEL_COLUMN
+    sentiment-search evaluate . --sealed STUDY
 
     from sentiment.bundle import Bundle
     bundle = Bundle.open(".")
@@ -186,7 +208,7 @@ The validation score chose this network among others, so it is optimistic; score
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    """What the manifest records of each of `FILES`."""
+    """What the manifest records of each of `FILES`, and of `SEEN` where it is there."""
     try:
         manifest = json.loads(_content(directory / "manifest.json", MOST_BYTES))
         recorded, bundle_format = dict(manifest["files"]), int(manifest["format"])
@@ -199,7 +221,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
         raise InputError(f"{directory}/manifest.json is damaged; export the bundle again") from None
     if bundle_format != FORMAT:
         raise InputError(f"{directory} is a bundle of format {bundle_format}; this version reads format {FORMAT}")
-    if recorded.keys() != set(FILES):
+    if recorded.keys() - {SEEN} != set(FILES):
         raise InputError(
             f"{directory}/manifest.json names other files than {', '.join(FILES)}; export the bundle again"
         )
@@ -237,13 +259,14 @@ def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
         raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
 
 
-def _described(content: Any) -> tuple[Config, tuple[str, ...], int, dict[str, Any]]:
-    """What config.json says: config, classes, entries of the vocabulary, facts."""
+def _described(content: Any) -> tuple[Config, tuple[str, ...], int, dict[str, Any], dict[str, int] | None]:
+    """What config.json says: config, classes, entries of the vocabulary, facts, and of how many texts it has hashes."""
     if not isinstance(content, dict) or not isinstance(content.get("facts"), dict):
         raise InputError("config.json must be an object with an object of facts")
     said: dict[str, Any] = dict.fromkeys(("config", "classes", "vocabulary_size")) | content
     _check(said["classes"], said["vocabulary_size"])
-    return Config.from_dict(said["config"]), tuple(said["classes"]), said["vocabulary_size"], said["facts"]
+    sizes = _checked_sizes(said[SEEN_SIZES]) if SEEN_SIZES in said else None
+    return Config.from_dict(said["config"]), tuple(said["classes"]), said["vocabulary_size"], said["facts"], sizes
 
 
 def _check(classes: Any, vocabulary_size: Any) -> None:
@@ -254,6 +277,14 @@ def _check(classes: Any, vocabulary_size: Any) -> None:
     if not 2 <= len(set(names)) == len(classes) <= MOST_CLASSES or not all(map(str.strip, names)):
         raise InputError(f"the classes must be 2 to {MOST_CLASSES} different names")
     "".join(names).encode()  # half a surrogate pair could not be written anywhere
+
+
+def _checked_sizes(sizes: Any) -> dict[str, int]:
+    if not isinstance(sizes, dict) or sizes.keys() != {"training", "validation"}:
+        raise InputError(f"{SEEN_SIZES} must be an object of training and validation")
+    if not all(type(size) is int and 0 <= size <= MOST_TEXTS for size in sizes.values()):
+        raise InputError(f"{SEEN_SIZES} must be whole numbers from 0 to {MOST_TEXTS}")
+    return sizes
 
 
 def _fill(network: Network, path: Path) -> None:

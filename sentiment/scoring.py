@@ -1,7 +1,7 @@
 """An opened bundle meets a file: labels for its texts, or figures for its labelled rows.
 
 Every row is answered for: a row without a text gets no label, a row without a usable label is not scored, and both
-are counted.
+are counted. So are the scored rows whose texts the bundle has seen in training, and there are figures without them.
 """
 
 import csv
@@ -10,9 +10,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
@@ -24,10 +24,11 @@ from sentiment.labels import canonical, label_rule
 from sentiment.terminal import in_columns
 from sentiment.unpacking import MAX_BYTES
 
-__all__ = ["Evaluation", "evaluate", "predict_file", "predictions"]
+__all__ = ["Evaluation", "Overlap", "Score", "evaluate", "predict_file", "predictions", "score"]
 
 LABEL_RULE = "label rule"
 """The fact of a bundle that says how raw labels became its classes."""
+UNKNOWN: Final = "Whether the bundle was trained on any of these texts is unknown: it was made by an earlier version."
 
 
 def predictions(bundle: Bundle, texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -86,33 +87,91 @@ def predict_file(
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """How a bundle does on labelled rows."""
+class Score:
+    """The figures that are told first."""
 
-    path: str
-    classes: tuple[str, ...]
-    confusion: np.ndarray
-    """int64 [K, K]: rows are labels, columns predictions."""
+    rows: int
     macro_f1: float
     accuracy: float
     calibration_error: float
     """Expected calibration error over 15 bins."""
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray, labels: np.ndarray) -> "Score":
+        """The figures of what was said, [n, K], of rows with these labels."""
+        guesses = probabilities.argmax(axis=1)
+        return cls(
+            rows=len(labels),
+            macro_f1=metrics.macro_f1(labels, guesses, probabilities.shape[1]),
+            accuracy=metrics.accuracy(labels, guesses),
+            calibration_error=metrics.expected_calibration_error(probabilities, labels),
+        )
+
+    def figures(self) -> str:
+        """In one line."""
+        return (
+            f"macro-F1 {self.macro_f1:.4f}   accuracy {self.accuracy:.4f}   "
+            f"calibration error {self.calibration_error:.4f}"
+        )
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rows that are not new to a bundle, by what their texts did for it."""
+
+    trained_on: int
+    chose_checkpoint: int
+    """Validation rows of its training: their score chose the weights."""
+    without_them: Score | None
+    """The figures of the other rows; None if there are no others, or no others than these."""
+    classes_lost: tuple[str, ...]
+    """Of which the other rows have none."""
+
+    def render(self, rows: int) -> str:
+        """In words; there are so many rows in all."""
+        if not self.trained_on and not self.chose_checkpoint:
+            return "The bundle was trained on none of these texts, and none chose its checkpoint."
+        nothing = "the figures say nothing of new ones."
+        if self.trained_on == rows:
+            return f"The bundle was trained on all of these texts: {nothing}"
+        seen = f"The bundle was trained on {self.trained_on:,} of these texts, and {self.chose_checkpoint:,} more chose"
+        if self.without_them is None:
+            return f"{seen} its checkpoint, which is all of them: {nothing}"
+        lost = "".join(f", none of class {foreign.visible(name)}" for name in self.classes_lost)
+        return (
+            f"{seen} its checkpoint: the figures may flatter it.\n"
+            f"Without them ({self.without_them.rows:,} rows{lost}): {self.without_them.figures()}"
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation(Score):
+    """How a bundle does on labelled rows."""
+
+    path: str
+    """What the rows are of."""
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    """int64 [K, K]: rows are labels, columns predictions."""
     per_class: tuple[dict[str, float], ...]
     left_out: dict[str, int]
     """Rows that were not scored: reason to count."""
+    seen: Overlap | None
+    """The rows that are not new to the bundle; None if it cannot say."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return vars(self) | {"confusion": self.confusion.tolist(), "rows": int(self.confusion.sum())}
+        seen = None if self.seen is None else asdict(self.seen)
+        return vars(self) | {"confusion": self.confusion.tolist(), "seen": seen}
 
     def render(self) -> str:
         """The figures as text."""
         lines = [
-            f"{self.path}: {int(self.confusion.sum()):,} rows scored"
+            f"{self.path}: {self.rows:,} rows scored"
             + "".join(f"; {count:,} left out: {reason}" for reason, count in self.left_out.items()),
             "",
-            f"macro-F1 {self.macro_f1:.4f}   accuracy {self.accuracy:.4f}   "
-            f"calibration error {self.calibration_error:.4f}",
+            self.figures(),
+            *(UNKNOWN if self.seen is None else self.seen.render(self.rows)).splitlines(),
             "",
         ]
         figures = [
@@ -184,23 +243,42 @@ def evaluate(
             f"{path}: column {label!r} holds {seen}, no label that the bundle knows "
             f"({', '.join(bundle.classes)}); give --classes"
         )
-    labels = np.array(kept_labels, dtype=np.int64)
-    probabilities = bundle.probabilities(kept_texts)
+    return score(bundle, path, kept_texts, np.array(kept_labels, dtype=np.int64), left_out)
+
+
+def score(
+    bundle: Bundle, path: str, texts: Sequence[str], labels: np.ndarray, left_out: Mapping[str, int] | None = None
+) -> Evaluation:
+    """Score `bundle` on texts with these class indices, [n]; `path` and `left_out` say what they are of."""
+    probabilities = bundle.probabilities(texts)
     guesses = probabilities.argmax(axis=1)
     k = len(bundle.classes)
     per_class = metrics.per_class(labels, guesses, k)
     return Evaluation(
+        **vars(Score.of(probabilities, labels)),
         path=path,
         classes=bundle.classes,
         confusion=metrics.confusion_matrix(labels, guesses, k),
-        macro_f1=metrics.macro_f1(labels, guesses, k),
-        accuracy=metrics.accuracy(labels, guesses),
-        calibration_error=metrics.expected_calibration_error(probabilities, labels),
         per_class=tuple(
             {name: float(getattr(per_class, name)[index]) for name in ("precision", "recall", "f1", "support")}
             for index in range(k)
         ),
-        left_out=dict(left_out),
+        left_out=dict(left_out or {}),
+        seen=_overlap(bundle, texts, probabilities, labels),
+    )
+
+
+def _overlap(bundle: Bundle, texts: Sequence[str], probabilities: np.ndarray, labels: np.ndarray) -> Overlap | None:
+    if bundle.seen is None:
+        return None
+    trained, chose = bundle.seen.among(texts)
+    new = ~trained & ~chose
+    before, after = (np.bincount(some, minlength=len(bundle.classes)) for some in (labels, labels[new]))
+    return Overlap(
+        trained_on=int(trained.sum()),
+        chose_checkpoint=int(chose.sum()),
+        without_them=Score.of(probabilities[new], labels[new]) if new.any() and not new.all() else None,
+        classes_lost=tuple(bundle.classes[index] for index in np.flatnonzero((before > 0) & (after == 0))),
     )
 
 

@@ -17,11 +17,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sentiment.bundle import FILES, Bundle, write_bundle
+from sentiment.bundle import FILES, SEEN, Bundle, write_bundle
 from sentiment.config import CHOICES, Config
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.model import build_model
+from sentiment.seen import SeenTexts
 from sentiment.tokens import fit_tokenizer
 
 TEXTS = ["a wonderful film", "", "aaaaaaaaaaaaaaaaaaaaaaaaac", "좋은 \ud800 \x00 <pad> ▁", "good " * 200]
@@ -72,8 +73,9 @@ def bundle(unit: str) -> dict[str, bytes]:
             tokenizer_json=tokenizer.to_str(),
             weights=build_model(config, size, 2).state_dict(),
             facts={"study": "x", "label rule": {"negative": ["1"], "positive": ["5"]}},
+            seen=SeenTexts.of(TEXTS[:2], TEXTS[2:]),
         )
-        return {name: Path(folder, "model", name).read_bytes() for name in FILES}
+        return {name: Path(folder, "model", name).read_bytes() for name in (*FILES, SEEN)}
 
 
 def manifest_of(contents: dict[str, bytes]) -> dict[str, Any]:
@@ -101,6 +103,7 @@ def answers_or_is_refused(contents: dict[str, bytes], manifest: bytes | None = N
         try:
             opened = Bundle.open(folder)
             probabilities = opened.probabilities(TEXTS)
+            assert opened.seen is None or all(len(which) == len(TEXTS) for which in opened.seen.among(TEXTS))
         except InputError as refused:
             assert len(str(refused).splitlines()) == 1 and visible(str(refused)) == str(refused)
             assert "allocate" not in str(refused)  # it was tried
@@ -144,7 +147,7 @@ def test_what_nobody_changed_answers(unit: str) -> None:
     assert answers_or_is_refused(bundle(unit))
 
 
-@given(st.data(), units, st.sampled_from(FILES))
+@given(st.data(), units, st.sampled_from([*FILES, SEEN]))
 def test_a_file_with_other_bytes(data: st.DataObject, unit: str, name: str) -> None:
     content = bytearray(bundle(unit)[name])
     for _ in range(data.draw(st.integers(1, 4))):

@@ -58,6 +58,15 @@ class TestTheFoldersOfAStudy:
         assert bundle.facts["trial"] == best.number
         assert bundle.facts["data fingerprint"] == dataset.fingerprint
 
+    def test_say_which_texts_it_learned_from_and_was_chosen_by(self, searched: Searched, tmp_path: Path) -> None:
+        export(searched.opened.study, searched.artifacts, "best", tmp_path / "model")
+        dataset, seen = searched.opened.dataset, Bundle.open(tmp_path / "model").seen
+        assert seen is not None
+        parts = [seen.among(dataset.texts(part)) for part in ("train", "validation", "test")]
+        assert [trained.all() for trained, _ in parts] == [True, False, False]
+        assert [chose.all() for _, chose in parts] == [False, True, False]
+        assert not any(which.any() for which in parts[2])
+
     def test_of_trials_that_failed_are_removed_and_those_that_run_are_left_to_write(
         self, reviews_csv: Path, tmp_path: Path
     ) -> None:
@@ -103,6 +112,7 @@ class TestKeeping:
             split=SimpleNamespace(train=[0], validation=[1]),
             fingerprint="f",
             source=SimpleNamespace(classes="as-is"),
+            texts=lambda part: [part],
         )
         for score in scores:
             trial = study.ask()

@@ -81,7 +81,11 @@ class TestTheWholePath:
         status, out, err = called("run", study_file)
         assert status == 0, err
         assert "TF-IDF + logistic regression" in out
-        assert "Next: sentiment-search export tiny --to tiny-model" in out
+        assert out.split("\nNext: ")[1].splitlines() == [
+            "sentiment-search export tiny --to tiny-model",
+            "      sentiment-search evaluate tiny-model --sealed tiny",
+            "      sentiment-search dashboard",
+        ]
         assert (tmp_path / "studies" / "sentiment.db").exists()
         again, shown, err = called("run", study_file)  # nothing is left to do
         assert (again, shown.splitlines()[:3]) == (0, out.splitlines()[:3]), err
@@ -92,6 +96,8 @@ class TestTheWholePath:
         assert (status, err) == (0, [])
         assert out.splitlines()[0].startswith(("positive\tnegative 0.", "negative\tnegative 0."))
         assert out.splitlines()[1].startswith("(no text)")
+        status, out, err = called("evaluate", "tiny-model", "--sealed", "tiny")
+        assert (status, err, out.splitlines()[-1]) == (0, [], "Sealed rows opened 1 time.")
 
     def test_with_flags_alone(self, called: Any, tmp_path: Path) -> None:
         data = write_reviews(tmp_path / "my reviews.v2.csv")
@@ -111,6 +117,7 @@ class TestTheWholePath:
         status, out, err = called("run", study_file, "--storage", url)
         assert status == 0, err
         assert 'export tiny --to tiny-model --storage "$OPTUNA_STORAGE"' in out
+        assert 'evaluate tiny-model --sealed tiny --storage "$OPTUNA_STORAGE"' in out
         assert 'sentiment-search dashboard --storage "$OPTUNA_STORAGE"' in out
         assert "59" not in out.split("Next:")[1] and "timeout" not in out
         assert any("put the URL into OPTUNA_STORAGE" in line for line in err)
@@ -202,6 +209,14 @@ class TestABadRequest:
             (["predict", "none", "x"], "none does not exist"),
             (["evaluate", "{model}", "--data", "{csv}", "--text", "text"], "evaluate needs --label"),
             (["evaluate", "{model}", "--data", "{csv}", "--text", "text", "--label", "text"], "name two columns"),
+            (["evaluate", "{model}"], "or --sealed STUDY, one of the two"),
+            (["evaluate", "{model}", "--data", "{csv}", "--sealed", "tiny"], "or --sealed STUDY, one of the two"),
+            (["evaluate", "{model}", "--sealed", "tiny", "--max-bytes", "9"], "--max-bytes is for --data"),
+            (["evaluate", "{model}", "--sealed", "tiny", "--classes", "stars-3"], "--classes is for --data"),
+            (["evaluate", "{model}", "--sealed", "none", "--storage", "{url}"], "there is no study 'none'"),
+            (["evaluate", "{model}", "--sealed", "tiny"], "studies/sentiment.db does not exist; give --storage"),
+            (["evaluate", "{model}", "--data", "{csv}", "--storage", "{url}"], "are for --sealed STUDY"),
+            (["evaluate", "{model}", "--data", "{csv}", "--artifacts", "{artifacts}"], "are for --sealed STUDY"),
             (["inspect", "none.csv"], "none.csv: there is no such file"),
             (["worker", "--study", "none", "--trials", "1", "--storage", "{url}"], "there is no study 'none'"),
             (["worker", "--study", "tiny", "--trials", "1", "--threads", "0"], "threads is 0"),

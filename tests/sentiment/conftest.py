@@ -26,6 +26,7 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     """Not to be changed; copy its folder first."""
     from search.objective import training_data
     from sentiment.bundle import write_bundle
+    from sentiment.seen import SeenTexts
     from sentiment.tokens import load_corpus
     from sentiment.training import train
 
@@ -52,5 +53,6 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
         tokenizer_json=corpus.tokenizer_json,
         weights=trained.weights,
         facts={"validation macro-F1": trained.macro_f1, "label rule": dataset.source.classes},
+        seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
     )
     return Exported(scratch / "model", sha256, dataset, corpus, trained)

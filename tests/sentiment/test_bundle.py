@@ -16,7 +16,7 @@ from search.objective import training_data
 from sentiment import batches
 from sentiment import bundle as bundles
 from sentiment.batches import Examples
-from sentiment.bundle import FILES, Bundle, card, copy_bundle, write_bundle
+from sentiment.bundle import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.model import build_model
@@ -24,7 +24,7 @@ from sentiment.training import train
 from tests.sentiment.conftest import Exported
 from tests.support.precisions import precisions_of
 
-EVERY_FILE = (*FILES, "manifest.json")
+EVERY_FILE = (*FILES, SEEN, "manifest.json")
 
 
 @pytest.fixture
@@ -131,9 +131,29 @@ class TestAnOpenedBundle:
 
     def test_is_safetensors_and_text_and_nothing_that_is_unpickled(self, exported: Exported) -> None:
         assert sorted(path.name for path in exported.folder.iterdir()) == sorted(EVERY_FILE)
-        for name in set(EVERY_FILE) - {"weights.safetensors"}:
+        for name in set(EVERY_FILE) - {"weights.safetensors", SEEN}:
             (exported.folder / name).read_text("utf-8")
         assert (exported.folder / "weights.safetensors").read_bytes()[8:9] == b"{"
+        assert (exported.folder / SEEN).stat().st_size == 8 * (320 + 40)
+
+    def test_knows_which_texts_it_has_seen(self, exported: Exported) -> None:
+        seen = Bundle.open(exported.folder).seen
+        assert seen is not None
+        for part, expected in (("train", (True, False)), ("validation", (False, True)), ("test", (False, False))):
+            trained, chose = seen.among(exported.dataset.texts(part))
+            assert (set(trained), set(chose)) == ({expected[0]}, {expected[1]})
+
+    def test_of_an_earlier_version_opens_and_knows_nothing_of_what_it_has_seen(
+        self, exported: Exported, folder: Path, tmp_path: Path
+    ) -> None:
+        of_earlier_version(folder)
+        texts = exported.dataset.texts("validation")
+        copy_bundle(folder, tmp_path / "copy", {})
+        for each in (folder, tmp_path / "copy"):
+            opened = Bundle.open(each)
+            assert opened.seen is None
+            assert not (each / SEEN).exists()
+            np.testing.assert_array_equal(opened.probabilities(texts), exported.trained.probabilities)
 
 
 class TestADamagedBundleIsRefused:
@@ -195,6 +215,13 @@ class TestADamagedBundleIsRefused:
             {"classes": ["\ud800", "good"]},
             {"classes": [str(number) for number in range(1001)]},
             {"facts": None},
+            {"seen_texts": None},
+            {"seen_texts": [320, 40]},
+            {"seen_texts": {"training": 320}},
+            {"seen_texts": {"training": 321, "validation": 40}},
+            {"seen_texts": {"training": 320.0, "validation": 40}},
+            {"seen_texts": {"training": 361, "validation": -1}},
+            {"seen_texts": {"training": 10**30, "validation": 40}},
         ],
     )
     def test_when_its_parts_do_not_belong_together_though_every_checksum_holds(
@@ -204,7 +231,19 @@ class TestADamagedBundleIsRefused:
         vouch_for(folder, "config.json", json.dumps(described).encode())
         assert "cannot be read as a bundle" in refusal(folder)
 
-    @pytest.mark.parametrize("name", ["weights.safetensors", "tokenizer.json", "config.json"])
+    @pytest.mark.parametrize("names_it", ["manifest.json", "config.json"])
+    def test_when_only_one_of_two_files_names_the_texts_it_has_seen(self, folder: Path, names_it: str) -> None:
+        if names_it == "manifest.json":
+            described = json.loads((folder / "config.json").read_bytes())
+            del described["seen_texts"]
+            vouch_for(folder, "config.json", json.dumps(described).encode())
+        else:
+            manifest = json.loads((folder / "manifest.json").read_bytes())
+            del manifest["files"][SEEN]
+            (folder / "manifest.json").write_text(json.dumps(manifest))
+        assert f"of {SEEN} config.json and manifest.json do not say the same" in refusal(folder)
+
+    @pytest.mark.parametrize("name", ["weights.safetensors", "tokenizer.json", "config.json", SEEN])
     def test_when_a_file_is_something_else_though_every_checksum_holds(self, folder: Path, name: str) -> None:
         vouch_for(folder, name, b"{}")
         assert "cannot be read as a bundle" in refusal(folder)
@@ -321,6 +360,15 @@ for folder in sys.argv[1:]:
         assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def of_earlier_version(folder: Path) -> None:
+    """Make a bundle one that was written when none had hashes."""
+    (folder / SEEN).unlink()
+    described, manifest = (json.loads((folder / name).read_bytes()) for name in ("config.json", "manifest.json"))
+    del described["seen_texts"], manifest["files"][SEEN]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    vouch_for(folder, "config.json", json.dumps(described).encode())
+
+
 def vouch_for(folder: Path, name: str, content: bytes) -> None:
     """Write a file and its checksum, as somebody who means it would."""
     (folder / name).write_bytes(content)
@@ -362,6 +410,7 @@ class TestWriting:
         assert "| trials of the search | 17 |" in (tmp_path / "deep" / "copy" / "README.md").read_text("utf-8")
         texts = exported.dataset.texts("test")
         np.testing.assert_array_equal(original.probabilities(texts), copied.probabilities(texts))
+        assert original.seen and copied.seen and original.seen.to_bytes() == copied.seen.to_bytes() != b""
 
     @pytest.mark.parametrize("classes", [["one"], ["good", "good"], [str(number) for number in range(1001)]])
     def test_of_what_could_not_be_opened_again_is_refused(

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 from sentiment import scoring
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError
-from sentiment.scoring import evaluate, predict_file, predictions
+from sentiment.scoring import evaluate, predict_file, predictions, score
 from tests.sentiment.conftest import Exported
 from tests.sentiment.test_foreign import OBEYED
 from tests.support.tiny import CLASSES
@@ -100,7 +100,7 @@ class TestClassesThatAreCommands:
         data = table(tmp_path / "in.csv", ("wonderful", "=1+1"), ("dull", "\x1b[31mred"))
         rendered = evaluate(hostile, data, "text", "stars").render().splitlines()
         assert not any(map(OBEYED.search, rendered))
-        assert [line.split()[0] for line in rendered[4:7]] == ["class", "=1+1", r"\x1b[31mred\n"]
+        assert [line.split()[0] for line in rendered[5:8]] == ["class", "=1+1", r"\x1b[31mred\n"]
 
 
 class TestAFileOfTexts:
@@ -218,6 +218,54 @@ class TestAnEvaluation:
         assert figures.left_out == {"no text": 1, "no label": 1, "label not in the rule": 2}
         assert figures.confusion.sum() == 1
         assert "1 rows scored; 1 left out: no text; 1 left out: no label" in figures.render()
+
+    def test_says_how_many_texts_the_bundle_has_seen_and_what_it_is_worth_without_them(
+        self, bundle: Bundle, exported: Exported, reviews_csv: Path, tmp_path: Path
+    ) -> None:
+        figures = evaluate(bundle, str(reviews_csv), "text", "stars")
+        unseen = score(bundle, "x", exported.dataset.texts("test"), exported.dataset.labels("test"))
+        assert figures.seen is not None and figures.seen.without_them is not None
+        assert (figures.seen.trained_on, figures.seen.chose_checkpoint, figures.seen.classes_lost) == (320, 40, ())
+        assert figures.seen.without_them.macro_f1 == unseen.macro_f1
+        assert figures.seen.without_them.accuracy == unseen.accuracy
+        assert figures.seen.without_them.calibration_error == pytest.approx(unseen.calibration_error, abs=1e-6)
+        lines = figures.render().splitlines()
+        assert lines[3].startswith("The bundle was trained on 320 of these texts, and 40 more chose its checkpoint: ")
+        assert lines[4] == f"Without them (40 rows): {unseen.figures()}"
+        told = json.loads(json.dumps(figures.to_dict(), allow_nan=False))["seen"]
+        assert told["trained_on"] == 320
+        assert told["without_them"]["macro_f1"] == unseen.macro_f1
+
+    def test_of_new_texts_says_so_in_one_line(self, bundle: Bundle, tmp_path: Path) -> None:
+        figures = evaluate(bundle, table(tmp_path / "in.csv", ("fine", "5"), ("dull", "1")), "text", "stars")
+        said = "The bundle was trained on none of these texts, and none chose its checkpoint."
+        assert figures.render().splitlines()[2:5] == [figures.figures(), said, ""]
+        assert figures.to_dict()["seen"]["without_them"] is None
+
+    @pytest.mark.parametrize(
+        ("trained", "chose", "new", "said"),
+        [
+            (3, 0, 0, "was trained on all of these texts: the figures say nothing of new ones."),
+            (0, 2, 0, "on 0 of these texts, and 2 more chose its checkpoint, which is all of them: the figures say "),
+            (2, 2, 0, "on 2 of these texts, and 2 more chose its checkpoint, which is all of them: the figures say "),
+            (4, 0, 1, "(1 rows, none of class negative): macro-F1 "),
+        ],
+    )
+    def test_of_texts_that_were_all_seen_says_so_in_words(
+        self, bundle: Bundle, exported: Exported, tmp_path: Path, trained: int, chose: int, new: int, said: str
+    ) -> None:
+        texts = [*exported.dataset.texts("train")[:trained], *exported.dataset.texts("validation")[:chose]]
+        rows = [(f" \t{text}\u3000", "1") for text in texts] + new * [("something new", "5")]  # blanks change nothing
+        figures = evaluate(bundle, table(tmp_path / "in.csv", *rows), "text", "stars")
+        assert said in figures.render()
+        assert figures.seen is not None
+        assert (figures.seen.trained_on, figures.seen.chose_checkpoint) == (trained, chose)
+        assert (figures.seen.without_them is None) is (new == 0)
+
+    def test_by_a_bundle_of_an_earlier_version_says_that_it_is_unknown(self, bundle: Bundle, reviews_csv: Path) -> None:
+        figures = evaluate(replace(bundle, seen=None), str(reviews_csv), "text", "stars")
+        assert "trained on any of these texts is unknown: it was made by an earlier version." in figures.render()
+        assert figures.to_dict()["seen"] is None
 
     def test_is_plain_json_and_a_table(self, bundle: Bundle, reviews_csv: Path) -> None:
         figures = evaluate(bundle, str(reviews_csv), "text", "stars")
