@@ -115,8 +115,7 @@ def crossed_difference(
         raise ValueError(f"confidence must lie between 0 and 1, but got {confidence}")
     pairs, influence = finite("scores of the pairs", pairs), finite("influences of the rows", influence)
     if groups is not None:
-        _, of_row = np.unique(groups, return_inverse=True)
-        influence = np.stack([np.bincount(of_row, weights=of_pair) for of_pair in influence])
+        influence = _of_groups(influence, groups)
     n_rows = influence.shape[1]
     if n_rows < 2:
         raise ValueError(f"two independent test rows or groups of rows are needed, but got {n_rows}")
@@ -166,6 +165,18 @@ class _Parts:
         both = unbiased * float(np.square(influence - of_mean).sum()) / (units - 1) / units
         # Equal pairs that got there by different rows are equal by chance; what both parts leave is the least.
         return cls(float(scores.var(ddof=1)) / units or both, max(between_rows - both, 0.0), both, units)
+
+
+def _of_groups(influence: Floats, groups: npt.NDArray[np.int64]) -> Floats:
+    """[P, groups]: what leaving out a whole group does to the score, in units of what it does where all are equal.
+
+    A large group moves the score more as it is left out than its influence says, since the others then weigh more: by
+    1 / (1 - its share of the rows), as in the jackknife of groups (Bell & McCaffrey 2002, "Bias reduction in standard
+    errors for linear regression with multi-stage samples").
+    """
+    _, of_row, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    left = (1 - sizes / sizes.sum()) / (1 - 1 / len(sizes)) if len(sizes) > 1 else np.ones(1)
+    return np.stack([np.bincount(of_row, weights=of_pair) / left for of_pair in influence])
 
 
 def _means(values: Floats, searches: npt.NDArray[np.int64]) -> Floats:

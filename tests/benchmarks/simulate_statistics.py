@@ -13,7 +13,20 @@ from dataclasses import replace
 import numpy as np
 
 from search.statistics import Looks
-from tests.support.worlds import GAIN, WORLDS, World, coverage, draws, family_wise, power, spend, verdicts
+from tests.support.worlds import (
+    GAIN,
+    WORLDS,
+    World,
+    added_looks,
+    coverage,
+    draws,
+    exaggerated,
+    family_wise,
+    power,
+    spend,
+    verdicts,
+    winners,
+)
 
 HARD = {
     "2 pairs": World(pairs=2),
@@ -27,7 +40,10 @@ HARD = {
     "baseline collapses 20 %, 20 pairs": World(pairs=20, collapse=(0.2, 0.0)),
     "baseline collapses 50 %, 5 pairs": World(pairs=5, collapse=(0.5, 0.0)),
     "80/15/5, 100 rows": World(shares=(0.8, 0.15, 0.05), rows=100),
-    "clusters not named": World(clusters=50, arm_row_sd=0.5),
+    "50 clusters, not named": World(clusters=50, arm_row_sd=0.5),
+    "24 groups, unequal, not named": World(pairs=16, rows=2000, clusters=24, unequal=True, arm_row_sd=0.4),
+    "5 searches, not named": World(rows=2000, searches=5, search_sd=0.05),
+    "one search": World(rows=2000, searches=1, search_sd=0.05),
 }
 """Settings in which they need not."""
 
@@ -56,7 +72,7 @@ def bootstrap_coverage(world: World, number: int, *, resamples: int = 500) -> fl
 def _print_coverage(number: int) -> None:
     print(f"\none idea, {number:,} comparisons: %         covered  improves  worse  no diff.   seed sd  error (points)")
     for name, world in (WORLDS | HARD).items():
-        named = name != "clusters not named"
+        named = not name.endswith("not named")
         covered = coverage(world, number, named=named)
         error = next(draws(world, 1, np.random.default_rng(0))).difference().standard_error
         line = f"{name:38s} {100 * covered:8.1f}"
@@ -97,10 +113,10 @@ def _print_looks(number: int) -> None:
         "one idea, small gain": replace(world, gains=(0.03,)),
     }
     ways = {
-        "10 pairs": Looks((10,), (1.0,)),
-        "20 pairs": Looks((20,), (1.0,)),
-        "5, 10, 20": Looks(),
-        "5, 10, 20, never futile": Looks(futile=0.0),
+        "10 pairs": Looks.at((10,)),
+        "20 pairs": Looks.at((20,)),
+        "5, 10, 20": Looks.at((5, 10, 20)),
+        "5, 10, 20, never futile": replace(Looks.at((5, 10, 20)), futile=0.0),
     }
     print(f"\n{number:,} comparisons                            trainings  any wrong  gains found  decided  covered, %")
     for name, setting in settings.items():
@@ -109,6 +125,52 @@ def _print_looks(number: int) -> None:
             s = spend(setting, looks, number)
             print(f"    {way:36s} {s.trainings:9.1f} {100 * s.false:10.1f} {100 * s.found:12.1f} "
                   f"{100 * s.decided:8.1f} {100 * s.covered:8.1f}", flush=True)  # fmt: skip
+
+
+def _print_added(number: int) -> None:
+    plans = {
+        "10": [[10]],
+        "5, 10": [[5, 10]],
+        "5, then 10": [[5], [10]],
+        "5, then 10, 15, 20": [[5], [10], [15], [20]],
+        "5, then 10, 15, ... 40": [[pairs] for pairs in range(5, 41, 5)],
+        "5 and 10, then 20 and 40": [[5, 10], [20, 40]],
+    }
+    worlds = {
+        name: replace(WORLDS[name], pairs=40)
+        for name in ("10 pairs", "10 pairs, seeds decide", "10 pairs, rows decide")
+    }
+    print(f"\nlooks added where nothing was found, identical arms, one idea, {number:,} comparisons: any direction, %")
+    print(f"{'':38s} {'on record':>10s} {'anew':>10s}   (in each of: {'; '.join(worlds)})")
+    for name, plan in plans.items():
+        on_record, anew = (
+            "  ".join(f"{100 * added_looks(world, plan, number, on_record=kept):3.1f}" for world in worlds.values())
+            for kept in (True, False)
+        )
+        print(f"{name:38s} {on_record:>16s} {anew:>16s}", flush=True)
+
+
+def _print_winner(number: int) -> None:
+    worlds = {
+        "20 equal arms, 5 pairs": World(pairs=5, rows=3000, gains=(0.0,) * 19),
+        "20 equal arms, 16 pairs": World(pairs=16, rows=3000, gains=(0.0,) * 19),
+        "20 unequal arms, 5 pairs": World(pairs=5, rows=3000, gains=tuple(0.01 * n for n in range(19))),
+        "20 equal arms, heavy-tailed seeds": World(pairs=5, rows=3000, gains=(0.0,) * 19, seed_sd=0.1, heavy=True),
+    }
+    print(f"\nsealed score of the arm that validation scores choose, too good by, points, {number:,} comparisons")
+    print(f"{'':38s} same runs  chosen by others")
+    for name, world in worlds.items():
+        naive, corrected = winners(world, number)
+        print(f"{name:38s} {100 * naive:+9.2f} {100 * corrected:+17.2f}", flush=True)
+
+
+def _print_exaggeration(number: int) -> None:
+    print(f"\ntrue gains that were found, one idea, {number:,} comparisons, points: power, truth, seen, left, errors")
+    for name in ("5 pairs", "10 pairs", "10 pairs, rows decide"):
+        for gain in (0.02, 0.05, 0.1, 0.2):
+            f = exaggerated(replace(WORLDS[name], gains=(gain,)), number)
+            print(f"{name:24s} {100 * f.power:6.1f} % {100 * f.truth:7.2f} {100 * f.seen:7.2f} {100 * f.left:7.2f}   "
+                  f"{100 * f.error_seen:6.2f} {100 * f.error_left:6.2f}", flush=True)  # fmt: skip
 
 
 def _print_bootstrap(number: int) -> None:
@@ -122,6 +184,9 @@ PARTS: dict[str, tuple[Callable[[int], None], float]] = {
     "family": (_print_family, 1.0),
     "power": (_print_power, 0.25),
     "looks": (_print_looks, 0.125),
+    "added": (_print_added, 0.5),
+    "winner": (_print_winner, 0.125),
+    "exaggeration": (_print_exaggeration, 0.5),
     "bootstrap": (_print_bootstrap, 0.25),
 }
 

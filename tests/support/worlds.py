@@ -5,28 +5,34 @@ confusion matrix of infinitely many rows is a formula, and so is the macro-F1; t
 normal variables, done on a Sobol grid.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import special, stats
 
-from search.statistics import NO_DIFFERENCE, Difference, Looks, holm, paired_difference, verdict
+from search.decisions import chosen_by_others, searches_of
+from search.statistics import ALPHA, NO_DIFFERENCE, Difference, Looks, exaggeration, holm, paired_difference, verdict
+from sentiment.metrics import macro_f1
 
 __all__ = [
     "GAIN",
     "WORLDS",
     "Comparison",
+    "Found",
     "Spent",
     "World",
+    "added_looks",
     "coverage",
     "draws",
+    "exaggerated",
     "family_wise",
     "look_until_decided",
     "power",
     "spend",
     "verdicts",
+    "winners",
 ]
 
 
@@ -40,11 +46,21 @@ class Comparison:
     """int [arms, P, n]: predicted classes; the baseline's come first."""
     groups: np.ndarray | None
     n_classes: int
+    searches: int = 1
+    """That took turns in finding the configs of the pairs."""
 
     def difference(self, idea: int = 1, *, pairs: int | None = None, confidence: float = 0.95) -> Difference:
         """Of an idea from the baseline, by the first `pairs` pairs."""
         baseline, run = self.runs[0, :pairs], self.runs[idea, :pairs]
-        return paired_difference(self.labels, baseline, run, self.n_classes, groups=self.groups, confidence=confidence)
+        return paired_difference(
+            self.labels,
+            baseline,
+            run,
+            self.n_classes,
+            groups=self.groups,
+            searches=searches_of(len(run), self.searches),
+            confidence=confidence,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,14 @@ class World:
     """Of a row's difficulty for a single run."""
     clusters: int = 0
     """Rows of one cluster share their difficulty for an arm; 0 for rows of their own."""
+    unequal: bool = False
+    """Clusters differ in size, the largest ten times the smallest and more, as apps do."""
+    heavy: bool = False
+    """Seeds have heavy tails: Student's t with 3 degrees of freedom, of the same variance."""
+    searches: int = 1
+    """That found the configs of an arm, and take turns in its pairs."""
+    search_sd: float = 0.0
+    """Of what all runs of a search have in common: the luck of tuning."""
     collapse: tuple[float, float] = (0.0, 0.0)
     """Probability that a run of the baseline, and of an idea, predicts the first class only."""
     base: float = 0.9
@@ -83,10 +107,14 @@ class World:
         """One comparison."""
         n, p, k = self.rows, self.pairs, len(self.shares)
         labels = rng.choice(k, size=n, p=self.shares)
-        groups = rng.integers(self.clusters, size=n) if self.clusters else None
-        competence = self._competence(
-            rng.standard_normal(p), rng.standard_normal((self.arms, p)), rng.standard_normal((self.arms, p, k))
-        )
+        groups = rng.choice(self.clusters, size=n, p=self._cluster_shares) if self.clusters else None
+        of_run = rng.standard_normal((self.arms, p))
+        if self.heavy:
+            of_run = stats.t.ppf(special.ndtr(of_run), 3) / np.sqrt(3)
+        of_run = self.seed_sd * of_run
+        if self.search_sd:
+            of_run += self.search_sd * rng.standard_normal((self.arms, self.searches))[:, np.arange(p) % self.searches]
+        competence = self._competence(rng.standard_normal(p), of_run, rng.standard_normal((self.arms, p, k)))
         of_row = self.row_sd * rng.standard_normal(n)
         of_arm = self.arm_row_sd * rng.standard_normal((self.arms, self.clusters or n))
         if groups is not None:
@@ -99,7 +127,7 @@ class World:
         runs = np.where(right, labels, wrong)
         collapses = np.array([self.collapse[min(arm, 1)] for arm in range(self.arms)])
         runs[rng.random((self.arms, p)) < collapses[:, None]] = 0
-        return Comparison(labels, runs, groups, k)
+        return Comparison(labels, runs, groups, k, self.searches)
 
     @cached_property
     def truth(self) -> np.ndarray:
@@ -112,6 +140,15 @@ class World:
         """Standard deviation of a run's macro-F1 over seeds, on infinitely many rows: the seed noise."""
         return float(self._macro_f1_of(0.0).std())
 
+    def expected(self, gain: float) -> float:
+        """Macro-F1 of an arm with this gain, over all pairs and infinitely many rows."""
+        return self._expected(gain, self.collapse[1])
+
+    @property
+    def _cluster_shares(self) -> np.ndarray:
+        sizes = np.geomspace(1, 15, self.clusters) if self.unequal else np.ones(self.clusters)
+        return np.asarray(sizes / sizes.sum())
+
     def _expected(self, gain: float, collapse: float) -> float:
         sound = float(self._macro_f1_of(gain).mean())
         collapsed = 2 * self.shares[0] / (1 + self.shares[0]) / len(self.shares)
@@ -120,8 +157,12 @@ class World:
     def _macro_f1_of(self, gain: float) -> np.ndarray:
         k = len(self.shares)
         normal = stats.norm.ppf(stats.qmc.Sobol(2 + k, seed=0).random(2**16))
+        of_run = normal[None, :, 1]
+        if self.heavy:
+            of_run = stats.t.ppf(special.ndtr(of_run), 3) / np.sqrt(3)
         alone = replace(self, gains=())
-        competence = alone._competence(normal[:, 0], normal[None, :, 1], normal[None, :, 2:])[0] + gain
+        of_run = np.hypot(self.seed_sd, self.search_sd) * of_run
+        competence = alone._competence(normal[:, 0], of_run, normal[None, :, 2:])[0] + gain
         spread = np.sqrt(self.row_sd**2 + self.arm_row_sd**2 + self.run_row_sd**2)
         shares = np.array(self.shares)
         right = shares * special.ndtr(competence / spread)
@@ -129,10 +170,10 @@ class World:
         return np.asarray((2 * right / (shares + predicted)).mean(axis=1))
 
     def _competence(self, of_pair: np.ndarray, of_run: np.ndarray, of_class: np.ndarray) -> np.ndarray:
-        """[arms, P, K], from standard normal [P], [arms, P] and [arms, P, K]."""
+        """[arms, P, K], from standard normal [P], deviations [arms, P] and standard normal [arms, P, K]."""
         easier = 0.25 * np.log(np.array(self.shares) * len(self.shares))
         gains = np.array((0.0, *self.gains))[:, None, None]
-        runs = self.pair_sd * of_pair + self.seed_sd * of_run
+        runs = self.pair_sd * of_pair + of_run
         return np.asarray(self.base + gains + easier + runs[..., None] + self.class_sd * of_class)
 
     @property
@@ -163,6 +204,12 @@ WORLDS = {
     "shares 80/15/5, 300 rows": World(shares=(0.8, 0.15, 0.05), rows=300),
     "shares 80/15/5, 5 pairs": World(shares=(0.8, 0.15, 0.05), pairs=5),
     "two classes, 90/10": World(shares=(0.9, 0.1)),
+    "shares 80/18/2, 300 rows": World(shares=(0.8, 0.18, 0.02), rows=300),
+    "24 groups, unequal": World(pairs=16, rows=2000, clusters=24, unequal=True, arm_row_sd=0.4),
+    "12 groups, unequal": World(pairs=16, rows=2000, clusters=12, unequal=True, arm_row_sd=0.4),
+    "5 searches": World(rows=2000, searches=5, search_sd=0.05),
+    "3 searches": World(pairs=12, rows=2000, searches=3, search_sd=0.05),
+    "heavy-tailed seeds": World(rows=2000, heavy=True, seed_sd=0.08),
     "five classes": World(shares=(0.4, 0.1, 0.1, 0.15, 0.25)),
 }
 """Settings in which the promises hold."""
@@ -265,11 +312,85 @@ def look_until_decided(comparison: Comparison, looks: Looks, ideas: int) -> tupl
     return words, differences, trainings
 
 
+def added_looks(world: World, plans: Sequence[Sequence[int]], number: int, *, on_record: bool = True) -> float:
+    """Share of comparisons of identical arms, one idea, that get a direction where whoever sees none plans more looks.
+
+    Args:
+        world: to draw from; as many pairs as the last look has.
+        plans: pairs at each look of each plan; the next is made where the ones before found nothing.
+        number: of comparisons.
+        on_record: whether what was spent before counts; or each plan begins anew, as if it were the first.
+    """
+    looks: list[Looks] = []
+    for plan in plans:
+        looks.append(Looks.at(plan, looks[-1] if looks and on_record else None))
+    rng, found = np.random.default_rng(6), 0
+    for comparison in draws(replace(world, gains=(0.0,), pairs=looks[-1].pairs[-1]), number, rng):
+        found += any(_crosses(comparison, planned) for planned in looks)
+    return found / number
+
+
+def _crosses(comparison: Comparison, looks: Looks) -> bool:
+    return looks.p_value([comparison.difference(pairs=pairs).p_value for pairs in looks.pairs]) < ALPHA
+
+
+def winners(world: World, number: int, *, validation_rows: int = 1000) -> tuple[float, float]:
+    """By how much the sealed score of the arm with the best validation score is too good, as a fraction: the mean of
+    the very runs that chose it, and of runs that others chose.
+
+    The arms are the baseline and the ideas of `world`; an arm's truth is its expected score.
+    """
+    truth = np.array([world.expected(gain) for gain in (0.0, *world.gains)])
+    both = replace(world, rows=validation_rows + world.rows)
+    rng, naive, corrected = np.random.default_rng(7), [], []
+    for comparison in draws(both, number, rng):
+        validation, sealed = (
+            np.array(
+                [
+                    [macro_f1(comparison.labels[part], run[part], comparison.n_classes) for run in arm]
+                    for arm in comparison.runs
+                ]
+            )
+            for part in (slice(validation_rows), slice(validation_rows, None))
+        )
+        best = int(validation.mean(axis=1).argmax())
+        naive.append(sealed[best].mean() - truth[best])
+        chosen = [int(arm) for arm in chosen_by_others({str(arm): scores for arm, scores in enumerate(validation)})]
+        corrected.append(np.mean([sealed[arm, pair] - truth[arm] for pair, arm in enumerate(chosen)]))
+    return float(np.mean(naive)), float(np.mean(corrected))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What true gains looked like where they were found, as fractions."""
+
+    truth: float
+    power: float
+    seen: float
+    """Mean of the differences that were found."""
+    left: float
+    """Mean of what is left of them without their probable exaggeration."""
+    error_seen: float
+    error_left: float
+    """Root mean square errors of both."""
+
+
+def exaggerated(world: World, number: int) -> Found:
+    """How much a finding is exaggerated, one idea, and how much of that is known."""
+    truth, rng = float(world.truth[0]), np.random.default_rng(8)
+    differences = [comparison.difference() for comparison in draws(world, number, rng)]
+    found = [d for d in differences if d.p_value < ALPHA and d.mean > 0]
+    seen = np.array([d.mean for d in found])
+    left = seen - [exaggeration(d, ALPHA) for d in found]
+    errors = (float(np.sqrt(np.mean(np.square(kind - truth)))) for kind in (seen, left))
+    return Found(truth, len(found) / number, float(seen.mean()), float(left.mean()), *errors)
+
+
 def draws(world: World, number: int, rng: np.random.Generator, named: bool = True) -> Iterator[Comparison]:
-    """So many comparisons; without their groups, if those are not `named`."""
+    """So many comparisons; without their groups and searches, if those are not `named`."""
     for _ in range(number):
         comparison = world.draw(rng)
-        yield comparison if named else replace(comparison, groups=None)
+        yield comparison if named else replace(comparison, groups=None, searches=1)
 
 
 def _direction(word: str) -> bool:
