@@ -78,9 +78,9 @@ def exaggeration(difference: Difference, level: float) -> float:
     """
     if difference.standard_error == 0.0 or not 0.0 < level < 1.0:
         return 0.0
-    threshold = float(stats.norm.isf(level / 2))
-    # Student's quantiles lie further out than the normal's; a normal estimate with the same p-value is as sure.
-    seen = max(float(stats.norm.isf(max(difference.p_value, 1e-300) / 2)), threshold)
+    error = Error(difference.pair_variance, difference.row_variance, difference.units - 1, difference.row_degrees)
+    threshold = error.quantile(1 - level / 2) / difference.standard_error
+    seen = max(abs(difference.mean) / difference.standard_error, threshold)
     truth = np.linspace(0.0, seen + 6.0, 400)
     found = stats.norm.sf(threshold - truth) + stats.norm.cdf(-threshold - truth)
     likelihood = stats.norm.pdf(seen - truth) / found

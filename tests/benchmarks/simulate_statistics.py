@@ -22,6 +22,7 @@ from tests.support.worlds import (
     draws,
     exaggerated,
     family_wise,
+    foreseen,
     power,
     spend,
     verdicts,
@@ -173,6 +174,15 @@ def _print_exaggeration(number: int) -> None:
                   f"{100 * f.error_seen:6.2f} {100 * f.error_left:6.2f}", flush=True)  # fmt: skip
 
 
+def _print_sight(number: int) -> None:
+    print(
+        f"\nthe smallest difference that is said to be found in 80 %, alone, {number:,} comparisons: points, found, %"
+    )
+    for name in ("5 pairs", "10 pairs", "10 pairs, seeds decide", "10 pairs, rows decide", "200 clusters, 20 pairs"):
+        target, found = foreseen(WORLDS[name], number)
+        print(f"{name:38s} {100 * target:8.2f} {100 * found:8.1f}", flush=True)
+
+
 def _print_bootstrap(number: int) -> None:
     print(f"\nplain bootstrap of pairs and rows together, 95 % percentiles, {number:,} comparisons: covered, %")
     for name in ("3 pairs", "5 pairs", "5 pairs, seeds decide", "5 pairs, rows decide", "10 pairs", "20 pairs"):
@@ -187,6 +197,7 @@ PARTS: dict[str, tuple[Callable[[int], None], float]] = {
     "added": (_print_added, 0.5),
     "winner": (_print_winner, 0.125),
     "exaggeration": (_print_exaggeration, 0.5),
+    "sight": (_print_sight, 0.25),
     "bootstrap": (_print_bootstrap, 0.25),
 }
 
