@@ -476,8 +476,6 @@ def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
     """Before hours of training, not after them."""
     from importlib.util import find_spec
 
-    if any(comparison.curve is not None for comparison in comparisons) and find_spec("opda") is None:
-        raise InputError("[curve] needs the extra `curves`: pip install 'sentiment-search[curves]'")
     if out is None:
         return
     if len(comparisons) > 1:

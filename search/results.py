@@ -29,7 +29,6 @@ from search.statistics import (
     tuning_curve,
 )
 from sentiment.baselines import linear
-from sentiment.errors import InputError
 from sentiment.metrics import expected_calibration_error, macro_f1
 from sentiment.relabel import Relabelled, relabel
 from sentiment.reviews import Dataset
@@ -207,9 +206,6 @@ def results(
         compared: what `compare` returned.
         openings: how often the sealed test was scored.
         random_scores: of the random trials for the tuning curve.
-
-    Raises:
-        InputError: a tuning curve was asked for and the extra `curves` is missing.
     """
     labels, classes, groups = dataset.labels("test"), dataset.classes, dataset.groups("test")
     by_name = {arm.name: arm for arm in compared.arms}
@@ -361,12 +357,7 @@ def _kind(run: Run) -> tuple[str, str, str]:
 
 
 def _curve(scores: Sequence[float]) -> TuningCurve | None:
-    if len(scores) < 2:
-        return None
-    try:
-        return tuning_curve(scores)
-    except ImportError as error:
-        raise InputError(str(error)) from None
+    return None if len(scores) < 2 else tuning_curve(scores)
 
 
 def _linear_validation_macro_f1(dataset: Dataset) -> float:

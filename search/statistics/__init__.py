@@ -8,7 +8,7 @@ All scores are fractions: a macro-F1 of 0.80 is 80 points, a difference of 0.01 
 """
 
 from search.statistics.crossed import Difference, chance_of_decision
-from search.statistics.curves import TuningCurve, expected_best, tuning_curve
+from search.statistics.curves import TuningCurve, tuning_curve
 from search.statistics.differences import (
     calibration_difference,
     paired_difference,
@@ -17,13 +17,21 @@ from search.statistics.differences import (
 from search.statistics.inputs import NotFiniteError
 from search.statistics.looks import Looks
 from search.statistics.noise import score_error
-from search.statistics.optimism import CorrectedScore, Optimism, corrected_score, optimism
+from search.statistics.optimism import (
+    CorrectedDifference,
+    CorrectedScore,
+    Optimism,
+    corrected_difference,
+    corrected_score,
+    optimism,
+)
 from search.statistics.power import Noise, Sight, exaggeration, sight
 from search.statistics.verdicts import ALPHA, NO_DIFFERENCE, holm, pairs_needed, verdict
 
 __all__ = [
     "ALPHA",
     "NO_DIFFERENCE",
+    "CorrectedDifference",
     "CorrectedScore",
     "Difference",
     "Looks",
@@ -34,9 +42,9 @@ __all__ = [
     "TuningCurve",
     "calibration_difference",
     "chance_of_decision",
+    "corrected_difference",
     "corrected_score",
     "exaggeration",
-    "expected_best",
     "holm",
     "optimism",
     "paired_difference",

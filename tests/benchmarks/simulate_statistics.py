@@ -3,7 +3,7 @@
     python -m tests.benchmarks.simulate_statistics                 # everything; 4,000 comparisons a setting
     python -m tests.benchmarks.simulate_statistics --number 500 --only coverage
 
-The worlds they are drawn from are those of `tests.support.worlds`.
+The worlds they are drawn from are those of `tests.support.worlds` and, of searches, `tests.support.searches`.
 """
 
 import argparse
@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.statistics import Looks
+from search.statistics import Looks, tuning_curve
+from tests.support.searches import SEARCHES, as_good_as_the_chosen, choosing
 from tests.support.worlds import (
     GAIN,
     WORLDS,
@@ -189,6 +190,34 @@ def _print_bootstrap(number: int) -> None:
         print(f"{name:38s} {100 * bootstrap_coverage(WORLDS[name], number):8.1f}", flush=True)
 
 
+def _print_choosing(number: int) -> None:
+    print(
+        f"\n{number:,} searches, in points and %"
+        f"  luck   bias  error  width  covered | difference: bias  covered    false"
+    )
+    for name, world in SEARCHES.items():
+        c = choosing(as_good_as_the_chosen(world), number)
+        print(f"{name:32s} {100 * c.luck:6.2f} {100 * c.bias:+6.2f} {100 * c.error:6.2f} {100 * c.width:6.2f} "
+              f"{100 * c.covered:8.1f} | {100 * c.difference_bias:+16.2f} {100 * c.difference_covered:8.1f} "
+              f"{100 * c.false:8.1f}", flush=True)  # fmt: skip
+
+
+def curve_coverage(trials: int, number: int, *, confidence: float = 0.95) -> float:
+    """Share of bands that hold the whole true curve of uniform scores."""
+    rng, covered = np.random.default_rng(6), 0
+    for seed in range(number):
+        curve = tuning_curve(rng.random(trials).tolist(), confidence=confidence, draws=5_000, seed=seed)
+        truth = 0.5 ** (1 / curve.trials)
+        covered += bool(np.all((curve.low <= truth) & (truth <= curve.high)))
+    return covered / number
+
+
+def _print_curve(number: int) -> None:
+    print(f"\nband of the tuning curve, 95 %, {number:,} searches: covered as a whole, %")
+    for trials in (3, 5, 10, 20, 40):
+        print(f"{trials:3d} trials {100 * curve_coverage(trials, number):8.1f}", flush=True)
+
+
 PARTS: dict[str, tuple[Callable[[int], None], float]] = {
     "coverage": (_print_coverage, 1.0),
     "family": (_print_family, 1.0),
@@ -199,6 +228,8 @@ PARTS: dict[str, tuple[Callable[[int], None], float]] = {
     "exaggeration": (_print_exaggeration, 0.5),
     "sight": (_print_sight, 0.25),
     "bootstrap": (_print_bootstrap, 0.25),
+    "choosing": (_print_choosing, 0.25),
+    "curve": (_print_curve, 1.0),
 }
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ from search.statistics import (
     NotFiniteError,
     calibration_difference,
     chance_of_decision,
+    corrected_difference,
     corrected_score,
-    expected_best,
     holm,
     optimism,
     paired_difference,
     paired_mean_difference,
     score_error,
+    tuning_curve,
     verdict,
 )
 
@@ -122,12 +123,19 @@ def test_a_difference_in_calibration_is_an_interval_or_refused_by_name(drawn: An
         with_name(NotFiniteError, calibration_difference, labels, *share)
 
 
-@given(runs(least_pairs=1), CONFIDENCE)
-def test_a_corrected_score_lies_in_its_interval(drawn: Any, confidence: float) -> None:
-    n_classes, labels, (_, configs) = drawn
-    found = corrected_score(labels, configs, n_classes, resamples=50, confidence=confidence)
+@given(runs(least_pairs=1), CONFIDENCE, st.integers(1, 12))
+def test_a_corrected_score_lies_in_its_interval(drawn: Any, confidence: float, groups: int) -> None:
+    n_classes, labels, ((reference, *_), configs) = drawn
+    options = {"splits": 5, "confidence": confidence, "groups": np.arange(len(labels)) // groups}
+    if groups >= len(labels):
+        with_name(ValueError, corrected_score, labels, configs, n_classes, **options)
+        return
+    found = corrected_score(labels, configs, n_classes, **options)
     assert 0 <= found.low <= found.corrected <= found.high <= 1
     assert 0 <= found.best <= 1
+    gain = corrected_difference(labels, configs, reference, n_classes, **options)
+    assert -1 <= gain.low <= gain.corrected <= gain.high <= 1
+    assert gain.winner == found.winner
 
 
 @given(st.lists(ANY_FLOAT, max_size=5), ANY_FLOAT)
@@ -140,13 +148,17 @@ def test_optimism_is_an_interval_or_refused_by_name(scores: list[float], best: f
         assert are_numbers(found.low, found.high, most=1e102)
 
 
-@given(st.lists(ANY_FLOAT, max_size=5), st.integers(0, 6))
-def test_the_expected_best_lies_among_the_scores_or_is_refused_by_name(scores: list[float], trials: int) -> None:
-    if not 1 <= trials <= len(scores) or not are_numbers(*scores):
-        with_name(ValueError, expected_best, scores, trials)
-    else:
-        slack = 1e-9 * max(map(abs, scores)) + 1e-300
-        assert min(scores) - slack <= expected_best(scores, trials) <= max(scores) + slack
+@given(st.lists(st.floats(0, 1), max_size=6) | st.lists(ANY_FLOAT, max_size=6), CONFIDENCE)
+def test_a_tuning_curve_rises_in_its_band_or_is_refused_by_name(scores: list[float], confidence: float) -> None:
+    if len(scores) < 2 or not all(0 <= score <= 1 for score in scores):
+        with_name(ValueError, tuning_curve, scores)
+        return
+    found = tuning_curve(scores, confidence=confidence, draws=50)
+    assert (found.low <= found.median).all()
+    assert (found.median <= found.high).all()
+    for line in (found.low, found.median, found.high):
+        assert (np.diff(line) >= 0).all()
+        assert ((line >= 0) & (line <= 1)).all()
 
 
 @given(st.lists(st.floats(0, 1), max_size=6) | st.lists(ANY_FLOAT, max_size=6))

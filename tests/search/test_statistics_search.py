@@ -1,13 +1,11 @@
 """What a search's best score is worth: optimism, the corrected score, tuning curves."""
 
-import sys
-from itertools import combinations
-
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from search.statistics import NotFiniteError, corrected_score, expected_best, optimism, tuning_curve
+from search.statistics import NotFiniteError, corrected_difference, corrected_score, optimism, tuning_curve
+from tests.support.searches import SearchWorld, as_good_as_the_chosen, choosing
 
 
 class TestOptimism:
@@ -26,9 +24,8 @@ class TestOptimism:
     def test_of_what_is_no_number_is_refused_by_name(self) -> None:
         with pytest.raises(NotFiniteError, match=r"fresh scores must be finite numbers, but 1 of 3 are not: nan"):
             optimism(0.8, [0.7, 0.8, np.nan])
-        for function in (lambda scores: expected_best(scores, 2), tuning_curve):
-            with pytest.raises(NotFiniteError, match="scores must be finite numbers"):
-                function([0.1, np.nan])
+        with pytest.raises(NotFiniteError, match="scores must be finite numbers"):
+            tuning_curve([0.1, np.nan])
 
     def test_needs_two_fresh_scores(self) -> None:
         with pytest.raises(ValueError, match="two fresh scores"):
@@ -48,7 +45,7 @@ class TestTheCorrectedScore:
         rng = np.random.default_rng(0)
         labels, predictions = configs_with_recall(rng, rng.uniform(0.5, 0.9, 12), 400)
         expected = [f1_score(labels, of_config, average="macro") for of_config in predictions]
-        found = corrected_score(labels, predictions, 2, resamples=50)
+        found = corrected_score(labels, predictions, 2, splits=10)
         assert found.winner == np.argmax(expected)
         assert found.best == pytest.approx(max(expected))
 
@@ -56,100 +53,143 @@ class TestTheCorrectedScore:
         # 40 equally good configs on 200 rows: the best one's score is luck above .8.
         rng = np.random.default_rng(0)
         found = [
-            corrected_score(*configs_with_recall(rng, np.full(40, 0.8), 200), 2, resamples=100, seed=seed)
-            for seed in range(60)
+            corrected_score(*configs_with_recall(rng, np.full(40, 0.8), 200), 2, splits=20, seed=seed)
+            for seed in range(100)
         ]
         corrected = [one.corrected for one in found]
         assert np.mean([one.best for one in found]) > 0.85
-        assert np.mean(corrected) == pytest.approx(0.8, abs=0.002 + 4 * np.std(corrected) / 60**0.5)
+        assert np.mean(corrected) == pytest.approx(0.8, abs=0.002 + 4 * np.std(corrected) / 100**0.5)
 
-    def test_covers_the_winners_true_score_at_least_as_often_as_it_says(self) -> None:
-        rng = np.random.default_rng(0)
-        recalls = np.linspace(0.7, 0.85, 15)
-        covered = []
-        for seed in range(150):
-            labels, predictions = configs_with_recall(rng, recalls, 300)
-            found = corrected_score(labels, predictions, 2, resamples=200, seed=seed)
-            covered.append(found.low <= recalls[found.winner] <= found.high)
-        assert np.mean(covered) >= 0.95 - 3 * (0.95 * 0.05 / 150) ** 0.5
+    @pytest.mark.parametrize(
+        "world",
+        [SearchWorld(20, 400), SearchWorld(20, 400, spread=0.1), SearchWorld(10, 600, spread=0.1, clusters=150)],
+    )
+    def test_is_right_on_average_and_as_often_as_it_says(self, world: SearchWorld) -> None:
+        number = 200
+        found = choosing(world, number, splits=20)
+        assert found.luck > 0.015
+        assert found.bias == pytest.approx(0, abs=0.005 + 3 * found.error / number**0.5)
+        assert found.difference_bias == pytest.approx(0, abs=0.005 + 4 * found.error / number**0.5)
+        least = 0.93 - 3 * (0.95 * 0.05 / number) ** 0.5
+        assert found.covered >= least
+        assert found.difference_covered >= least
+
+    def test_is_no_wider_than_it_must_be(self) -> None:
+        found = choosing(SearchWorld(10, 1000, spread=0.1), 100, splits=20)
+        assert found.width < 1.3 * 2 * 1.96 * found.error
+
+    def test_counts_rows_of_a_group_as_one(self) -> None:
+        labels, predictions = configs_with_recall(np.random.default_rng(0), np.array([0.7, 0.8, 0.8]), 300)
+        alone = corrected_score(labels, predictions, 2)
+        often = np.tile(labels, 4), np.tile(predictions, 4)
+        grouped = corrected_score(*often, 2, groups=np.tile(np.arange(300), 4))
+        assert (grouped.winner, grouped.best) == (alone.winner, pytest.approx(alone.best))
+        assert grouped.corrected == pytest.approx(alone.corrected, abs=0.01)
+        assert grouped.high - grouped.low == pytest.approx(alone.high - alone.low, rel=0.1)
+        apart = corrected_score(*often, 2)
+        assert apart.high - apart.low < 0.7 * (grouped.high - grouped.low)
 
     def test_of_a_single_config_is_its_own_score(self) -> None:
         labels, predictions = configs_with_recall(np.random.default_rng(0), np.array([0.8]), 500)
         found = corrected_score(labels, predictions, 2)
         assert found.corrected == pytest.approx(found.best, abs=0.003)
+        # Two equally common classes: as a share of all rows.
+        error = (found.best * (1 - found.best) / 500) ** 0.5
+        assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.05)
+
+    def test_takes_off_what_a_ratio_is_biased_by(self) -> None:
+        # Of few rows macro-F1 comes out too low; of one config nothing else is to correct.
+        world, rng = SearchWorld(1, 60), np.random.default_rng(0)
+        plain, mended = [], []
+        for _ in range(1500):
+            search = world.draw(rng)
+            found = corrected_score(search.labels, search.predictions, 3, splits=1)
+            plain.append(found.best - search.truth[0])
+            mended.append(found.corrected - search.truth[0])
+        assert np.mean(plain) < -0.008
+        assert abs(np.mean(mended)) < 0.6 * abs(np.mean(plain))
 
     def test_is_the_same_for_the_same_seed(self) -> None:
         seen = configs_with_recall(np.random.default_rng(0), np.array([0.7, 0.8]), 100)
         assert corrected_score(*seen, 2) == corrected_score(*seen, 2)
-
-    def test_counts_no_resample_that_leaves_no_row_to_score(self) -> None:
-        # Always right, on two rows: half of the resamples hold both. The others leave one, where one class of two has
-        # an F1 of 1 and the other, of which there is no row, of 0.
-        found = corrected_score(np.array([0, 1]), np.array([[0, 1]]), 2)
-        assert (found.low, found.corrected, found.high, found.best) == (0.5, 0.5, 0.5, 1.0)
-
-    def test_lies_in_its_interval_where_nearly_all_resamples_agree(self) -> None:
-        # Right on one row of 300 alone, and that row is mostly among those that chose.
-        labels, predictions = np.zeros(300, int), np.ones((1, 300), int)
-        predictions[0, 0] = 0
-        found = corrected_score(labels, predictions, 2, resamples=400, confidence=0.05)
-        assert found.low <= found.corrected <= found.high
 
     @pytest.mark.parametrize("value", [-1, 2])
     def test_refuses_a_class_that_there_is_not(self, value: int) -> None:
         with pytest.raises(ValueError, match=r"predictions must lie in 0\.\.1, but got"):
             corrected_score(np.array([0, 1]), np.array([[0, value]]), 2)
 
-    def test_refuses_predictions_of_other_rows(self) -> None:
+    def test_refuses_predictions_groups_or_a_reference_of_other_rows(self) -> None:
+        labels = np.zeros(3, dtype=int)
         with pytest.raises(ValueError, match=r"\[configs, 3\] are needed, two rows or more, but got \(2, 4\)"):
-            corrected_score(np.zeros(3, dtype=int), np.zeros((2, 4), dtype=int), 2)
+            corrected_score(labels, np.zeros((2, 4), dtype=int), 2)
+        with pytest.raises(ValueError, match=r"one group for each of 3 rows, but got \(2,\)"):
+            corrected_score(labels, np.zeros((2, 3), dtype=int), 2, groups=np.zeros(2, dtype=int))
+        with pytest.raises(ValueError, match="two independent rows or groups of rows are needed"):
+            corrected_score(labels, np.zeros((2, 3), dtype=int), 2, groups=labels)
+        with pytest.raises(ValueError, match=r"for each of 3 rows is needed, but got \(4,\)"):
+            corrected_difference(labels, np.zeros((2, 3), dtype=int), np.zeros(4, dtype=int), 2)
 
 
-class TestTheExpectedBest:
-    def test_is_the_mean_best_of_all_subsets(self) -> None:
-        scores = np.random.default_rng(0).random(9)
-        scores[3] = scores[5]  # ties count as they are
-        for trials in range(1, 10):
-            every = [max(subset) for subset in combinations(scores, trials)]
-            assert expected_best(scores, trials) == pytest.approx(np.mean(every))
+class TestTheCorrectedDifference:
+    def test_of_the_only_config_from_itself_is_zero_for_sure(self) -> None:
+        labels, predictions = configs_with_recall(np.random.default_rng(0), np.array([0.8]), 100)
+        found = corrected_difference(labels, predictions, predictions[0], 2)
+        assert found.difference == 0
+        assert (found.low, found.corrected, found.high) == pytest.approx((0, 0, 0), abs=1e-12)
 
-    def test_is_unbiased(self) -> None:
-        # The best of m uniform scores is m / (m + 1) on average; that of Dodge et al., 5 of 6 with replacement, is not.
+    def test_is_the_corrected_score_minus_the_reference_and_narrower_than_its_interval(self) -> None:
+        # Six models that differ from one another in a few rows only.
         rng = np.random.default_rng(0)
-        found = [expected_best(rng.random(6), 5) for _ in range(4000)]
-        assert np.mean(found) == pytest.approx(5 / 6, abs=4 * np.std(found) / 4000**0.5)
+        labels, predictions = configs_with_recall(rng, np.array([0.7]), 2000)
+        said = np.where(rng.random((6, 2000)) < 0.05, 1 - predictions, predictions)
+        score = corrected_score(labels, said[1:], 2)
+        found = corrected_difference(labels, said[1:], said[0], 2)
+        assert found.winner == score.winner
+        reference = f1_score(labels, said[0], average="macro")
+        assert found.difference == pytest.approx(score.best - reference)
+        assert found.corrected == pytest.approx(score.corrected - reference, abs=0.002)
+        assert found.high - found.low < 0.8 * (score.high - score.low)
 
-    def test_of_thousands_of_trials_stays_a_number(self) -> None:
-        assert expected_best(np.linspace(0, 1, 5001), 2500) == pytest.approx(2500 / 2501, abs=1e-3)
-
-    def test_is_refused_beyond_the_scores(self) -> None:
-        with pytest.raises(ValueError, match=r"1\.\.3, the number of scores, but got 4"):
-            expected_best([0.1, 0.2, 0.3], 4)
+    def test_seldom_lies_above_zero_where_nothing_was_won(self) -> None:
+        number = 300
+        found = choosing(as_good_as_the_chosen(SearchWorld(20, 300)), number, splits=20)
+        assert found.false <= 0.025 + 3 * (0.025 * 0.975 / number) ** 0.5
 
 
 class TestTheTuningCurve:
     def test_rises_inside_its_band(self) -> None:
-        pytest.importorskip("opda")
         curve = tuning_curve(np.random.default_rng(0).beta(20, 8, size=30).tolist())
         assert curve.trials.tolist() == list(range(1, 31))
         assert np.all(curve.low <= curve.median)
         assert np.all(curve.median <= curve.high)
-        for line in (curve.low, curve.median, curve.high, curve.expected):
+        for line in (curve.low, curve.median, curve.high):
             assert np.all(np.diff(line) >= 0)
         assert curve.high[-1] == 1.0  # thirty scores say nothing of the best of thirty from above
 
-    @pytest.mark.slow
-    def test_lies_in_its_band_as_a_whole_as_often_as_it_says(self) -> None:
-        pytest.importorskip("opda")
-        rng, covered = np.random.default_rng(0), []
-        for seed in range(200):
-            curve = tuning_curve(rng.random(15).tolist(), confidence=0.8, seed=seed)
-            truth = 0.5 ** (1 / curve.trials)  # median of the best of m uniform scores
-            covered.append(np.all((curve.low <= truth) & (truth <= curve.high)))
-        # The curve is looked at for whole numbers of trials only, so the band may cover somewhat more often.
-        assert np.mean(covered) >= 0.8 - 3 * (0.8 * 0.2 / 200) ** 0.5
+    def test_is_the_sample_quantile_that_the_median_best_of_so_many_is(self) -> None:
+        # Of one trial the middle, of two the .707-quantile, of nine the .926-quantile.
+        curve = tuning_curve([0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], draws=1000)
+        assert curve.median[[0, 1, 8]].tolist() == [0.5, 0.7, 0.9]
 
-    def test_without_opda_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "opda.nonparametric", None)
-        with pytest.raises(ImportError, match=r"extra `curves`: pip install 'sentiment-search\[curves\]'"):
-            tuning_curve([0.1, 0.2])
+    @pytest.mark.parametrize("trials", [5, 10, 40])
+    def test_lies_in_its_band_as_a_whole_as_often_as_it_says(self, trials: int) -> None:
+        # The band keeps ranks, whatever the scores: those of scores that name their own rank.
+        number, truth = 20_000, 0.5 ** (1 / np.arange(1, trials + 1))
+        ranks = np.arange(1, trials + 1) / (trials + 1)
+        curve = tuning_curve(ranks.tolist())
+        padded = np.concatenate([[0.0], ranks, [1.0]])
+        low, high = np.searchsorted(padded, curve.low), np.searchsorted(padded, curve.high)
+        uniform = np.sort(np.random.default_rng(1).random((number, trials)), axis=1)
+        scores = np.concatenate([np.zeros((number, 1)), uniform, np.ones((number, 1))], axis=1)
+        covered = ((scores[:, low] <= truth) & (truth <= scores[:, high])).all(axis=1).mean()
+        assert 0.94 <= covered <= 0.96
+
+    def test_of_equal_scores_is_one_line_in_a_band(self) -> None:
+        curve = tuning_curve([0.5] * 10)
+        assert np.all(curve.median == 0.5)
+        assert np.all((curve.low <= 0.5) & (curve.high >= 0.5))
+
+    @pytest.mark.parametrize("scores", [[0.5], [0.5, 1.5], [-0.1, 0.5]])
+    def test_needs_two_scores_that_are_shares(self, scores: list[float]) -> None:
+        with pytest.raises(ValueError, match="two scores or more between 0 and 1 are needed"):
+            tuning_curve(scores)

@@ -26,7 +26,7 @@ def difference(right: float, seed: int = 0, *, pairs: int = 5, rows: int = 300) 
 
 def curve(best: float, trials: int = 6) -> TuningCurve:
     median = best - 0.3 / np.arange(1, trials + 1)
-    return TuningCurve(np.arange(1, trials + 1), median, median, median - 0.1, np.ones(trials))
+    return TuningCurve(np.arange(1, trials + 1), median, median - 0.1, np.ones(trials))
 
 
 def score(name: str) -> ArmScore:
