@@ -1,9 +1,10 @@
 """The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
 
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -15,13 +16,11 @@ from search.objective import AUDITED, COLLAPSED, CONFIG, EPOCHS, SECONDS, why_en
 from search.positions import in_order
 from search.statistics import score_error
 from search.stopping import Plateau, plateau
-from search.study import BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
+from search.study import AGAINST_LINEAR, BASELINES, CLASS_SIZES, CORRECTED, LINEAR, PATIENCE, ROWS
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.terminal import ruled
 
 __all__ = ["Leaderboard", "leaderboard"]
-
-LINEAR: Final = "TF-IDF + logistic regression"
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,9 @@ class Leaderboard:
     """Validation rows of each class."""
     corrected: dict[str, Any] | None
     """The best score without the luck of having been chosen among others; see `correct_for_choosing`."""
+    against_linear: dict[str, Any] | None
+    """The best trial's score minus that of the linear baseline, corrected likewise; None where another trial was best
+    when it was last computed."""
     edges: tuple[Edge, ...]
     """Parameters of the best trial at an end of their range."""
     audit: Audit | None
@@ -95,23 +97,38 @@ class Leaderboard:
 
     @property
     def standing(self) -> str:
-        """One sentence on the best network against the linear baseline."""
+        """What the best network is worth beside the linear baseline, and which of the two to deploy."""
         linear = next((entry for entry in self.entries if entry.name == LINEAR), None)
         if self.best is None:
             return "No trial has been completed yet."
         if linear is None:
             return "The linear baseline has not been measured."
         gain = 100 * (self.best.macro_f1 - linear.macro_f1)
-        n = self.rows["validation"]
-        noise = 100 * score_error(linear.macro_f1, self.class_sizes)
-        against = f"the linear baseline's {linear.macro_f1:.4f}"
-        about = f"one standard error of such a score on {n:,} validation rows is about {noise:.1f} points"
-        if gain <= 0:
-            below = f"The best network stands {abs(gain):.1f} points BELOW {against}"
-            return f"{below}: deploy the linear model, or search on ({about})."
+        side = "BELOW" if gain <= 0 else "above"
+        stands = f"The best network stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
+        if self.against_linear is None:
+            return f"{stands}; {self._roughly(gain, linear.macro_f1)}"
+        mean, low, high = (100 * self.against_linear[name] for name in ("corrected", "low", "high"))
+        corrected = (
+            f"{stands}; corrected for choosing, the difference is {mean:+.1f} (95 % interval {low:+.1f} to {high:+.1f})"
+        )
+        if low > 0:
+            return f"{corrected}: deploy the network."
+        if high < 0:
+            return f"{corrected}: deploy the linear model, or search on."
+        return f"{corrected}. Noise cannot tell the two apart: deploy the linear model, which is cheaper, or search on."
+
+    def _roughly(self, gain: float, linear: float) -> str:
+        """What can be said of a gain, in points, that has no interval."""
+        noise = 100 * score_error(linear, self.class_sizes)
+        about = (
+            f"one standard error of such a score on {self.rows['validation']:,} validation rows is about {noise:.1f} "
+            "points"
+        )
+        without = "There is no interval: `run` computes it from the predictions that it keeps, when it ends."
         if gain < 2 * noise:
-            return f"The best network stands {gain:.1f} points above {against}, which is within the noise: {about}."
-        return f"The best network stands {gain:.1f} points above {against}; {about}."
+            return f"{about}. Deploy the linear model, or search on. {without}"
+        return f"{about}. {without}"
 
     @property
     def optimism(self) -> str:
@@ -121,8 +138,8 @@ class Leaderboard:
             return f"{sentence}: on new rows expect somewhat less."
         low, high = self.corrected["low"], self.corrected["high"]
         return (
-            f"{sentence}: corrected for the choice among {self.corrected['trials']} it is "
-            f"{self.corrected['corrected']:.4f} (95 % interval {low:.4f} to {high:.4f})."
+            f"{sentence}: corrected for the choice among {self.corrected['trials']}, these weights are worth "
+            f"{self.corrected['corrected']:.4f} on new rows (95 % interval {low:.4f} to {high:.4f})."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,6 +152,7 @@ class Leaderboard:
             "best_params": self.best_params,
             "rows": self.rows,
             "corrected": self.corrected,
+            "against_linear": self.against_linear,
             "edges": [vars(edge) for edge in self.edges],
             "audit": None if self.audit is None else vars(self.audit),
             "plateau": None if self.plateau is None else vars(self.plateau),
@@ -190,6 +208,10 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
     entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
     best = next((entry.trial for entry in entries if entry.trial is not None), None)
+    scores = {entry.trial: entry.macro_f1 for entry in entries if entry.trial is not None}
+    against = study.user_attrs.get(AGAINST_LINEAR)
+    if best is not None and against is not None and not math.isclose(scores.get(against["trial"], 0.0), scores[best]):
+        against = None
     rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
     class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
@@ -202,6 +224,7 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         rows=rows,
         class_sizes=class_sizes,
         corrected=study.user_attrs.get(CORRECTED),
+        against_linear=against,
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),

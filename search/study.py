@@ -25,9 +25,9 @@ from search.claims import begin_lost_again, following, is_unsettled
 from search.definition import StudyDefinition
 from search.objective import PREDICTIONS, Objective, predictions_file
 from search.positions import FINISHED, begin_with, first_of_round, in_order, positions
-from search.predictions import kept_predictions
+from search.predictions import keep_predictions, kept_predictions
 from search.space import Space, defaults_for
-from search.statistics import corrected_score
+from search.statistics import corrected_difference, corrected_score
 from search.stopping import Plateau, plateau
 from search.storage import experimental_features, load_study
 from sentiment import baselines
@@ -51,6 +51,8 @@ BASELINES: Final = "baselines"
 ROWS: Final = "rows"
 CLASS_SIZES: Final = "validation rows of each class"
 CORRECTED: Final = "best score corrected for choosing"
+LINEAR: Final = "TF-IDF + logistic regression"
+AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
 METRIC: Final = "validation macro-F1"
 
 
@@ -136,9 +138,10 @@ def create_or_resume(
     if lost := begin_lost_again(study):
         say(f"{lost} trials lost their process and are begun again.")
     remove_leftovers(opened)
-    if BASELINES not in study.user_attrs:
+    # Older studies did not keep what the baselines predict.
+    if not all(PREDICTIONS in measured for measured in study.user_attrs.get(BASELINES, {"": {}}).values()):
         say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
-        study.set_user_attr(BASELINES, _measure_baselines(dataset))
+        study.set_user_attr(BASELINES, _measure_baselines(opened))
     return opened
 
 
@@ -160,25 +163,36 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
 
 
 def correct_for_choosing(opened: SearchStudy) -> None:
-    """Record what the best trial's score is worth without the luck of having been chosen among so many.
+    """Record what the best trial is worth without the luck of having been chosen among so many: its score, and the
+    difference from the linear baseline on the same rows.
 
-    The selection is repeated on resampled validation rows, from stored predictions; nothing is trained (see
+    The choice is made again on parts of the validation rows, from stored predictions; nothing is trained (see
     `search.statistics.corrected_score`).
     """
     if opened.predictions is None:
         return
-    trials = [t for t in in_order(opened.study.get_trials(deepcopy=False)) if t.state == TrialState.COMPLETE]
-    records = [trial.user_attrs[PREDICTIONS] for trial in trials if PREDICTIONS in trial.user_attrs]
+    trials = [
+        trial
+        for trial in in_order(opened.study.get_trials(deepcopy=False))
+        if trial.state == TrialState.COMPLETE and PREDICTIONS in trial.user_attrs
+    ]
+    linear = opened.study.user_attrs.get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
     try:
-        kept = [kept_predictions(opened.predictions, record) for record in records]
+        kept = [kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS]) for trial in trials]
+        reference = None if linear is None else kept_predictions(opened.predictions, linear)
     except InputError as error:  # the search itself is whole without them
         warnings.warn(f"the best score is not corrected for choosing: {error}", stacklevel=2)
         return
-    if len(kept) < 2:
+    if not kept:
         return
-    dataset = opened.dataset
-    found = corrected_score(dataset.labels("validation"), np.stack(kept), len(dataset.classes))
-    opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(found)})
+    labels, predictions, n_classes = opened.dataset.labels("validation"), np.stack(kept), len(opened.dataset.classes)
+    groups = None  # of validation rows that are not independent, once a data set can name them
+    if len(kept) > 1:
+        score = corrected_score(labels, predictions, n_classes, groups=groups)
+        opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})
+    if reference is not None:
+        gain = corrected_difference(labels, predictions, reference, n_classes, groups=groups)
+        opened.study.set_user_attr(AGAINST_LINEAR, {"trial": trials[gain.winner].number, **asdict(gain)})
 
 
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
@@ -320,14 +334,16 @@ def _other_data(name: str, recorded: str, dataset: Dataset) -> InputError:
     )
 
 
-def _measure_baselines(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    labels = dataset.labels("validation")
-    n_classes = len(dataset.reviews.classes)
-    measured = {}
-    for name, fit in (("majority", baselines.majority), ("TF-IDF + logistic regression", baselines.linear)):
+def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
+    dataset, n_classes = opened.dataset, len(opened.dataset.classes)
+    measured: dict[str, dict[str, Any]] = {}
+    for name, fit in (("majority", baselines.majority), (LINEAR, baselines.linear)):
         fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)
         predictions = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
-        measured[name] = {"macro_f1": macro_f1(labels, predictions, n_classes)}
+        measured[name] = {"macro_f1": macro_f1(dataset.labels("validation"), predictions, n_classes)}
+        if opened.predictions is not None:
+            path = opened.predictions / f"baseline-{fit.__name__}.npy"
+            measured[name][PREDICTIONS] = keep_predictions(path, predictions.astype(np.int16))
     return measured
 
 

@@ -157,7 +157,7 @@ def _per_class(found: Results) -> Table:
 
 
 def _arms(found: Results) -> Table:
-    header = ("arm", "best of its search", "corrected for choosing", "on fresh seeds", "optimism", "calibration error")
+    header = ("arm", "best of its search", "that run on new rows", "on fresh seeds", "optimism", "calibration error")
     scores = [found.baseline, *(idea.score for idea in found.ideas)]
     return Table(
         f"Validation macro-F1: what {found.trials} trials seemed to reach, and what is left of it",

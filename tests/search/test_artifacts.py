@@ -76,7 +76,6 @@ class TestTheFoldersOfAStudy:
         failed, lives = claim(opened.study, 9), claim(opened.study, 9)
         assert failed and lives
         begin_again(opened.study, failed.number, "interrupted")
-        opened.predictions.mkdir()
         for number in (failed.number, lives.number):
             for folder in (f".trial-{number:05d}.abc.tmp", f"trial-{number:05d}"):
                 (opened.artifacts.directory / folder).mkdir()
@@ -86,7 +85,7 @@ class TestTheFoldersOfAStudy:
         remove_leftovers(opened)
         mine = f"trial-{lives.number:05d}"
         assert folders(opened.artifacts) == [f".{mine}.abc.tmp", mine]
-        assert sorted(path.name for path in opened.predictions.iterdir()) == [f"{mine}.77.tmp", f"{mine}.npy"]
+        assert sorted(path.name for path in opened.predictions.glob("trial-*")) == [f"{mine}.77.tmp", f"{mine}.npy"]
 
 
 class TestKeeping:

@@ -1,6 +1,7 @@
 """A disk that is full, and then is not."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -80,15 +81,27 @@ def test_for_labels_names_the_file_that_could_not_be_written(
 
 
 @pytest.mark.parametrize(
-    ("room", "named"),
-    [(search.predictions, "predictions/trial-00000.npy"), (sentiment.bundle, "trial-00000")],
-    ids=["predictions", "weights"],
+    ("room", "fitting", "named"),
+    [
+        (search.predictions, 0, "predictions/baseline-majority.npy"),
+        (search.predictions, 2, "predictions/trial-00000.npy"),
+        (sentiment.bundle, 0, "trial-00000"),
+    ],
+    ids=["baselines", "predictions", "weights"],
 )
-def test_for_what_is_kept_of_a_trial_leaves_no_piece_of_it_and_the_study_goes_on_afterwards(
-    folder: Path, room: ModuleType, named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_for_what_is_kept_leaves_no_piece_of_it_and_the_study_goes_on_afterwards(
+    folder: Path,
+    room: ModuleType,
+    fitting: int,
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    files = itertools.count()
+
     def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        if next(files) >= fitting:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(room, "os", SimpleNamespace(**vars(os) | {"fsync": full}))

@@ -10,7 +10,7 @@ from search.claims import begin_again
 from search.leaderboard import leaderboard
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED
 from search.positions import AGAIN
-from search.study import BASELINES, PATIENCE, ROWS
+from search.study import AGAINST_LINEAR, BASELINES, PATIENCE, ROWS
 from tests.search.conftest import Searched
 
 
@@ -118,20 +118,57 @@ class TestTheTable:
 
 
 class TestTheStandingAgainstTheLinearBaseline:
+    def against(self, low: float, high: float, *, best: float = 0.83, trial: int = 0) -> optuna.Study:
+        made = study(best)
+        interval = {"corrected": (low + high) / 2, "low": low, "high": high}
+        made.set_user_attr(AGAINST_LINEAR, {"trial": trial, "winner": 0, "difference": best - 0.8, **interval})
+        return made
+
     @pytest.mark.parametrize(
-        ("best", "sentence"),
+        ("low", "high", "sentence"),
         [
-            (0.75, "The best network stands 5.0 points BELOW the linear baseline's 0.8000: deploy the linear model"),
-            (0.80, "The best network stands 0.0 points BELOW"),
-            (0.81, "1.0 points above the linear baseline's 0.8000, which is within the noise"),
-            (0.90, "10.0 points above the linear baseline's 0.8000; one standard error"),
+            (0.002, 0.042, "the difference is +2.2 (95 % interval +0.2 to +4.2): deploy the network."),
+            (-0.042, -0.002, "the difference is -2.2 (95 % interval -4.2 to -0.2): deploy the linear model"),
+            (
+                -0.01,
+                0.05,
+                "+2.0 (95 % interval -1.0 to +5.0). Noise cannot tell the two apart: deploy the linear model",
+            ),
+            (0.0, 0.04, "Noise cannot tell the two apart"),
         ],
     )
-    def test_is_said_plainly(self, best: float, sentence: str) -> None:
+    def test_says_what_to_deploy_by_the_interval(self, low: float, high: float, sentence: str) -> None:
+        board = leaderboard(self.against(low, high))
+        assert board.standing.startswith("The best network stands 3.0 points above the linear baseline's 0.8000; ")
+        assert sentence in board.standing
+        assert board.to_dict()["against_linear"]["low"] == low
+        assert sentence in board.render()
+
+    def test_says_nothing_of_a_trial_that_no_longer_is_the_best(self) -> None:
+        made = self.against(0.002, 0.042)
+        made.add_trial(create_trial(value=0.9))
+        board = leaderboard(made)
+        assert board.against_linear is None
+        assert "There is no interval" in board.standing
+        assert leaderboard(self.against(0.002, 0.042, trial=7)).against_linear is None
+
+    @pytest.mark.parametrize(
+        ("best", "sentence", "deploys_linear"),
+        [
+            (0.75, "The best network stands 5.0 points BELOW the linear baseline's 0.8000; one standard error", True),
+            (0.80, "The best network stands 0.0 points BELOW", True),
+            (0.81, "1.0 points above the linear baseline's 0.8000; one standard error", True),
+            (0.90, "10.0 points above the linear baseline's 0.8000; one standard error", False),
+        ],
+    )
+    def test_without_an_interval_is_told_by_the_noise(self, best: float, sentence: str, deploys_linear: bool) -> None:
         # sqrt(.8 * .2 / 400) = .02
         standing = leaderboard(study(best)).standing
         assert sentence in standing
         assert "on 400 validation rows is about 2.0 points" in standing
+        assert ("Deploy the linear model" in standing) == deploys_linear
+        assert "deploy the network" not in standing
+        assert "There is no interval: `run` computes it" in standing
 
     def test_is_not_made_up_where_it_was_not_measured(self) -> None:
         made = optuna.create_study(direction="maximize")

@@ -11,11 +11,14 @@ from optuna.trial import TrialState
 from search.leaderboard import leaderboard
 from search.objective import ENDED
 from search.optimization import optimize
+from search.predictions import kept_predictions
 from search.space import Space
 from search.storage import open_storage
 from search.study import (
+    AGAINST_LINEAR,
     BASELINES,
     CORRECTED,
+    LINEAR,
     METRIC,
     SearchStudy,
     correct_for_choosing,
@@ -70,6 +73,8 @@ class TestANewStudy:
         guesses = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
         assert measured["TF-IDF + logistic regression"]["macro_f1"] == macro_f1(labels, guesses, 2)
         assert measured["majority"]["macro_f1"] < 0.4
+        assert opened.predictions is not None
+        assert np.array_equal(kept_predictions(opened.predictions, measured[LINEAR]["predictions"]), guesses)
 
     def test_says_what_is_about_to_run(self, open_study: Open) -> None:
         line = describe(open_study(), 7)
@@ -136,6 +141,13 @@ class TestAResumedStudy:
             open_study()
         with pytest.raises(InputError, match="does not say what its data are"):
             open_recorded("tiny", storage, tmp_path)
+
+    def test_that_did_not_keep_what_its_baselines_predict_measures_them_again(self, open_study: Open) -> None:
+        opened = open_study()
+        measured = opened.study.user_attrs[BASELINES]
+        older = {name: {"macro_f1": found["macro_f1"]} for name, found in measured.items()}
+        opened.study.set_user_attr(BASELINES, older)
+        assert open_study().study.user_attrs[BASELINES] == measured
 
 
 class TestAStudyOpenedFromItsOwnRecord:
@@ -219,17 +231,28 @@ class TestTheBestScore:
         assert corrected["best"] == pytest.approx(opened.study.best_value)
         assert corrected["trials"] == 4
         assert corrected["low"] < corrected["corrected"] < corrected["high"]
-        # Chosen on one half of the rows and scored on the other, the best of several is worth less than it seemed.
-        assert corrected["corrected"] < corrected["best"]
-        assert (
-            f"corrected for the choice among 4 it is {corrected['corrected']:.4f}" in leaderboard(opened.study).render()
-        )
+        worth = f"these weights are worth {corrected['corrected']:.4f} on new rows (95 % interval "
+        assert f"corrected for the choice among 4, {worth}" in leaderboard(opened.study).render()
+
+    def test_is_set_against_the_linear_baseline_on_the_same_rows(self, open_study: Open) -> None:
+        opened = open_study()
+        optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
+        correct_for_choosing(opened)
+        gain = opened.study.user_attrs[AGAINST_LINEAR]
+        linear_score = opened.study.user_attrs[BASELINES][LINEAR]["macro_f1"]
+        assert gain["trial"] == opened.study.best_trial.number
+        assert gain["difference"] == pytest.approx(opened.study.best_value - linear_score)
+        assert gain["low"] <= gain["corrected"] <= gain["high"]
+        board = leaderboard(opened.study)
+        assert board.against_linear == gain
+        assert f"the difference is {100 * gain['corrected']:+.1f} (95 % interval " in board.standing
+        assert CORRECTED not in opened.study.user_attrs  # one trial was not chosen
 
     def test_without_its_predictions_stands_uncorrected_with_a_word_why(self, open_study: Open) -> None:
         opened = open_study()
         optimize(opened, trials=2)
         assert opened.predictions is not None
-        next(opened.predictions.glob("*.npy")).write_bytes(b"")
+        next(opened.predictions.glob("trial-*.npy")).write_bytes(b"")
         with pytest.warns(UserWarning, match="is not corrected for choosing: .* is missing or damaged"):
             correct_for_choosing(opened)
         assert CORRECTED not in opened.study.user_attrs
