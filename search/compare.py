@@ -29,7 +29,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.decisions import decide, with_chosen
-from search.ideas import CHOSEN, LINEAR, PAIRS, RANDOM, Arm, tuning_name
+from search.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
 from search.objective import (
     COLLAPSED,
     CONFIG,
@@ -51,7 +51,7 @@ from search.sampler import IndependentDraws
 from search.setting import ARM, LOOKS, PAIR, Setting
 from search.statistics import Looks
 from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
-from sentiment.baselines import linear
+from sentiment.baselines import LINEAR, linear
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError

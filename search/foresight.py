@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from search.ideas import BASELINE, CHOSEN, LINEAR
+from search.ideas import BASELINE, CHOSEN
 from search.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
+from sentiment.baselines import LINEAR
 from sentiment.terminal import ruled, wrapped
 
 __all__ = ["Foresight", "Outlook", "foresee"]

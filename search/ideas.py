@@ -23,6 +23,7 @@ from search.definition import (
     refuse_text,
 )
 from search.space import Space
+from sentiment.baselines import LINEAR
 from sentiment.config import Config
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.relabel import SOURCES
@@ -31,7 +32,6 @@ from sentiment.reviews import DataSource
 __all__ = [
     "BASELINE",
     "CHOSEN",
-    "LINEAR",
     "PAIRS",
     "RANDOM",
     "Arm",
@@ -45,8 +45,6 @@ BASELINE: Final = "baseline"
 PAIRS: Final = "pairs"
 RANDOM: Final = "random"
 """What the studies are called besides the ideas' own names."""
-LINEAR: Final = "TF-IDF + logistic regression"
-"""An arm of every comparison, which is not tuned."""
 CHOSEN: Final = "best network"
 """Whichever arm the validation scores choose."""
 

@@ -16,7 +16,8 @@ from search.objective import AUDITED, COLLAPSED, CONFIG, EPOCHS, SECONDS, why_en
 from search.positions import in_order
 from search.statistics import score_error
 from search.stopping import Plateau, plateau
-from search.study import AGAINST_LINEAR, BASELINES, CLASS_SIZES, CORRECTED, LINEAR, PATIENCE, ROWS
+from search.study import AGAINST_LINEAR, BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
+from sentiment.baselines import LINEAR
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.terminal import ruled
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from search.compare import Compared, ComparedArm, Run
 from search.decisions import Decision, decide, searches_of, with_chosen
-from search.ideas import BASELINE, CHOSEN, LINEAR, Comparison
+from search.ideas import BASELINE, CHOSEN, Comparison
 from search.slices import Slices, error_slices
 from search.statistics import (
     ALPHA,
@@ -28,7 +28,7 @@ from search.statistics import (
     paired_difference,
     tuning_curve,
 )
-from sentiment.baselines import linear
+from sentiment.baselines import LINEAR, linear
 from sentiment.metrics import expected_calibration_error, macro_f1
 from sentiment.relabel import Relabelled, relabel
 from sentiment.reviews import Dataset
@@ -282,7 +282,9 @@ def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset, shared: in
         validation_macro_f1=float(arm.validation_macro_f1[:shared].mean()),
         pairs=len(arm.probabilities),
         optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
-        corrected=corrected_score(dataset.labels("validation"), arm.tuning_predictions, n_classes),
+        corrected=corrected_score(
+            dataset.labels("validation"), arm.tuning_predictions, n_classes, groups=dataset.groups("validation")
+        ),
         calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
         collapsed=sum(run.collapsed for run in arm.runs),
         diverged=sum(run.diverged for run in arm.runs),

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from search.compare import OPENINGS
-from search.leaderboard import LINEAR
 from search.statistics import score_error
 from search.study import FINGERPRINT, SearchStudy
-from sentiment.baselines import linear
+from sentiment.baselines import LINEAR, linear
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.scoring import Evaluation, Score, score

@@ -31,6 +31,7 @@ from search.statistics import corrected_difference, corrected_score
 from search.stopping import Plateau, plateau
 from search.storage import experimental_features, load_study
 from sentiment import baselines
+from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
@@ -51,7 +52,6 @@ BASELINES: Final = "baselines"
 ROWS: Final = "rows"
 CLASS_SIZES: Final = "validation rows of each class"
 CORRECTED: Final = "best score corrected for choosing"
-LINEAR: Final = "TF-IDF + logistic regression"
 AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
 METRIC: Final = "validation macro-F1"
 
@@ -186,7 +186,7 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     if not kept:
         return
     labels, predictions, n_classes = opened.dataset.labels("validation"), np.stack(kept), len(opened.dataset.classes)
-    groups = None  # of validation rows that are not independent, once a data set can name them
+    groups = opened.dataset.groups("validation")
     if len(kept) > 1:
         score = corrected_score(labels, predictions, n_classes, groups=groups)
         opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})

@@ -23,7 +23,10 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-__all__ = ["BASELINES", "Baseline", "linear", "majority", "nb_svm"]
+__all__ = ["BASELINES", "LINEAR", "Baseline", "linear", "majority", "nb_svm"]
+
+LINEAR: Final = "TF-IDF + logistic regression"
+"""What `linear` is called in tables and sentences."""
 
 # Words of any length and single marks: scikit-learn's own pattern drops "좀", "a" and every "!" and emoji.
 _TOKEN: Final = r"\w+|[^\w\s]"
