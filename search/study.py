@@ -27,7 +27,7 @@ from search.objective import PREDICTIONS, Objective, predictions_file
 from search.positions import FINISHED, begin_with, first_of_round, in_order, positions
 from search.predictions import keep_predictions, kept_predictions
 from search.space import Space, defaults_for
-from search.statistics import corrected_difference, corrected_score
+from search.statistics import FEW_GROUPS, corrected_difference, corrected_score
 from search.stopping import Plateau, plateau
 from search.storage import experimental_features, load_study
 from sentiment import baselines
@@ -223,6 +223,7 @@ def describe(opened: SearchStudy, trials: int) -> str:
         lines.append(
             f"Rows with the same {visible(str(opened.dataset.source.group))} are in one part: {counted[0]:,} groups "
             f"in training, {counted[1]:,} in validation and {counted[2]:,} in the sealed rows."
+            + (" So few groups make scores much less sure than so many rows would." if counted[1] < FEW_GROUPS else "")
         )
     lines += opened.dataset.notes
     left_out: Counter[str] = Counter()

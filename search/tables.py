@@ -13,7 +13,7 @@ import numpy as np
 
 from search.decisions import Decision
 from search.results import ArmScore, IdeaResult, LinearScore, Results
-from search.statistics import Difference
+from search.statistics import FEW_GROUPS, Difference
 from sentiment import foreign
 from sentiment.terminal import ruled
 
@@ -233,7 +233,6 @@ def _points(fraction: float) -> str:
 
 WORTH_SAYING: Final = 0.05
 """Share of a difference that is exaggeration."""
-FEW_GROUPS: Final = 30
 FEW_SEARCHES: Final = 5
 
 _STANDING: Final = {

@@ -26,10 +26,11 @@ from search.statistics.optimism import (
     optimism,
 )
 from search.statistics.power import Noise, Sight, exaggeration, sight
-from search.statistics.verdicts import ALPHA, NO_DIFFERENCE, holm, pairs_needed, verdict
+from search.statistics.verdicts import ALPHA, FEW_GROUPS, NO_DIFFERENCE, holm, pairs_needed, verdict
 
 __all__ = [
     "ALPHA",
+    "FEW_GROUPS",
     "NO_DIFFERENCE",
     "CorrectedDifference",
     "CorrectedScore",

@@ -10,10 +10,12 @@ from scipy import stats
 from search.statistics.crossed import Difference, Floats
 from search.statistics.inputs import finite
 
-__all__ = ["ALPHA", "NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
+__all__ = ["ALPHA", "FEW_GROUPS", "NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
 
 ALPHA: Final = 0.05
 """The chance of any wrong direction among all that is compared, over all looks."""
+FEW_GROUPS: Final = 30
+"""With fewer groups of rows, an interval is wide and rests on their being alike."""
 NO_DIFFERENCE: Final = 0.005
 """Differences in macro-F1 of less than half a point, either way, are not worth anybody's while (region of practical
 equivalence)."""
