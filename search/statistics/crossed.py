@@ -191,7 +191,10 @@ def _means(values: Floats, searches: npt.NDArray[np.int64]) -> Floats:
 
 def _effective_degrees(influence: Floats) -> float:
     """Of the variance that rows [n] leave; the module's note has the formula."""
-    n_rows, squares = len(influence), np.square(influence)
+    n_rows, largest = len(influence), float(np.abs(influence).max())
+    if largest == 0.0:
+        return float(n_rows - 1)
+    squares = np.square(influence / largest)  # whose squares neither vanish nor leave all bounds
     spread = float(np.square(squares).sum()) - float(squares.sum()) ** 2 / n_rows
     if spread <= 0.0:
         return float(n_rows - 1)

@@ -33,8 +33,9 @@ __all__ = ["Looks"]
 
 PLANNED: Final = 0.8
 """Of what is left of alpha, for the looks of one plan; the rest is for plans to come."""
-ALPHAS: Final = np.logspace(-12, 0, 73)
-"""At which levels are computed; between them they are interpolated."""
+ALPHAS: Final = np.union1d(np.logspace(-12, 0, 73), ALPHA)
+"""At which levels are computed; between them they are interpolated. At ALPHA itself p-values must agree with the
+intervals, which are made by it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Looks:
     def __post_init__(self) -> None:
         if not self.pairs or self.pairs[0] < 2 or list(self.pairs) != sorted(set(self.pairs)):
             raise ValueError(f"looks must rise from two pairs or more, but got {self.pairs}")
-        if len(self.shares) != len(self.pairs) or min(self.shares) <= 0 or sum(self.shares) > 1 + 1e-9:
+        positive = all(share > 0 for share in self.shares)  # no number is not
+        if len(self.shares) != len(self.pairs) or not positive or sum(self.shares) > 1 + 1e-9:
             raise ValueError(
                 f"shares must be positive, one for each look, with a sum of at most 1, but got {self.shares}"
             )
@@ -110,7 +112,7 @@ def _levels(pairs: tuple[int, ...], shares: tuple[float, ...], alpha: float) -> 
     before = 0
     for number, share in zip(pairs, shares, strict=True):
         step = math.sqrt(number - before)
-        high = 9 * math.sqrt(number)
+        high = 38 * math.sqrt(number)  # beyond are 1e-315 of all, less than any look has to spend
         bound = float(optimize.brentq(_excess, 0.0, high, args=(at / step, mass, step, share * alpha), xtol=1e-10))
         levels.append(float(2 * special.ndtr(-bound / math.sqrt(number))))
         nodes, weights = _nodes(max(81, math.ceil(8 * bound / step)))

@@ -184,7 +184,7 @@ def test_ideas_are_decided_whatever_they_predict(drawn: Any) -> None:
     predictions: dict[str, npt.NDArray[np.int64]] = dict(zip(("baseline", "one", "two"), said, strict=True))
     pairs = sorted({2, said.shape[1]})
     family = [("one", "baseline"), ("two", "one")]
-    for decision in decide(labels, predictions, n_classes, family, Looks.at(pairs)):
+    for decision in decide(labels, predictions, n_classes, family, Looks.at(pairs)).values():
         assert_is_an_interval(decision.difference)
         assert decision.verdict in ("improves", "worse", "no difference", "undecided")
         assert 0 <= decision.adjusted_p <= 1

@@ -15,11 +15,13 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.claims import begin_again, claim
-from search.compare import Setting, _finished_pairs, _tune, _winner, compare, openings, plan, random_scores
+from search.compare import _tune, _winner, compare, openings, random_scores
 from search.ideas import BASELINE, PAIRS, read_comparison
 from search.objective import CONFIG, PREDICTIONS
 from search.predictions import keep_predictions
+from search.price import plan
 from search.results import Results, results
+from search.setting import Setting
 from search.tables import markdown, render, rows, to_dict
 from sentiment.config import Config
 from sentiment.errors import InputError
@@ -169,7 +171,7 @@ def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Pat
     def tuned(name: str, *stops: int) -> list[dict[str, object]]:
         for trials in stops:
             setting = Setting(replace(comparison, trials=trials), f"sqlite:///{folder}/{name}.db", folder / name)
-            _tune(setting, 0)
+            _tune(setting, 0, 0)
         return [trial.params for trial in setting.trials(BASELINE, TrialState.COMPLETE)]
 
     assert tuned("interrupted", 1, 3, 4) == tuned("whole", 4)
@@ -178,11 +180,11 @@ def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Pat
 def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     compare(setting_in(folder))
     arm = setting_in(folder).comparison.arms[0]
-    winner, score = _winner(setting_in(folder), arm)
+    winner, score = _winner(setting_in(folder), arm, 0)
     study = setting_in(folder).study(BASELINE)
     other = next(trial for trial in study.trials if Config.from_dict(trial.user_attrs[CONFIG]) != winner)
     study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
-    assert _winner(setting_in(folder), arm) == (winner, score)
+    assert _winner(setting_in(folder), arm, 0) == (winner, score)
 
 
 def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> None:
@@ -196,7 +198,7 @@ def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> Non
     assert again
     storage.set_trial_user_attr(again._trial_id, CONFIG, attributes[0][CONFIG])
     study.tell(again, 0.5)
-    assert _winner(setting, setting.comparison.arms[0])[0].epochs == 1
+    assert _winner(setting, setting.comparison.arms[0], 0)[0].epochs == 1
 
 
 def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_are_there(folder: Path) -> None:
@@ -209,7 +211,7 @@ def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_ar
         kept.with_name("arm-00-pair-000.npy"), np.zeros_like(np.load(kept)), by_content=True
     )  # with other threads, or on another machine
     pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs | {PREDICTIONS: again}))
-    assert _finished_pairs(setting)[first.user_attrs["arm"], first.user_attrs["pair"]].value == first.value
+    assert setting.finished_pairs()[first.user_attrs["arm"], first.user_attrs["pair"]].value == first.value
     compare(setting)
 
 
@@ -219,10 +221,10 @@ def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:
     storage = setting.study(BASELINE)._storage
     optuna.delete_study(study_name=setting.name(BASELINE), storage=storage)
     study = setting.study(BASELINE)
-    other = setting.trials(PAIRS, TrialState.COMPLETE)[0].user_attrs[CONFIG] | {"epochs": 9}
+    other = setting.finished_pairs()[BASELINE, 0].user_attrs[CONFIG] | {"epochs": 9}
     study.add_trial(create_trial(value=1.0, user_attrs={CONFIG: other}))
     with pytest.raises(InputError, match="the database was changed"):
-        _winner(setting_in(folder), setting_in(folder).comparison.arms[0])
+        _winner(setting_in(folder), setting_in(folder).comparison.arms[0], 0)
 
 
 def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:

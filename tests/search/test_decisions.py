@@ -18,7 +18,7 @@ def runs(right: float, pairs: int, seed: int) -> np.ndarray:
 
 
 def decided(predictions: dict[str, np.ndarray], *comparisons: tuple[str, str]) -> tuple[Decision, ...]:
-    return decide(np.arange(ROWS) % 2, predictions, 2, comparisons, LOOKS)
+    return tuple(decide(np.arange(ROWS) % 2, predictions, 2, comparisons, LOOKS).values())
 
 
 def test_what_is_decided_at_the_first_look_gets_no_more_pairs() -> None:
@@ -43,7 +43,7 @@ def test_an_idea_that_stopped_early_is_judged_by_the_pairs_that_it_has() -> None
     predictions = {"baseline": runs(0.7, 8, 0), "early": runs(0.8, 4, 1), "late": runs(0.8, 8, 2)}
     early, late = decided(predictions, ("early", "baseline"), ("late", "early"))
     assert len(early.difference.pairs) == len(late.difference.pairs) == 4
-    assert early.difference.confidence == pytest.approx(1 - 0.05 / 3)
+    assert early.difference.confidence == pytest.approx(1 - 0.8 * 0.05 / 3)
 
 
 def test_pairs_of_an_unfinished_look_are_not_used() -> None:

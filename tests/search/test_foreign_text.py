@@ -35,7 +35,7 @@ def found() -> Results:
         )
         for number, idea in enumerate(made.ideas)
     )
-    winner = replace(made.winner, name=NAME)
+    winner = replace(made.winner, score=replace(made.winner.score, name=NAME))
     return replace(made, ideas=ideas, winner=winner, slices=named_slices())
 
 

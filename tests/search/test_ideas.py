@@ -5,6 +5,7 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from search.ideas import read_comparison
+from search.setting import Setting
 from sentiment.errors import InputError
 from tests.search.test_definition import NAMES_OF_NO_FOLDER
 
@@ -59,8 +60,9 @@ def test_a_file_says_what_is_tuned(tmp_path: Path) -> None:
 def test_an_idea_may_be_set_against_another_idea(tmp_path: Path) -> None:
     gru = '[[idea]]\nname = "Adam, GRU"\nagainst = "Adam"\nchange = { optimizer = "adam", architecture = "gru" }\n'
     comparison = read_comparison(write(tmp_path, HEAD + IDEA + gru))
-    assert comparison.against_baseline == (("Adam", "baseline"), ("Adam, GRU", "baseline"))
-    assert comparison.against_ideas == (("Adam, GRU", "Adam"),)
+    linear = (("TF-IDF + logistic regression", "baseline"), ("best network", "TF-IDF + logistic regression"))
+    ideas = (("Adam", "baseline"), ("Adam, GRU", "baseline"), ("Adam, GRU", "Adam"))
+    assert comparison.family == (*ideas, *linear)
 
 
 def test_a_free_search_has_the_whole_space_and_the_arms_own_budget(tmp_path: Path) -> None:
@@ -74,9 +76,11 @@ def test_a_free_search_has_the_whole_space_and_the_arms_own_budget(tmp_path: Pat
 
 def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
     text = HEAD.replace("pairs = 2", "pairs = [5, 10, 20]")
-    looks = read_comparison(write(tmp_path, text + IDEA)).looks
+    comparison = read_comparison(write(tmp_path, text + IDEA))
+    assert comparison.pairs == (5, 10, 20)
+    looks = Setting(comparison, f"sqlite:///{tmp_path}/studies.db", tmp_path / "artifacts").looks
     assert looks.pairs == (5, 10, 20)
-    assert looks.shares == pytest.approx((1 / 7, 2 / 7, 4 / 7))
+    assert looks.shares == pytest.approx((0.8 / 7, 1.6 / 7, 3.2 / 7))
 
 
 @pytest.mark.parametrize("name", [json.dumps(name) for name in NAMES_OF_NO_FOLDER if name != "\ud800"] + ["5", "[]"])
@@ -99,7 +103,7 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
         (HEAD, "there is no [[idea]]"),
         (HEAD + IDEA + IDEA, "two arms are named 'Adam'"),
         (HEAD + IDEA.replace("Adam", "caf\u00e9") + IDEA.replace("Adam", "cafe\u0301"), "two arms are named 'caf"),
-        (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', as another study is called here"),
+        (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', as another study or arm is called here"),
         (HEAD + IDEA + "[curve]\ntrials = 1\n", "[curve] trials is 1; it must be a whole number, 2 or more"),
         (HEAD + IDEA + "[curve]\ntrials = 5\nsearch = { dropuot = 1 }\n", "did you mean 'dropout'"),
         (HEAD + IDEA.replace("Adam", "Baseline"), "two arms are named 'Baseline'"),

@@ -22,7 +22,7 @@ from search.statistics import (
     score_error,
     verdict,
 )
-from search.statistics.crossed import _Error
+from search.statistics.crossed import Error
 from sentiment.metrics import expected_calibration_error, macro_f1
 from tests.support.worlds import WORLDS, Comparison, World, coverage, family_wise, power, verdicts
 
@@ -100,9 +100,17 @@ class TestTheVariance:
         assert (difference.low, difference.high) == pytest.approx(expected.confidence_interval())
 
     def test_of_rows_alone_gives_the_one_sample_t_test_of_scipy(self) -> None:
-        gain = np.random.default_rng(0).normal(0.3, 1, size=40)
-        difference = paired_mean_difference(np.zeros((3, 40)), np.tile(gain, (3, 1)))
-        expected = stats.ttest_1samp(gain, 0)
+        # Of rows that carry alike; of others with as many degrees of freedom as they leave.
+        alike, normal = 0.3 + np.tile([1.0, -1.0], 20), np.random.default_rng(0).normal(0.3, 1, size=40)
+        for gain in (alike, normal):
+            difference = paired_mean_difference(np.zeros((3, 40)), np.tile(gain, (3, 1)))
+            statistic, degrees = stats.ttest_1samp(gain, 0).statistic, difference.row_degrees
+            reach = stats.t.ppf(0.975, degrees) * stats.sem(gain)
+            assert difference.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), degrees))
+            assert (difference.low, difference.high) == pytest.approx((gain.mean() - reach, gain.mean() + reach))
+            assert degrees == 39 if gain is alike else 20 < degrees < 39
+        expected = stats.ttest_1samp(alike, 0)
+        difference = paired_mean_difference(np.zeros((3, 40)), np.tile(alike, (3, 1)))
         assert difference.p_value == pytest.approx(expected.pvalue)
         assert (difference.low, difference.high) == pytest.approx(expected.confidence_interval())
 
@@ -123,7 +131,7 @@ class TestTheVariance:
 class TestTheDistributionOfTheError:
     @pytest.mark.parametrize("degrees", [2, 4, 9, 19])
     def test_is_students_where_one_part_is_all(self, degrees: int) -> None:
-        error = _Error(4.0, 0.0, degrees, 500)
+        error = Error(4.0, 0.0, degrees, 500)
         for t in (0.0, 0.5, 2.0, 8.0):
             assert error.above(2 * t) == pytest.approx(stats.t.sf(t, degrees), rel=1e-6)
         assert error.quantile(0.975) == pytest.approx(2 * stats.t.ppf(0.975, degrees))
@@ -136,7 +144,7 @@ class TestTheDistributionOfTheError:
     ) -> None:
         # Fisher & Yates, Statistical Tables, table VI, 5 %. At 0 degrees the second sample is all.
         share = np.sin(np.radians(angle)) ** 2
-        assert _Error(1 - share, share, *degrees).quantile(0.975) == pytest.approx(value, abs=0.0015)
+        assert Error(1 - share, share, *degrees).quantile(0.975) == pytest.approx(value, abs=0.0015)
 
 
 class TestTheInterval:
@@ -178,7 +186,7 @@ class TestTheInterval:
             paired_difference(seen.labels[1:], *seen.runs, 3)
         with pytest.raises(ValueError, match=r"labels must lie in 0\.\.1, but got 0\.\.2"):
             paired_difference(seen.labels, *seen.runs, 2)
-        with pytest.raises(ValueError, match="one group for each of 1000 rows"):
+        with pytest.raises(ValueError, match="groups must name one for each of 1000, but got"):
             paired_difference(seen.labels, *seen.runs, 3, groups=np.zeros(3, dtype=np.int64))
 
 
@@ -298,11 +306,13 @@ class TestTheVerdict:
     )
     def test_is_one_of_four_words(self, low: float, high: float, p: float, word: str) -> None:
         middle = (low + high) / 2
-        difference = Difference(middle, low, high, 0.95, 0.01, 0.5, 0.5, p, np.zeros(2), 1e-4, 0.0, 100)
+        difference = Difference(middle, low, high, 0.95, 0.01, 0.5, 0.5, p, np.zeros(2), 1e-4, 0.0, 0.0, 100, 99.0, 2)
         assert verdict(difference, p) == word
 
     def test_is_by_the_adjusted_p_value_and_not_by_the_differences_own(self) -> None:
-        difference = Difference(0.02, 0.001, 0.039, 0.95, 0.01, 0.5, 0.5, 0.04, np.zeros(2), 1e-4, 0.0, 100)
+        difference = Difference(
+            0.02, 0.001, 0.039, 0.95, 0.01, 0.5, 0.5, 0.04, np.zeros(2), 1e-4, 0.0, 0.0, 100, 99.0, 2
+        )
         assert verdict(difference, 0.04) == "improves"
         assert verdict(difference, 0.32) == "undecided"
 

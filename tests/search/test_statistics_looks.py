@@ -9,13 +9,13 @@ from scipy import stats
 from search.statistics import Looks
 from tests.support.worlds import World, look_until_decided, spend
 
-LOOKS = Looks()
+LOOKS = Looks.at((5, 10, 20))
 
 
 def test_one_look_is_the_fixed_design() -> None:
     once = Looks((10,), (1.0,))
-    assert once.confidence(0) == 0.95
-    assert once.p_value([0.03]) == 0.03
+    assert once.confidence(0) == pytest.approx(0.95)
+    assert once.p_value([0.03]) == pytest.approx(0.03)
 
 
 def test_the_p_value_of_several_looks_is_one_however_the_looks_depend() -> None:
@@ -34,9 +34,81 @@ def test_looks_that_were_not_taken_cannot_make_it_smaller() -> None:
     assert LOOKS.p_value([0.9]) == 1.0
 
 
-def test_the_intervals_of_all_looks_spend_five_percent_together() -> None:
-    spent = sum(1 - LOOKS.confidence(look) for look in range(len(LOOKS.pairs)))
-    assert spent == pytest.approx(0.05)
+PLANS = [
+    Looks((20,), (1.0,)),
+    Looks((5, 10, 20), (0.2, 0.3, 0.5)),
+    LOOKS,
+    Looks.at((40,), LOOKS),
+    Looks.at((2, 3, 4, 6), Looks((2,), (0.1,))),
+]
+
+
+@pytest.mark.parametrize("looks", PLANS, ids=lambda looks: str(looks.pairs))
+class TestTheLevels:
+    def test_spend_five_percent_together_and_each_look_its_share_of_them(self, looks: Looks) -> None:
+        rng, levels = np.random.default_rng(0), levels_of(looks)
+        ends = np.array(looks.pairs)
+        steps = rng.normal(size=(400_000, len(ends))) * np.sqrt(np.diff(ends, prepend=0))
+        crossed = 2 * stats.norm.sf(abs(steps.cumsum(axis=1) / np.sqrt(ends))) < levels
+        first = crossed & (crossed.cumsum(axis=1) == 1)
+        for found, share in zip(first.mean(axis=0), looks.shares, strict=True):
+            assert found == pytest.approx(0.05 * share, abs=3.5 * np.sqrt(0.05 * share / 400_000))
+
+    @pytest.mark.parametrize("alpha", [1e-6, 0.05 / 8, 0.05, 0.2])
+    def test_are_never_below_the_share_nor_above_alpha_and_the_first_is_its_share(
+        self, looks: Looks, alpha: float
+    ) -> None:
+        levels = levels_of(looks, alpha)
+        assert levels[0] == pytest.approx(looks.shares[0] * alpha)
+        assert (levels >= np.array(looks.shares) * alpha * (1 - 1e-6)).all()
+        assert (levels <= alpha * (1 + 1e-6)).all()
+
+    def test_rise_with_alpha(self, looks: Looks) -> None:
+        levels = np.array([levels_of(looks, alpha) for alpha in (1e-9, 1e-4, 0.01, 0.05, 0.06, 0.5)])
+        assert (np.diff(levels, axis=0) > 0).all()
+
+    def test_of_looks_that_were_taken_stay_whatever_is_planned_after_them(self, looks: Looks) -> None:
+        longer = Looks.at((100, 200), looks) if sum(looks.shares) < 1 else looks
+        np.testing.assert_allclose(levels_of(longer)[: len(looks.pairs)], levels_of(looks), rtol=1e-9)
+
+    def test_leave_out_zero_just_where_the_p_value_is_below_alpha(self, looks: Looks) -> None:
+        # An interval of this confidence leaves out zero where its p-value is below the level.
+        rng, levels = np.random.default_rng(1), levels_of(looks)
+        near = levels * np.exp(rng.choice([-1e-1, -1e-6, 1e-6, 1e-1, 3.0], size=(300, len(levels))))
+        for p_values in np.minimum(near, 1.0):
+            assert (looks.p_value(p_values.tolist()) < 0.05) == bool((p_values < levels).any())
+
+    def test_give_p_values_that_rise_with_those_of_each_look(self, looks: Looks) -> None:
+        ladder = [0.0, 1e-300, 1e-15, 1e-12, 1e-9, 1e-4, 0.004, 0.01, 0.05, 0.2, 1.0]
+        for look in range(len(looks.pairs)):
+            before = [1.0] * look
+            found = [looks.p_value([*before, p]) for p in ladder]
+            assert found == sorted(found)
+            assert all(p * (1 - 1e-9) <= combined <= 1 for p, combined in zip(ladder, found, strict=True))
+
+
+def levels_of(looks: Looks, alpha: float = 0.05) -> np.ndarray:
+    return np.array([1 - looks.confidence(look, alpha) for look in range(len(looks.pairs))])
+
+
+class TestLooksThatAreAdded:
+    def test_have_four_fifths_of_what_is_left_by_their_pairs(self) -> None:
+        looks = Looks.at((10, 30), Looks((2, 5), (0.1, 0.4)))
+        assert looks.pairs == (2, 5, 10, 30)
+        assert looks.shares == pytest.approx((0.1, 0.4, 0.1, 0.3))
+
+    def test_are_later_than_all_that_were_taken_and_none_of_those_is_forgotten(self) -> None:
+        taken = Looks((2, 5), (0.1, 0.4))
+        assert Looks.at((2,), taken) == Looks.at((3, 4), taken) == Looks.at((), taken) == taken
+        assert Looks.at((3, 5, 7), taken).pairs == (2, 5, 7)
+
+    def test_without_end_spend_no_more_than_there_is(self) -> None:
+        looks = Looks.at((4,))
+        for number in range(8, 60, 4):
+            looks = Looks.at((number,), looks)
+            assert looks.shares[-1] > 0
+        assert sum(looks.shares) <= 1
+        assert 0 < 1 - looks.confidence(len(looks.pairs) - 1) < 0.05
 
 
 def test_an_obvious_gain_stops_at_the_first_look() -> None:
@@ -89,9 +161,13 @@ def test_it_saves_trainings_and_finds_nearly_as_much_as_all_pairs_at_once() -> N
     [
         ((1, 5), (0.5, 0.5), "rise from two pairs"),
         ((10, 5), (0.5, 0.5), "rise from two pairs"),
-        ((5, 10), (0.5, 0.6), "sum 1"),
+        ((5, 10), (0.5, 0.6), "sum of at most 1"),
         ((5, 10), (1.0,), "one for each look"),
         ((5, 10), (1.0, 0.0), "must be positive"),
+        ((5, 10), (0.5, -0.1), "must be positive"),
+        ((5, 10), (0.5, float("nan")), "must be positive"),
+        ((5, 5), (0.5, 0.5), "rise from two pairs"),
+        ((), (), "rise from two pairs"),
     ],
 )
 def test_looks_that_make_no_sense_are_refused(pairs: tuple[int, ...], shares: tuple[float, ...], message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from search.decisions import Decision
-from search.results import ArmScore, CollapseShare, IdeaResult, Results
+from search.results import ArmScore, CollapseShare, IdeaResult, LinearScore, Results, Winner
 from search.slices import Slices
 from search.statistics import CorrectedScore, Difference, Optimism, TuningCurve, paired_difference
 
@@ -44,13 +44,13 @@ def score(name: str) -> ArmScore:
         trainings=10,
         epochs=1.0,
         seconds=1.0,
-        config={},
+        configs=({},),
     )
 
 
 def idea(name: str, verdict: str, measured: Difference, **changed: Any) -> IdeaResult:
     decision = Decision(measured, 0.01, verdict, worth_more=False)
-    made = IdeaResult(score(name), None, "", decision, None, None, {}, measured, None)
+    made = IdeaResult(score(name), None, "", decision, None, None, {}, measured, None, None)
     return replace(made, **changed)
 
 
@@ -63,22 +63,28 @@ def results(ideas: tuple[IdeaResult, ...] = (), **changed: Any) -> Results:
         )
         step = Decision(difference(0.55, 9), 0.3, "undecided", worth_more=True)
         ideas = (replace(ideas[0], guess=0.05), *ideas[1:3], replace(ideas[3], against=ideas[0].name, step=step))
+    linear = Decision(difference(0.6, 10), 1.0, "undecided", worth_more=True)
+    against_linear = Decision(difference(0.9, 11), 0.01, "improves", worth_more=False)
     made = Results(
         name="made up",
         trials=6,
-        pairs=(5,),
+        searches=1,
+        looks=(5,),
+        shared_pairs=5,
+        precision="float32",
         rows={"train": 100, "validation": 50, "sealed test": 300},
+        groups=None,
         classes=("negative", "positive"),
         openings=1,
         baseline=score("baseline"),
-        linear_macro_f1=0.6,
+        linear=LinearScore("TF-IDF + logistic regression", 0.6, 0.6, 5, linear, seconds=0.1),
         ideas=ideas,
         collapse=(
             CollapseShare("as_written", "lstm", "sgd", 10, 4, 0.17, 0.69),
             CollapseShare("masked", "cnn_lstm", "adam", 12, 0, 0.0, 0.24),
         ),
         relabelled=(),
-        winner=score("idea that improves"),
+        winner=Winner(score("idea that improves"), 0.65, against_linear),
         curve=curve(0.6),
         linear_validation_macro_f1=0.634,
         slices=cast(Slices, SimpleNamespace()),
