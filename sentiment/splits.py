@@ -31,6 +31,10 @@ Indices: TypeAlias = npt.NDArray[np.int64]
 PARTS: Final = ("train", "validation", "test")
 ORDERS: Final = 20
 """Random orders of the groups among which the best is taken."""
+LEAST_ORDERS: Final = 3
+GROUPS_FOR_AN_ORDER: Final = 5
+"""A fresh draw tries an order for each so many groups, but LEAST_ORDERS at least and ORDERS at most: of few groups the
+same ones would be the best of many orders whatever the seed, and fresh draws shall differ."""
 MOST_ORDERS: Final = 1000
 """How many are tried if none of those leaves every class in every part, as happens where a class is in few groups."""
 
@@ -93,11 +97,13 @@ def draw(
 def draw_again(split: Split, labels: Indices, seed: int, groups: Indices | None = None) -> Split:
     """Train and validation drawn anew from both together, of the same sizes; the sealed test set stays as it is.
 
-    With groups, as in `draw`, the sizes are only about the same; and of a handful of groups the same ones are best for
-    many seeds.
+    With groups, as in `draw`, the sizes are only about the same; with few of them less nearly so, since few orders are
+    tried.
     """
     pool = np.sort(np.concatenate([split.train, split.validation]))
-    train, validation = _hold_out(pool, labels, len(split.validation), seed, groups)
+    n_groups = 0 if groups is None else len(np.unique(groups[pool]))
+    orders = int(np.clip(n_groups // GROUPS_FOR_AN_ORDER, LEAST_ORDERS, ORDERS))
+    train, validation = _hold_out(pool, labels, len(split.validation), seed, groups, orders=orders)
     return Split(train, validation, split.test)
 
 
@@ -177,13 +183,19 @@ def refuse_few_groups(
 
 
 def _hold_out(
-    indices: Indices, labels: Indices, size: int, seed: int, groups: Indices | None = None, parts: int = 1
+    indices: Indices,
+    labels: Indices,
+    size: int,
+    seed: int,
+    groups: Indices | None = None,
+    parts: int = 1,
+    orders: int = ORDERS,
 ) -> tuple[Indices, Indices]:
     """The rest, which is still to fill so many `parts`, and `size` of the rows; of whole groups, about so many."""
     if groups is not None:
         _, group_of_row = np.unique(groups[indices], return_inverse=True)
         _, class_of_row = np.unique(labels[indices], return_inverse=True)
-        held_row = _held_groups(group_of_row, class_of_row, size, seed, parts)[group_of_row]
+        held_row = _held_groups(group_of_row, class_of_row, size, seed, parts, orders)[group_of_row]
         return indices[~held_row], indices[held_row]
     from sklearn.model_selection import train_test_split
 
@@ -192,7 +204,7 @@ def _hold_out(
 
 
 def _held_groups(
-    group_of_row: Indices, class_of_row: Indices, size: int, seed: int, parts: int
+    group_of_row: Indices, class_of_row: Indices, size: int, seed: int, parts: int, orders: int
 ) -> npt.NDArray[np.bool_]:
     """Which groups are held out, by number: the first of a random order, of many the one nearest to each class's share.
 
@@ -207,7 +219,7 @@ def _held_groups(
     rng = np.random.default_rng(seed)
     best, best_held = (n_classes + 1, math.inf), np.zeros(0, dtype=bool)
     for number in range(MOST_ORDERS):
-        if number >= ORDERS and best[0] == 0:
+        if number >= orders and best[0] == 0:
             break
         order = rng.permutation(len(sizes))
         first = 1 + int(np.abs(np.cumsum(sizes[order])[: len(sizes) - parts] - size).argmin())

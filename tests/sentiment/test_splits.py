@@ -163,6 +163,16 @@ class TestGroups:
         renamed = drawn_in_groups(labels, groups * 7 + 3, 0)
         assert renamed.test.tolist() == first.test.tolist()
 
+    def test_that_are_few_are_drawn_again_otherwise_by_most_seeds(self) -> None:
+        for seed in range(5):
+            labels, groups = grouped(10, 1000, 0.3, seed=seed)
+            first = drawn_in_groups(labels, groups, 0, (0.4, 0.3, 0.3))
+            again = [draw_again(first, labels, number, groups) for number in range(12)]
+            assert len({tuple(split.validation) for split in again}) >= 6
+            sizes = [len(split.validation) / len(groups) for split in again]
+            assert np.mean(sizes) == pytest.approx(0.3, abs=0.06)  # still of about the same sizes
+            assert_whole(again[0], labels, groups)
+
     def test_one_of_which_has_most_rows_are_divided_so_that_training_has_it(self) -> None:
         labels, groups = np.arange(1000) % 2, np.r_[np.zeros(900, int), np.repeat([1, 2, 3], [40, 30, 30])]
         for seed in range(10):
