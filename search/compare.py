@@ -210,7 +210,9 @@ def compare(
         for count in work_through(jobs, setting, workers):
             on_training(done + count, total)
     arms = tuple(_gathered(setting, arm) for arm in comparison.arms)
-    return Compared(arms, PairedScores(**_paired(setting, LINEAR)), setting.looks)
+    taken = setting.looks_taken
+    assert taken is not None
+    return Compared(arms, PairedScores(**_paired(setting, LINEAR)), taken)
 
 
 def random_scores(setting: Setting) -> tuple[float, ...]:
@@ -264,8 +266,10 @@ def _begin(setting: Setting) -> None:
 
 
 def _refuse_older(setting: Setting) -> None:
-    """Refuse to go on with pairs of which nobody knows how often they were looked at."""
-    if setting.finished_pairs() and SPACE_DEFAULTS not in setting.study(PAIRS).user_attrs:
+    """Refuse to go on with what was searched elsewhere, and with pairs of which nobody knows how often they were looked
+    at."""
+    recorded = setting.study(PAIRS).user_attrs
+    if (FINGERPRINT in recorded or setting.finished_pairs()) and SPACE_DEFAULTS not in recorded:
         raise InputError(
             f"comparison {setting.comparison.name!r} was begun by an older version, which did not record its looks at "
             "the sealed rows, and may have trained its arms in different precisions; give it another name"
@@ -273,8 +277,10 @@ def _refuse_older(setting: Setting) -> None:
 
 
 def _record_looks(setting: Setting, reached: int) -> None:
-    """Before anything is said of them: what was seen cannot be unseen by a kill."""
-    looks = setting.looks
+    """Before anything is said of them: what was seen cannot be unseen by a kill, nor by another plan, for which an idea
+    that had stopped may lack pairs of a look that was taken."""
+    looks, before = setting.looks, setting.looks_taken
+    reached = max(reached, len(before.pairs) if before else 0)
     taken = [list(look) for look in zip(looks.pairs, looks.shares, strict=True)][:reached]
     if taken:
         setting.study(PAIRS).set_user_attr(LOOKS, taken)
@@ -465,7 +471,10 @@ def _count_opening(setting: Setting, trainings: int) -> None:
 
 
 def _paired(setting: Setting, arm: str) -> dict[str, Any]:
-    probabilities, finished = setting.probabilities(arm), setting.finished_pairs()
+    probabilities, finished, looks = setting.probabilities(arm), setting.finished_pairs(), setting.looks_taken
+    assert looks is not None
+    # Not those beyond the last look, which are there if a look was begun and then taken out of the plan.
+    probabilities = probabilities[: max(pairs for pairs in looks.pairs if pairs <= len(probabilities))]
     pairs = [finished[arm, pair].user_attrs for pair in range(len(probabilities))]
     return {
         "name": arm,

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from search.decisions import searches_of
 from search.ideas import BASELINE, CHOSEN
 from search.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
@@ -147,7 +148,8 @@ def _typical(class_sizes: list[int], per_group: float) -> Noise:
 def _measured(setting: Setting) -> Noise | None:
     """The noise between arms as the looks that were taken have it; None before the first."""
     comparison, dataset = setting.comparison, setting.dataset
-    if not setting.looks_taken:
+    taken = setting.looks_taken
+    if taken is None:
         return None
     names = (LINEAR, *(arm.name for arm in comparison.arms))
     said = {name: setting.probabilities(name).argmax(axis=2) for name in names}
@@ -155,10 +157,15 @@ def _measured(setting: Setting) -> Noise | None:
     for idea, reference in comparison.family:
         if CHOSEN in (idea, reference) or (idea, reference) == (LINEAR, BASELINE):
             continue
-        shared = min(len(said[idea]), len(said[reference]))
+        shared = max(pairs for pairs in taken.pairs if pairs <= min(len(said[idea]), len(said[reference])))
         before, after = said[reference][:shared], said[idea][:shared]
         groups = dataset.groups("test")
+        searches = searches_of(shared, comparison.searches)
         found.append(
-            Noise.of(paired_difference(dataset.labels("test"), before, after, len(dataset.classes), groups=groups))
+            Noise.of(
+                paired_difference(
+                    dataset.labels("test"), before, after, len(dataset.classes), groups=groups, searches=searches
+                )
+            )
         )
     return Noise(*(float(np.median(part)) for part in zip(*map(astuple, found), strict=True)))

@@ -16,63 +16,23 @@ from optuna.trial import TrialState, create_trial
 
 from search.claims import begin_again, claim
 from search.compare import _tune, _winner, compare, openings, random_scores
-from search.ideas import BASELINE, PAIRS, read_comparison
+from search.ideas import BASELINE, LINEAR, PAIRS, read_comparison
 from search.objective import CONFIG, PREDICTIONS
 from search.predictions import keep_predictions
 from search.price import plan
-from search.results import Results, results
+from search.results import results
 from search.setting import Setting
 from search.tables import markdown, render, rows, to_dict
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-
-RECIPE = """
-[data]
-path = "reviews.csv"
-text = "text"
-label = "label"
-[baseline]
-architecture = "textcnn"
-kernel_sizes = [2]
-optimizer = "adam"
-token_unit = "word"
-embedding_size = 8
-filters = 8
-batch_size = 32
-epochs = 2
-[tune]
-learning_rate = { low = 0.01, high = 0.05, log = true }
-[budget]
-trials = 2
-pairs = 3
-"""
-SAME = '[[idea]]\nname = "another limit"\nchange = { max_tokens = 200 }\n'  # no review is longer than either limit
-HARM = '[[idea]]\nname = "no learning"\nagainst = "another limit"\nchange = { learning_rate = 1e-7 }\nguess = 0.1\n'
+from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    words = np.array([f"word{number}" for number in range(30)])
-    lines = ["text,label"]
-    for number in range(500):
-        label = number % 2
-        text = [*rng.choice(words, 6), ("fine", "poor")[label if rng.random() < 0.9 else 1 - label], f"id{number}"]
-        lines.append(f"{' '.join(rng.permutation(text))},{('positive', 'negative')[label]}")
-    (tmp_path / "reviews.csv").write_text("\n".join(lines))
-    (tmp_path / "ideas.toml").write_text(RECIPE + SAME + HARM)
+    write_comparison(tmp_path)
     return tmp_path
-
-
-def setting_in(folder: Path) -> Setting:
-    return Setting(read_comparison(folder / "ideas.toml"), f"sqlite:///{folder}/studies.db", folder / "artifacts")
-
-
-def compared(folder: Path) -> Results:
-    setting = setting_in(folder)
-    arms = compare(setting)
-    return results(setting.comparison, setting.dataset, arms, openings=len(openings(setting)))
 
 
 def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) -> None:
@@ -89,6 +49,13 @@ def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) ->
     assert "Leave out: no learning" in render(found)
     assert "| no learning | +10.0 |" in markdown(found)
     assert [row["idea"] for row in rows(found)] == ["another limit", "no learning"]
+    # The linear model was fitted on the rows of the same pairs, and is compared like an idea.
+    linear, finished = found.linear, setting_in(folder).finished_pairs()
+    scores = [[finished[arm, pair].value or 0.0 for pair in range(3)] for arm in (LINEAR, BASELINE)]
+    assert linear.decision.difference.pairs.tolist() == pytest.approx(np.subtract(*scores).tolist())
+    assert linear.decision.difference.low < linear.decision.difference.mean < linear.decision.difference.high
+    assert (linear.macro_f1, linear.pairs, found.baseline.pairs) == (pytest.approx(np.mean(scores[0])), 3, 3)
+    assert f"| {LINEAR} |" in markdown(found)
 
 
 def test_an_idea_that_diverges_every_time_says_so_and_leaves_the_others_their_results(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.decisions import Decision, decide
+from search.decisions import Decision, chosen_by_others, decide, searches_of, with_chosen
 from search.statistics import Looks
 
 ROWS = 4000
@@ -59,3 +59,70 @@ def test_identical_arms_are_no_difference_at_the_first_look() -> None:
     same = runs(0.7, 4, 0)
     (found,) = decided({"baseline": same, "idea": same.copy()}, ("idea", "baseline"))
     assert (found.verdict, found.worth_more) == ("no difference", False)
+
+
+class TestTheArmChosenByOthers:
+    def test_is_not_the_one_that_the_pair_itself_made_win(self) -> None:
+        # One lucky run makes "lucky" the best of all; without it "steady" is.
+        validation = {"steady": np.array([0.70, 0.71, 0.70, 0.71]), "lucky": np.array([0.69, 0.70, 0.95, 0.70])}
+        assert np.mean(validation["lucky"]) > np.mean(validation["steady"])
+        assert chosen_by_others(validation) == ["lucky", "lucky", "steady", "lucky"]
+        said = {arm: np.full((4, 3), number) for number, arm in enumerate(validation)}
+        chosen = with_chosen(said, validation, "best")
+        assert chosen["best"].tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]
+        assert list(chosen) == ["steady", "lucky", "best"]
+
+    def test_has_no_gain_where_arms_are_alike_though_the_one_chosen_by_all_has(self) -> None:
+        # Arms that differ by luck alone, the same on validation and on sealed rows.
+        rng, of_all, of_others = np.random.default_rng(0), [], []
+        for _ in range(2000):
+            luck = rng.normal(size=(6, 5))
+            names = dict(zip("abcdef", luck, strict=True))
+            of_all.append(luck.mean(axis=1).max())
+            of_others.append(np.mean([names[arm][pair] for pair, arm in enumerate(chosen_by_others(names))]))
+        assert np.mean(of_all) > 0.4
+        assert abs(np.mean(of_others)) < 4 * np.std(of_others) / np.sqrt(2000)
+
+    def test_is_among_the_pairs_that_all_arms_have(self) -> None:
+        validation = {"a": np.array([0.7, 0.7, 0.7]), "b": np.array([0.6, 0.6])}
+        assert chosen_by_others(validation) == ["a", "a"]
+
+    def test_of_equals_is_the_first(self) -> None:
+        assert chosen_by_others({"a": np.full(3, 0.7), "b": np.full(3, 0.7)}) == ["a", "a", "a"]
+
+
+def test_searches_take_turns_and_one_is_none() -> None:
+    assert searches_of(6, 1) is None
+    found = searches_of(6, 3)
+    assert found is not None
+    assert found.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_several_searches_leave_as_many_degrees_of_freedom_as_they_are() -> None:
+    # Pairs of one search share its luck: .79 against .70 in one of them, .72 in the other.
+    rates = [0.79, 0.72] * 4
+    predictions = {
+        "baseline": np.stack([runs(0.7, 1, 20 + pair)[0] for pair in range(8)]),
+        "idea": np.stack([runs(rate, 1, 40 + pair)[0] for pair, rate in enumerate(rates)]),
+    }
+    labels, family = np.arange(ROWS) % 2, (("idea", "baseline"),)
+    one = decide(labels, predictions, 2, family, Looks.at([8]))["idea", "baseline"]
+    two = decide(labels, predictions, 2, family, Looks.at([8]), searches=2)["idea", "baseline"]
+    assert (one.difference.units, two.difference.units) == (8, 2)
+    assert one.difference.mean == two.difference.mean
+    assert (one.verdict, two.verdict) == ("improves", "undecided")
+
+
+def test_groups_of_rows_reach_the_intervals() -> None:
+    groups = np.arange(ROWS) // 100
+    labels = np.arange(ROWS) % 2
+    luck = np.random.default_rng(3).random((2, ROWS // 100))[:, groups]
+    predictions = {
+        name: np.tile(np.where(luck[number] < 0.7, labels, 1 - labels), (4, 1))
+        for number, name in enumerate(("baseline", "idea"))
+    }
+    family = (("idea", "baseline"),)
+    rows, grouped = (decide(labels, predictions, 2, family, LOOKS, groups=given) for given in (None, groups))
+    wide, narrow = (found["idea", "baseline"].difference for found in (grouped, rows))
+    assert (wide.rows, narrow.rows) == (ROWS // 100, ROWS)
+    assert wide.high - wide.low > 5 * (narrow.high - narrow.low)

@@ -7,6 +7,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from search.ideas import read_comparison
 from search.setting import Setting
 from sentiment.errors import InputError
+from sentiment.reviews import load_dataset
 from tests.search.test_definition import NAMES_OF_NO_FOLDER
 
 HEAD = """
@@ -83,6 +84,45 @@ def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
     assert looks.shares == pytest.approx((0.8 / 7, 1.6 / 7, 3.2 / 7))
 
 
+@pytest.mark.parametrize(
+    ("fractions", "sealed", "expected"),
+    [
+        (None, None, (0.4, 0.1, 0.5)),
+        (None, 0.25, (0.6, 0.15, 0.25)),
+        ((0.6, 0.2, 0.2), None, (0.6, 0.2, 0.2)),
+        ((0.6, 0.2, 0.2), 0.6, (0.3, 0.1, 0.6)),
+        ((0.6, 0.2, 0.2), 0.01, (0.7425, 0.2475, 0.01)),
+    ],
+)
+def test_the_share_that_is_sealed_leaves_the_others_in_their_ratio(
+    tmp_path: Path, fractions: tuple[float, ...] | None, sealed: float | None, expected: tuple[float, ...]
+) -> None:
+    text = HEAD if fractions is None else HEAD.replace("[baseline]", f"fractions = {list(fractions)}\n[baseline]")
+    asked = "" if sealed is None else f"sealed = {sealed}\n"
+    comparison = read_comparison(write(tmp_path, text + asked + IDEA))
+    assert comparison.data.fractions == pytest.approx(expected)
+    assert sum(comparison.data.fractions) == pytest.approx(1)
+
+
+def test_the_share_that_is_sealed_is_that_of_the_rows(tmp_path: Path) -> None:
+    rows = [f"text {number},{number % 2}" for number in range(400)]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,stars", *rows]))
+    comparison = read_comparison(write(tmp_path, HEAD + "sealed = 0.7\n" + IDEA))
+    split = load_dataset(comparison.data).split
+    assert [len(split.train), len(split.validation), len(split.test)] == [96, 24, 280]
+
+
+def test_rows_of_a_test_file_are_all_sealed_and_the_others_split_as_in_a_search(tmp_path: Path) -> None:
+    text = HEAD.replace("[baseline]", 'test = "test.csv"\n[baseline]')
+    assert read_comparison(write(tmp_path, text + IDEA)).data.fractions == (0.8, 0.1, 0.1)
+
+
+def test_pairs_are_spread_over_searches(tmp_path: Path) -> None:
+    text = HEAD.replace("pairs = 2", "pairs = [4, 8]\nsearches = 2")
+    comparison = read_comparison(write(tmp_path, text + IDEA))
+    assert (comparison.searches, comparison.pairs) == (2, (4, 8))
+
+
 @pytest.mark.parametrize("name", [json.dumps(name) for name in NAMES_OF_NO_FOLDER if name != "\ud800"] + ["5", "[]"])
 def test_a_name_that_no_study_may_have_no_comparison_may_have(tmp_path: Path, name: str) -> None:
     path = write(tmp_path, HEAD.replace('"small"', name) + IDEA)
@@ -104,6 +144,20 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
         (HEAD + IDEA + IDEA, "two arms are named 'Adam'"),
         (HEAD + IDEA.replace("Adam", "caf\u00e9") + IDEA.replace("Adam", "cafe\u0301"), "two arms are named 'caf"),
         (HEAD + IDEA.replace("Adam", "Pairs"), "an idea is named 'Pairs', as another study or arm is called here"),
+        (HEAD + IDEA.replace("Adam", "TF-IDF + logistic regression"), "as another study or arm is called here"),
+        (HEAD + IDEA.replace("Adam", "tf-idf + Logistic Regression"), "as another study or arm is called here"),
+        (HEAD + IDEA.replace("Adam", "Best Network"), "an idea is named 'Best Network', as another study or arm"),
+        (HEAD + IDEA.replace("Adam", "Adam (search 2)"), "an idea is named 'Adam (search 2)', as another study or arm"),
+        (HEAD + "sealed = 0\n" + IDEA, "[budget] sealed is 0; it must"),
+        (HEAD + "sealed = 1.0\n" + IDEA, "[budget] sealed is 1.0; it must"),
+        (HEAD + 'sealed = "half"\n' + IDEA, "[budget] sealed is 'half'; it must"),
+        (
+            HEAD.replace("[baseline]", 'test = "test.csv"\n[baseline]') + "sealed = 0.5\n" + IDEA,
+            "the test file is what",
+        ),
+        (HEAD + "searches = 0\n" + IDEA, "[budget] searches is 0; it must be a whole number, 1 or more"),
+        (HEAD + "searches = 3\n" + IDEA, "[budget] pairs is 2 and searches 3; each search needs equally many pairs"),
+        (HEAD.replace("pairs = 2", "pairs = [4, 9]") + "searches = 2\n" + IDEA, "so give multiples of 2"),
         (HEAD + IDEA + "[curve]\ntrials = 1\n", "[curve] trials is 1; it must be a whole number, 2 or more"),
         (HEAD + IDEA + "[curve]\ntrials = 5\nsearch = { dropuot = 1 }\n", "did you mean 'dropout'"),
         (HEAD + IDEA.replace("Adam", "Baseline"), "two arms are named 'Baseline'"),

@@ -15,7 +15,7 @@ from search import report
 from search.report import write_report
 from search.results import Results
 from search.slices import Slices, error_slices
-from search.tables import rows, to_dict
+from search.tables import rows, to_dict, words
 from sentiment.errors import InputError
 from tests.support.results import difference, results
 
@@ -140,3 +140,35 @@ class TestAReportThatCannotBeWritten:
         with pytest.raises(InputError, match="extra `figures`"):
             write_report(found, tmp_path, "x")
         assert not list(tmp_path.iterdir())
+
+
+class TestTheWords:
+    def test_say_what_is_probably_left_of_a_gain_that_was_barely_found(self, found: Results) -> None:
+        gain = found.ideas[0].difference.mean
+        for share, said in ((0.4, True), (0.01, False)):
+            ideas = (replace(found.ideas[0], exaggeration=share * gain), *found.ideas[1:])
+            sentences = [one for one in words(replace(found, ideas=ideas)) if one.startswith("Found, and therefore")]
+            assert len(sentences) == said
+            if said:
+                assert f"{100 * gain:+.1f}, of which probably {60 * gain:+.1f} is left" in sentences[0]
+
+    @pytest.mark.parametrize(
+        ("verdict", "deployed"),
+        [
+            ("improves", "idea that improves"),
+            *((word, "TF-IDF + logistic regression") for word in ("worse", "no difference", "undecided")),
+        ],
+    )
+    def test_deploy_the_network_only_where_it_is_better_beyond_noise(
+        self, found: Results, verdict: str, deployed: str
+    ) -> None:
+        against = replace(found.winner.against_linear, verdict=verdict)
+        made = replace(found, winner=replace(found.winner, against_linear=against))
+        (sentence,) = (one for one in words(made) if one.startswith("Deploy"))
+        assert sentence.startswith(f"Deploy {deployed}. ")
+
+    def test_say_of_few_searches_and_few_groups_that_they_are(self, found: Results) -> None:
+        plain = [one for one in words(found) if " are few: " in one]
+        few = [one for one in words(replace(found, groups=12, searches=3)) if " are few: " in one]
+        enough = [one for one in words(replace(found, groups=120, searches=6)) if " are few: " in one]
+        assert (len(plain), len(few), len(enough)) == (0, 2, 0)

@@ -1,0 +1,174 @@
+"""What is on record of a comparison's looks, however its study file is edited and whenever it is killed."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search import compare as room
+from search.compare import compare, openings, pairs_left
+from search.ideas import BASELINE, LINEAR
+from search.price import plan
+from search.statistics import Looks
+from search.tables import heading, to_dict
+from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
+
+OPEN = {LINEAR: 0.5, "no learning": 0.5, "another limit": 0.83}
+"""The first idea stays undecided, the second and the linear model are soon decided."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_comparison(tmp_path)
+    return tmp_path
+
+
+def plan_looks(folder: Path, pairs: Any, **budget: int) -> None:
+    """Edit the study file."""
+    text = RECIPE.replace("pairs = 3", f"pairs = {pairs}") + SAME + HARM
+    lines = "".join(f"{name} = {value}\n" for name, value in budget.items())
+    (folder / "ideas.toml").write_text(text.replace("[budget]\n", f"[budget]\n{lines}"))
+
+
+def taken(folder: Path) -> list[tuple[int, float]]:
+    looks = setting_in(folder).looks_taken
+    return [] if looks is None else list(zip(looks.pairs, looks.shares, strict=True))
+
+
+class TestEveryLookThatWasEverTaken:
+    def test_is_on_record_with_its_share_whatever_is_planned_later(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+        everybody = {BASELINE, "another limit", "no learning", LINEAR}
+        monkeypatch.setattr(room, "_worth_more", lambda *_: everybody)
+        before: list[tuple[int, float]] = []
+        assert taken(folder) == []
+        for planned, after in (
+            ([4, 6], [4, 6]),
+            ([4, 6, 8], [4, 6, 8]),
+            ([8, 10], [4, 6, 8, 10]),
+            ([4], [4, 6, 8, 10]),  # what was seen stays seen
+            ([5, 9], [4, 6, 8, 10]),
+        ):
+            plan_looks(folder, planned)
+            found = compared(folder)
+            assert [pairs for pairs, _ in taken(folder)] == after
+            assert taken(folder)[: len(before)] == before
+            before = taken(folder)
+            assert sum(share for _, share in before) <= 1
+            assert found.looks == tuple(after)
+            said = " and ".join(map(str, after))
+            assert f"{len(after)} looks, after {said} pairs" in heading(found)
+            # What the last interval holds for is what its look has to spend.
+            last = found.ideas[0].decision.difference
+            looks = Looks(*zip(*before, strict=True))  # type: ignore[arg-type]
+            assert len(last.pairs) == after[-1]
+            assert last.confidence == looks.confidence(len(after) - 1)
+        assert before[0][1] == pytest.approx(0.8 * 4 / 10)
+        assert plan(setting_in(folder)).trainings == 0
+
+    def test_stays_there_though_an_idea_lacks_pairs_of_it_by_a_later_plan(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made_up = MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+        plan_looks(folder, [2, 3])
+        with monkeypatch.context() as patch:
+            patch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", LINEAR})
+            compare(setting_in(folder))
+        before = taken(folder)
+        # Beyond deciding with three pairs is not beyond deciding with eight: it lacks the third, and is killed there.
+        plan_looks(folder, [2, 3, 8])
+        monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+        assert ("no learning", 2) in pairs_left(setting_in(folder)).wanted
+        made_up.most = len(made_up.trained)
+        with pytest.raises(Killed):
+            compare(setting_in(folder))
+        assert taken(folder) == before
+        made_up.most = None
+        compare(setting_in(folder))
+        assert [pairs for pairs, _ in taken(folder)] == [2, 3, 8]
+        assert taken(folder)[:2] == before
+
+    @pytest.mark.parametrize("most", [0, 1, 15, 16, 17, 27])
+    def test_is_the_same_wherever_it_was_killed(self, folder: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        plan_looks(folder, [4, 8])
+        made_up = MadeUp(OPEN, pair_sd=0.03, most=most).instead_of_training(monkeypatch)
+        with pytest.raises(Killed):
+            compare(setting_in(folder))
+        # Sixteen trainings are the first look; it is on record before another pair is begun.
+        assert [pairs for pairs, _ in taken(folder)] == ([4] if most >= 16 else [])
+        made_up.most = None
+        killed = to_dict(compared(folder))
+        assert len(made_up.trained) == len(set(made_up.trained)) == 28  # nothing twice
+        assert taken(folder) == [(4, pytest.approx(0.8 / 3)), (8, pytest.approx(0.8 * (1 - 0.8 / 3)))]
+        assert killed["ideas"][0]["decision"]["difference"]["pairs"] == [
+            pytest.approx(after - before)
+            for before, after in zip(scores(folder, BASELINE), scores(folder, "another limit"), strict=True)
+        ]
+        assert len(openings(setting_in(folder))) in (2, 3)
+
+
+def scores(folder: Path, arm: str) -> list[float]:
+    finished = setting_in(folder).finished_pairs()
+    pairs = sorted(pair for name, pair in finished if name == arm)
+    return [finished[arm, pair].value or 0.0 for pair in pairs]
+
+
+def test_a_look_that_was_planned_and_never_taken_gives_its_share_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All is decided at the first look: the idea predicts what the baseline does, the others are far away.
+    MadeUp(OPEN | {"another limit": 0.8}, same=("another limit",)).instead_of_training(monkeypatch)
+    plan_looks(folder, [4, 16])
+    found = compared(folder)
+    assert taken(folder) == [(4, pytest.approx(0.16))]
+    assert found.looks == (4,)
+    assert "1 look, after 4 pairs." in heading(found)
+    plan_looks(folder, [4, 8])
+    assert setting_in(folder).looks.pairs == (4, 8)
+    assert setting_in(folder).looks.shares == pytest.approx((0.16, 0.8 * 0.84))
+
+
+def test_a_look_is_on_record_before_anything_is_said_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    MadeUp(OPEN).instead_of_training(monkeypatch)
+    plan_looks(folder, 2)
+    monkeypatch.setattr(room, "_gathered", lambda *_: pytest.fail(f"on record: {taken(folder)}"))
+    with pytest.raises(pytest.fail.Exception, match=r"on record: \[\(2, 0\.8\)\]"):
+        compare(setting_in(folder))
+
+
+def test_pairs_of_a_look_that_was_taken_out_of_the_plan_before_it_was_reached_are_not_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Killed when all arms have three of the four pairs: no look ever saw the third, and of two searches one has more.
+    plan_looks(folder, [2, 4], searches=2)
+    made_up = MadeUp(OPEN, pair_sd=0.03, most=8).instead_of_training(monkeypatch)
+    monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+    made_up.most = 8 + 2 + 3  # the linear model is first
+    with pytest.raises(Killed):
+        compare(setting_in(folder))
+    assert len(scores(folder, "no learning")) == 3
+    plan_looks(folder, 2, searches=2)
+    found = compared(folder)
+    assert (found.looks, found.shared_pairs, found.baseline.pairs, found.linear.pairs) == ((2,), 2, 2, 2)
+    assert all(len(idea.difference.pairs) == 2 for idea in found.ideas)
+    assert re.search("1 look, after 2 pairs", heading(found))
+
+
+def test_macro_f1_is_over_the_pairs_that_all_arms_have(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The one that stopped early must not be ranked by an easier, or harder, draw than the others.
+    plan_looks(folder, [4, 8])
+    MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+    found = compared(folder)
+    more, early = found.ideas
+    assert (found.baseline.pairs, more.score.pairs, early.score.pairs, found.linear.pairs) == (8, 8, 4, 8)
+    assert found.shared_pairs == 4
+    for score in (found.baseline, more.score, early.score, found.linear):
+        assert score.macro_f1 == pytest.approx(sum(scores(folder, score.name)[:4]) / 4)
+    setting = setting_in(folder)
+    validation = [setting.finished_pairs()[BASELINE, pair].user_attrs[room.VALIDATION] for pair in range(4)]
+    assert found.baseline.validation_macro_f1 == pytest.approx(sum(validation) / 4)
+    # The differences are over all pairs that an idea shares with the baseline.
+    assert (len(more.difference.pairs), len(early.difference.pairs)) == (8, 4)
