@@ -107,9 +107,8 @@ def foresee(setting: Setting) -> Foresight:
     train, whole = len(dataset.split.train), len(dataset.reviews)
     hours = (comparison.trials * comparison.searches + pairs) * (1 + ideas) * train
 
-    def outlook(name: str, sealed: int, pairs: int, ideas: int, train: int) -> Outlook:
-        independent = max(2, round(sealed / per_group))
-        planned = looks if pairs == looks.pairs[-1] else Looks.at((pairs,))
+    def outlook(name: str, sealed: int, planned: Looks, ideas: int, train: int) -> Outlook:
+        independent, pairs = max(2, round(sealed / per_group)), planned.pairs[-1]
         alpha = 1 - planned.confidence(len(planned.pairs) - 1)
         units = comparison.searches if comparison.searches > 1 else pairs
         alone, first = (
@@ -119,19 +118,20 @@ def foresee(setting: Setting) -> Foresight:
         cost = (comparison.trials * comparison.searches + pairs) * (1 + ideas) * train / hours
         return Outlook(name, sealed, pairs, ideas, alone.reach, alone.found, first.found, cost)
 
-    def affordable(ideas: int, train: int) -> int:
-        """Pairs for the hours of the plan at hand."""
+    def affordable(ideas: int, train: int) -> Looks:
+        """One look, at the pairs that the hours of the plan at hand are enough for."""
         each = hours / (1 + ideas) / train
-        return max(2, int(each) - comparison.trials * comparison.searches)
+        return Looks.at((max(2, int(each) - comparison.trials * comparison.searches),))
 
-    found = [outlook("as planned", n_rows, pairs, ideas, train)]
+    found = [outlook("as planned", n_rows, looks, ideas, train)]
     if dataset.source.test_path is None:
         for share in SEALED:
             if abs(share - n_rows / whole) > 0.05:
                 other = round(train * (1 - share) / (1 - n_rows / whole))
                 sealed = round(share * whole)
                 found.append(outlook(f"{share:.0%} sealed", sealed, affordable(ideas, other), ideas, other))
-    found.append(outlook("twice the pairs", n_rows, 2 * pairs, ideas, train))
+    twice = Looks.at((2 * pairs,), setting.looks_taken)  # with what the looks that were taken left
+    found.append(outlook("twice the pairs", n_rows, twice, ideas, train))
     if ideas > 1:
         half = ideas // 2
         found.append(outlook("half of the ideas", n_rows, affordable(half, train), half, train))

@@ -22,6 +22,7 @@ from search.statistics import (
     chance_of_decision,
     corrected_difference,
     corrected_score,
+    exaggeration,
     holm,
     optimism,
     paired_difference,
@@ -55,10 +56,12 @@ def runs(draw: st.DrawFn, arms: int = 2, least_pairs: int = 2) -> tuple[int, Any
 def assert_is_an_interval(found: Difference) -> None:
     assert found.low <= found.mean <= found.high
     numbers = [found.low, found.mean, found.high, found.standard_error, found.pair_variance, found.row_variance]
+    numbers += [found.both_variance, found.row_degrees]
     assert all(map(math.isfinite, numbers))
     for probability in (found.p_better, found.p_a_beats_b, found.p_value, found.wins):
         assert -1e-9 <= probability <= 1 + 1e-9
-    # The verdict and the chance of one are told of it, too.
+    # The verdict, the chance of one and what is left of it are told of it, too.
+    assert 0 <= exaggeration(found, 0.05) * np.sign(found.mean) <= abs(found.mean)
     assert verdict(found, found.p_value)
     assert -1e-9 <= chance_of_decision(found, len(found.pairs) + 1, region=0.005) <= 1 + 1e-9
 
@@ -68,7 +71,9 @@ def test_a_difference_in_macro_f1_is_an_interval(drawn: Any, confidence: float, 
     n_classes, labels, (baseline, idea) = drawn
     one_class = data.draw(st.none() | st.integers(0, n_classes - 1))
     groups = data.draw(st.none() | arrays(np.int64, len(labels), elements=st.integers(-1, 2)))
-    options: Any = {"one_class": one_class, "groups": groups, "confidence": confidence}
+    pairs = len(idea)
+    searches = data.draw(st.none() | st.just(np.arange(pairs) % 2)) if pairs % 2 == 0 else None
+    options: Any = {"one_class": one_class, "groups": groups, "searches": searches, "confidence": confidence}
     if groups is not None and len(set(groups.tolist())) < 2:
         with_name(ValueError, paired_difference, labels, baseline, idea, n_classes, **options)
         return

@@ -293,3 +293,33 @@ def test_shapes_that_do_not_fit_and_single_pairs_are_refused() -> None:
         good: dict[str, Any] = {"texts": texts, "ratings": ["1"] * 40, "labels": labels, "classes": CLASSES}
         with pytest.raises(ValueError, match="but got"):
             error_slices(**good | {"baseline": arm, "winner": arm, "train_texts": texts} | bad)
+
+
+class TestGroupsAndSearches:
+    LABELS = np.arange(400) % 2
+
+    def cut(self, wrong: np.ndarray, **noise: Any) -> Slices:
+        made = [probabilities(self.LABELS, one) for one in (at_random(0.3, 400, seed=9), wrong)]
+        texts = sentences(400, 0)
+        ratings = [str(number // 100) for number in range(400)]
+        return error_slices(texts, ratings, self.LABELS, CLASSES, *made, train_texts=texts, **noise)
+
+    def test_of_rows_that_are_wrong_together_leave_wider_intervals(self) -> None:
+        groups = np.arange(400) // 20
+        wrong = np.tile(np.random.default_rng(1).random(20)[groups] < 0.3, (4, 1))
+        rows, grouped = self.cut(wrong), self.cut(wrong, groups=groups)
+        narrow, wide = rows.whole, grouped.whole
+        assert wide.winner.high - wide.winner.low > 2 * (narrow.winner.high - narrow.winner.low)
+        assert (narrow.gain.rows, wide.gain.rows) == (400, 20)
+        of_rating = [
+            {name: one.gain.rows for name, one in of_kind(found, "rating").items()} for found in (rows, grouped)
+        ]
+        assert of_rating == [dict.fromkeys("0123", 100), dict.fromkeys("0123", 5)]
+
+    def test_with_all_rows_of_a_slice_in_one_group_it_is_shown_all_the_same(self) -> None:
+        found = self.cut(at_random(0.2, 400), groups=np.arange(400) // 100)
+        assert set(of_kind(found, "rating")) == set("0123")
+
+    def test_searches_stand_in_the_place_of_pairs(self) -> None:
+        found = self.cut(at_random(0.2, 400), searches=np.arange(4) % 2)
+        assert {one.gain.units for one in (found.whole, *found.slices)} == {2}

@@ -114,6 +114,27 @@ class TestTheVariance:
         assert difference.p_value == pytest.approx(expected.pvalue)
         assert (difference.low, difference.high) == pytest.approx(expected.confidence_interval())
 
+    def test_of_a_few_influential_rows_is_known_as_badly_as_if_there_were_but_those(self) -> None:
+        gain = np.zeros(1000)
+        gain[:8] = [1.0, -1.0] * 4
+        few = paired_mean_difference(np.zeros((3, 1000)), np.tile(gain, (3, 1)))
+        assert few.row_degrees == pytest.approx(16, rel=0.02)
+        normal = np.random.default_rng(0).normal(size=(3, 5000))
+        assert paired_mean_difference(np.zeros((3, 5000)), normal).row_degrees == pytest.approx(4999, rel=0.1)
+
+    def test_of_searches_is_that_of_their_means(self) -> None:
+        gain = np.random.default_rng(0).normal(size=(6, 30))
+        by_search = paired_mean_difference(np.zeros((6, 30)), gain, searches=np.arange(6) % 3)
+        of_means = paired_mean_difference(np.zeros((3, 30)), (gain[:3] + gain[3:]) / 2)
+        assert (by_search.units, len(by_search.pairs)) == (3, 6)
+        assert (by_search.low, by_search.high) == pytest.approx((of_means.low, of_means.high))
+        assert by_search.p_value == pytest.approx(of_means.p_value)
+
+    @pytest.mark.parametrize("searches", [[0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 2, 0], [0, 1]])
+    def test_of_searches_with_unequally_many_pairs_or_of_one_is_refused(self, searches: list[int]) -> None:
+        with pytest.raises(ValueError, match="searches must name"):
+            paired_mean_difference(np.zeros((4, 5)), np.eye(4, 5), searches=np.array(searches))
+
     def test_of_groups_is_that_of_their_sums(self) -> None:
         rng = np.random.default_rng(0)
         gain = rng.normal(size=(5, 30))
