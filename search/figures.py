@@ -167,10 +167,16 @@ class _Row:
 
 def _differences(found: Results) -> "Figure":
     ideas = [_Row(idea.name, idea.difference, idea.decision.verdict, idea.guess) for idea in found.ideas]
-    ideas.append(_Row(found.linear.name, found.linear.decision.difference, found.linear.decision.verdict))
     panels = [(f"Every idea against the {BASELINE}", "idea minus baseline: points of macro-F1, 95 % interval", ideas)]
     label = "points of macro-F1, 95 % interval; on a scale of its own"
-    panels.append(("What the last step alone brought", label, _steps(found)))
+    if steps := _steps(found):
+        panels.append(("What the last step alone brought", label, steps))
+    linear, best = found.linear, found.winner.against_linear
+    beside = [
+        _Row(f"{linear.name}, against the {BASELINE}", linear.decision.difference, linear.decision.verdict),
+        _Row(f"best network, against {linear.name}", best.difference, best.verdict),
+    ]
+    panels.append(("Beside the linear model", label, beside))
     top = MARGIN + LEGEND + sum(TITLE + len(rows) * ROW + AXIS for _, _, rows in panels) + (len(panels) - 1) * GAP
     figure = _figure(top)
     names = _names_width([row.name for _, _, rows in panels for row in rows if row.difference])
@@ -197,9 +203,6 @@ def _steps(found: Results) -> list[_Row]:
             for idea in found.ideas
             if idea.step is not None and idea.against == against
         ]
-    winner = found.winner.against_linear
-    rows.append(_Row(f"against {found.linear.name}"))
-    rows.append(_Row("best network", winner.difference, winner.verdict))
     return rows
 
 

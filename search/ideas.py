@@ -198,6 +198,8 @@ def _sealed(data: DataSource, sealed: Any, fractions_given: bool) -> DataSource:
         return data
     share = SEALED if sealed is None else float(sealed)
     train, validation, _ = data.fractions if fractions_given else (1 - VALIDATION, VALIDATION, 0.0)
+    if data.validation_path is not None:  # of which no share is drawn: the others are then shares of what is left
+        return replace(data, fractions=((1 - share) * (1 - VALIDATION), VALIDATION, share * (1 - VALIDATION)))
     rest = (1 - share) / (train + validation)
     return replace(data, fractions=(train * rest, validation * rest, share))
 

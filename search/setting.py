@@ -20,12 +20,15 @@ from search.space import defaults_for
 from search.statistics import Looks
 from search.storage import experimental_features, open_storage
 from search.study import METRIC, SPACE_DEFAULTS
+from sentiment.errors import InputError
 from sentiment.reviews import Dataset, load_dataset
 
 __all__ = ["ARM", "LOOKS", "PAIR", "Setting"]
 
 ARM: Final = "arm"
 PAIR: Final = "pair"
+LEAST_LEFT: Final = 1e-8
+"""Of alpha; below that no look can find anything."""
 LOOKS: Final = "looks taken"
 """[[pairs, share of alpha], ...]"""
 
@@ -57,7 +60,13 @@ class Setting:
     @property
     def looks(self) -> Looks:
         """Those that were taken, whatever the study file said then, and those that it plans now."""
-        return Looks.at(self.comparison.pairs, self.looks_taken)
+        taken = self.looks_taken
+        if taken is not None and 1 - sum(taken.shares) < LEAST_LEFT and self.comparison.pairs[-1] > taken.pairs[-1]:
+            raise InputError(
+                f"comparison {self.comparison.name!r} was looked at {len(taken.pairs)} times, and nothing is left of "
+                "the errors that all looks may make together; give it another name, which trains everything anew"
+            )
+        return Looks.at(self.comparison.pairs, taken)
 
     @property
     def looks_taken(self) -> Looks | None:

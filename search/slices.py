@@ -187,6 +187,7 @@ def error_slices(
     errors = _Errors(texts, true, classes, baseline, winner, groups, searches)
     names, notes = _names(texts, ratings, train_texts, topics, least_rows, seed)
     slices: list[Slice] = []
+    cut: list[Integers] = []
     left_out: dict[str, int] = {}
     for kind, of_row in names.items():
         found, n_left_out = _groups(of_row, least_rows)
@@ -196,6 +197,9 @@ def error_slices(
             notes.append(f"{kind}: not shown, because all rows fall into one slice ({next(iter(found))}).")
             continue
         slices += [errors.on(rows, kind, name) for name, rows in found.items()]
+        cut += found.values()
+    if alone := sum(errors.groups_of(rows) is None for rows in cut) if groups is not None else 0:
+        notes.append(f"{alone} slices hold rows of one group each: their intervals say nothing of other groups.")
     slices.sort(key=lambda one: (-one.winner.low, -one.winner.mean, one.kind, one.name))
     whole = replace(errors.on(np.arange(len(texts)), "all", "all rows"), examples=())
     return Slices(whole, tuple(slices), left_out, tuple(notes))
@@ -232,7 +236,7 @@ class _Errors:
     def on(self, rows: Integers, kind: str, name: str) -> Slice:
         """The slice of these rows."""
         baseline, winner = self._baseline[:, rows], self._winner[:, rows]
-        noise: dict[str, Any] = {"groups": self._groups_of(rows), "searches": self._searches}
+        noise: dict[str, Any] = {"groups": self.groups_of(rows), "searches": self._searches}
         candidates = rows[self._mostly_wrong[rows]]
         worst = candidates[np.argsort(-self._sure[candidates], kind="stable")[:EXAMPLES]]
         return Slice(
@@ -245,8 +249,8 @@ class _Errors:
             examples=tuple(self._example(row) for row in worst),
         )
 
-    def _groups_of(self, rows: Integers) -> Integers | None:
-        """None where there is one group, which says nothing of others."""
+    def groups_of(self, rows: Integers) -> Integers | None:
+        """Of some rows; None where there is one group, which says nothing of others."""
         groups = None if self._groups is None else self._groups[rows]
         return groups if groups is not None and len(np.unique(groups)) > 1 else None
 

@@ -1,9 +1,9 @@
 """Looking at the result more than once, and spending pairs where they decide.
 
-Every look spends of one budget, alpha, that is fixed before the first of them, for any future: the looks that are
-planned at first have four fifths of it, and whoever adds looks later (because what he saw did not satisfy him) gets
-four fifths of what is then left, and so on without end. So however often a comparison is gone on with, the chance of
-any false finding stays below alpha. Within a plan a look spends in proportion to its pairs.
+Every look spends of one budget, alpha, that is fixed before the first of them, for any future. The looks ahead have
+four fifths of what is left of it, in proportion to their pairs; so the last one that is planned leaves a fifth, of
+which whoever adds looks (because what he saw did not satisfy him) has four fifths, and so on without end. However often
+a comparison is gone on with, the chance of any false finding stays below alpha.
 
 NOTE: what a look spends is the chance to cross there *for the first time*, so that its level may be higher than its
 share: an arm that would cross at this look has often crossed before. The levels are those of group-sequential trials
@@ -67,12 +67,14 @@ class Looks:
     def at(cls, pairs: Sequence[int], taken: "Looks | None" = None) -> "Looks":
         """The looks taken so far, and a plan for those after `pairs` pairs that come later than all of them.
 
-        What was planned and never taken gives its share back.
+        What was planned and never taken gives its share back; what is planned still keeps the share that it had.
         """
         before = (taken.pairs, taken.shares) if taken is not None else ((), ())
         new = [number for number in pairs if number > max(before[0], default=0)]
-        left = PLANNED * (1 - sum(before[1]))
-        return cls((*before[0], *new), (*before[1], *(left * number / sum(new) for number in new)))
+        shares = list(before[1])
+        for place, number in enumerate(new):
+            shares.append(PLANNED * (1 - sum(shares)) * number / sum(new[place:]))
+        return cls((*before[0], *new), tuple(shares))
 
     def confidence(self, look: int, alpha: float = ALPHA) -> float:
         """That `paired_difference` needs at this look (from 0)."""

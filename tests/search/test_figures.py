@@ -87,7 +87,10 @@ class TestDifferences:
         assert "guess" in shown
 
     def test_explain_no_verdict_and_no_guess_that_is_not_there(self, tmp_path: Path) -> None:
-        write_figures(results((idea("GRU", "worse", difference(0.4)),)), tmp_path)
+        found = results((idea("GRU", "worse", difference(0.4)),))
+        worse = found.ideas[0].decision
+        linear, winner = replace(found.linear, decision=worse), replace(found.winner, against_linear=worse)
+        write_figures(replace(found, linear=linear, winner=winner), tmp_path)
         shown = texts(tmp_path / "differences.svg")
         assert "worse" in shown
         assert not {"improves", "no difference", "undecided", "guess"} & set(shown)
@@ -104,6 +107,14 @@ class TestDifferences:
     def test_have_one_panel_where_no_idea_is_set_against_another(self, tmp_path: Path) -> None:
         write_figures(results((idea("GRU", "worse", difference(0.4)),)), tmp_path)
         assert "What the last step alone brought" not in texts(tmp_path / "differences.svg")
+
+    def test_show_the_linear_model_and_the_best_network_beside_it(self, tmp_path: Path) -> None:
+        found = results()
+        write_figures(found, tmp_path)
+        shown = texts(tmp_path / "differences.svg")
+        for measured in (found.linear.decision.difference, found.winner.against_linear.difference):
+            assert points(measured.mean) in shown
+        assert "Beside the linear model" in shown
 
     def test_take_names_in_any_script_and_with_signs_that_mean_something_to_xml_and_tex(self, tmp_path: Path) -> None:
         names = ["패딩을 가린 양방향 GRU", "ปิดการเติม", "lr < $10^{-3}$ & b > 1", "cost $x", 'a "quoted" name']
@@ -126,7 +137,10 @@ class TestDifferences:
         wide = replace(difference(0.6), mean=0.0, low=-0.9, high=0.9)
         narrow = replace(difference(0.6), mean=0.02, low=0.01, high=0.03)
         ideas = (idea("a", "improves", narrow), idea("b", "improves", narrow), idea("c", "undecided", wide))
-        write_figures(results(ideas), tmp_path)
+        found = results(ideas)
+        near = ideas[0].decision
+        linear, winner = replace(found.linear, decision=near), replace(found.winner, against_linear=near)
+        write_figures(replace(found, linear=linear, winner=winner), tmp_path)
         shown = texts(tmp_path / "differences.svg")
         ticks = [float(text.replace("−", "-")) for text in shown if re.fullmatch(r"[+−]\d+(\.5)?", text)]
         assert ticks

@@ -6,6 +6,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from search.ideas import read_comparison
 from search.setting import Setting
+from search.statistics import Looks
 from sentiment.errors import InputError
 from sentiment.reviews import load_dataset
 from tests.search.test_definition import NAMES_OF_NO_FOLDER
@@ -81,7 +82,7 @@ def test_pairs_may_be_spent_in_looks(tmp_path: Path) -> None:
     assert comparison.pairs == (5, 10, 20)
     looks = Setting(comparison, f"sqlite:///{tmp_path}/studies.db", tmp_path / "artifacts").looks
     assert looks.pairs == (5, 10, 20)
-    assert looks.shares == pytest.approx((0.8 / 7, 1.6 / 7, 3.2 / 7))
+    assert looks == Looks.at((5, 10, 20))
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,12 @@ class TestLooksThatAreAdded:
     def test_have_four_fifths_of_what_is_left_by_their_pairs(self) -> None:
         looks = Looks.at((10, 30), Looks((2, 5), (0.1, 0.4)))
         assert looks.pairs == (2, 5, 10, 30)
-        assert looks.shares == pytest.approx((0.1, 0.4, 0.1, 0.3))
+        assert looks.shares == pytest.approx((0.1, 0.4, 0.1, 0.32))
+
+    def test_that_are_planned_still_keep_their_shares_when_one_is_taken(self) -> None:
+        planned = Looks.at((5, 10, 20))
+        for taken in (1, 2, 3):
+            assert Looks.at((5, 10, 20), Looks(planned.pairs[:taken], planned.shares[:taken])) == planned
 
     def test_are_later_than_all_that_were_taken_and_none_of_those_is_forgotten(self) -> None:
         taken = Looks((2, 5), (0.1, 0.4))
@@ -130,7 +135,8 @@ def test_no_pairs_are_spent_where_only_more_rows_would_tell() -> None:
 def test_among_many_open_ideas_a_small_gain_is_sooner_beyond_deciding() -> None:
     seen = World(pairs=5).draw(np.random.default_rng(0)).difference()
     gains = [replace(seen, mean=mean) for mean in np.linspace(0, 0.03, 61)]
-    alone, among_eight = ([LOOKS.worth_more(gain, 0, ideas=ideas) for gain in gains] for ideas in (1, 8))
+    looks = replace(LOOKS, futile=0.3)
+    alone, among_eight = ([looks.worth_more(gain, 0, ideas=ideas) for gain in gains] for ideas in (1, 8))
     assert all(one >= eight for one, eight in zip(alone, among_eight, strict=True))
     assert sum(alone) > sum(among_eight) > 0
 

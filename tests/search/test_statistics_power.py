@@ -13,16 +13,17 @@ NOISE = Noise(0.009**2, 0.2**2, 0.4**2)
 
 
 def found(z: float, standard_error: float = 0.01) -> Difference:
-    """A difference so many standard errors from zero, with the p-value of a normal one."""
+    """A difference so many standard errors from zero, of so many pairs and rows that it is a normal one."""
     some = World(pairs=5, rows=100).draw(np.random.default_rng(0)).difference()
-    p_value = float(2 * stats.norm.sf(abs(z)))
-    return replace(some, mean=z * standard_error, standard_error=standard_error, p_value=p_value)
+    parts = {"pair_variance": standard_error**2 / 2, "row_variance": standard_error**2 / 2}
+    sizes = {"units": 100_000, "row_degrees": 100_000.0}
+    return replace(some, mean=z * standard_error, standard_error=standard_error, **parts, **sizes)
 
 
 class TestExaggeration:
     @pytest.mark.parametrize("sign", [1, -1])
     def test_is_nothing_of_what_is_far_beyond_doubt(self, sign: int) -> None:
-        for z in (7.2, 10.0, 30.0):  # p < 1e-12
+        for z in (8.5, 10.0, 30.0):
             assert exaggeration(found(sign * z), 0.05) == pytest.approx(0, abs=1e-4 * z * 0.01)
 
     def test_is_large_near_the_threshold_and_falls_from_there(self) -> None:

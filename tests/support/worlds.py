@@ -120,13 +120,13 @@ class World:
         n, p, k = self.rows, self.pairs, len(self.shares)
         labels = rng.choice(k, size=n, p=self.shares)
         groups = rng.choice(self.clusters, size=n, p=self._cluster_shares) if self.clusters else None
-        of_run = rng.standard_normal((self.arms, p))
+        of_pair, of_run = rng.standard_normal(p), rng.standard_normal((self.arms, p))
         if self.heavy:
             of_run = stats.t.ppf(special.ndtr(of_run), 3) / np.sqrt(3)
         of_run = self.seed_sd * of_run
         if self.search_sd:
             of_run += self.search_sd * rng.standard_normal((self.arms, self.searches))[:, np.arange(p) % self.searches]
-        competence = self._competence(rng.standard_normal(p), of_run, rng.standard_normal((self.arms, p, k)))
+        competence = self._competence(of_pair, of_run, rng.standard_normal((self.arms, p, k)))
         of_row = self.row_sd * rng.standard_normal(n)
         of_arm = self.arm_row_sd * rng.standard_normal((self.arms, self.clusters or n))
         if groups is not None:
