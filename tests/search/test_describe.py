@@ -48,7 +48,7 @@ def test_groups_are_counted_in_every_part(tmp_path: Path) -> None:
     _, line = describe(opened, 7).splitlines()
     assert line == (
         r"Rows with the same author\x1b are in one part: 16 groups in training, 2 in validation and 2 in the sealed "
-        "rows."
+        "rows. So few groups make scores much less sure than so many rows would."
     )
 
 
