@@ -108,7 +108,8 @@ def _header(data: bytes, path: str, delimiter: str, quoting: bool) -> list[str]:
         raise InputError(f"{path}: the file has a header but no rows")
     refuse_too_wide(start.count(delimiter.encode(), 0, end.start()) + 1, path)
     try:
-        reader = arrow_csv.open_csv(
+        # Not `open_csv`, which goes on reading in a thread of its own: see _parse_delimited.
+        table = arrow_csv.read_csv(
             pa.BufferReader(start),
             arrow_csv.ReadOptions(block_size=len(start) + 1, use_threads=False),
             arrow_csv.ParseOptions(
@@ -122,7 +123,7 @@ def _header(data: bytes, path: str, delimiter: str, quoting: bool) -> list[str]:
         raise InputError(
             f"{path}, line 1: a quote in the header is opened and never closed; close or double it"
         ) from None
-    names: list[str] = reader.schema.names
+    names: list[str] = table.column_names
     return names
 
 
