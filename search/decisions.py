@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.statistics import Difference, Looks, holm, paired_difference, verdict
+from search.statistics import ALPHA, Difference, Looks, exaggeration, holm, paired_difference, verdict
 
 __all__ = ["Decision", "chosen_by_others", "decide", "searches_of", "with_chosen"]
 
@@ -25,6 +25,16 @@ class Decision:
     verdict: str
     worth_more: bool
     """Undecided, with a chance that the remaining pairs decide it."""
+
+    @property
+    def exaggeration(self) -> float | None:
+        """Of what improves: by how much the difference is probably too large, because it was large enough to be found;
+        as a fraction. None of anything else.
+        """
+        if self.verdict != "improves":
+            return None
+        level = ALPHA * self.difference.p_value / self.adjusted_p if self.adjusted_p else 0.0
+        return exaggeration(self.difference, level)
 
 
 def decide(

@@ -16,14 +16,12 @@ from search.decisions import Decision, decide, searches_of, with_chosen
 from search.ideas import BASELINE, CHOSEN, Comparison
 from search.slices import Slices, error_slices
 from search.statistics import (
-    ALPHA,
     CorrectedScore,
     Difference,
     Optimism,
     TuningCurve,
     calibration_difference,
     corrected_score,
-    exaggeration,
     optimism,
     paired_difference,
     tuning_curve,
@@ -113,9 +111,6 @@ class IdeaResult:
     per_class: dict[str, Difference]
     calibration: Difference
     """Of the calibration error; below zero is better."""
-    exaggeration: float | None
-    """Of an idea that improves: by how much the difference is probably too large, because it was large enough to be
-    found (`search.statistics.exaggeration`)."""
     circular_macro_f1: float | None
     """Of an idea that relabels: its macro-F1 on sealed rows relabelled the same way, an illusion shown for its size."""
 
@@ -331,16 +326,7 @@ def _idea(
             for number, name in enumerate(classes)
         },
         calibration=calibration_difference(labels, before, after, **same),
-        exaggeration=_exaggeration(decision),
         circular_macro_f1=circular,
-    )
-
-
-def _exaggeration(decision: Decision) -> float | None:
-    if decision.verdict != "improves":
-        return None
-    return exaggeration(
-        decision.difference, ALPHA * decision.difference.p_value / decision.adjusted_p if decision.adjusted_p else 0.0
     )
 
 

@@ -55,6 +55,7 @@ def to_dict(found: Results) -> dict[str, Any]:
     values: dict[str, Any] = _plain(asdict(found) | {"slices": found.slices.to_rows(), "words": words(found)})
     for idea, row in zip(found.ideas, values["ideas"], strict=True):
         row["name"], row["guess_held"] = idea.name, idea.guess_held
+        row["exaggeration"] = idea.decision.exaggeration
     for _, relabelled in values["relabelled"]:
         del relabelled["labels"]
     return values
@@ -343,15 +344,22 @@ def _relabelled(found: Results) -> list[str]:
 def _exaggerated(found: Results) -> list[str]:
     """Of what improves, and is not far beyond doubt, what is probably left."""
     parts = [
-        f"{idea.name} {_points(idea.difference.mean)}, of which probably {_points(left)} is left"
-        for idea in found.ideas
-        if idea.exaggeration is not None
-        for left in (idea.difference.mean - idea.exaggeration,)
-        if idea.exaggeration >= WORTH_SAYING * idea.difference.mean
+        f"{name} {_points(seen)}, of which probably {_points(seen - more)} is left"
+        for name, decision in _compared(found)
+        for seen, more in ((decision.difference.mean, decision.exaggeration),)
+        if more is not None and more >= WORTH_SAYING * seen
     ]
     if not parts:
         return []
     return [f"Found, and therefore exaggerated, since a smaller one would have been missed: {'; '.join(parts)}."]
+
+
+def _compared(found: Results) -> list[tuple[str, Decision]]:
+    """All that was compared, by name."""
+    steps = [(f"{idea.name} over {idea.against}", idea.step) for idea in found.ideas if idea.step is not None]
+    linear = (found.linear.name, found.linear.decision)
+    best = (f"best network over {found.linear.name}", found.winner.against_linear)
+    return [*((idea.name, idea.decision) for idea in found.ideas), *steps, linear, best]
 
 
 def _against_linear(found: Results) -> str:
@@ -407,7 +415,7 @@ def _curve(found: Results) -> list[str]:
 
 def _row(idea: IdeaResult) -> dict[str, Any]:
     row: dict[str, Any] = {"idea": idea.name, "guess": idea.guess, "source": idea.source}
-    row |= _difference(idea.decision, "") | {"exaggeration": idea.exaggeration}
+    row |= _difference(idea.decision, "") | {"exaggeration": idea.decision.exaggeration}
     row |= {"guess held": idea.guess_held, "macro-F1": idea.score.macro_f1, "pairs": len(idea.difference.pairs)}
     row |= {"optimism": idea.score.optimism.mean, "epochs": idea.score.epochs, "seconds": idea.score.seconds}
     row |= {"collapsed": idea.score.collapsed, "diverged": idea.score.diverged, "trainings": idea.score.trainings}

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from search import report
+from search.decisions import Decision
 from search.report import write_report
 from search.results import Results
 from search.slices import Slices, error_slices
@@ -142,15 +144,34 @@ class TestAReportThatCannotBeWritten:
         assert not list(tmp_path.iterdir())
 
 
+def parts(p_value: float) -> dict[str, float]:
+    """Of a difference of 2 points with this p-value and so many pairs and rows that it is a normal one."""
+    variance = (0.02 / float(stats.norm.isf(p_value / 2))) ** 2
+    return {
+        "standard_error": variance**0.5,
+        "pair_variance": variance / 2,
+        "row_variance": variance / 2,
+        "row_degrees": 1e5,
+        "units": 100_000,
+    }
+
+
 class TestTheWords:
     def test_say_what_is_probably_left_of_a_gain_that_was_barely_found(self, found: Results) -> None:
-        gain = found.ideas[0].difference.mean
-        for share, said in ((0.4, True), (0.01, False)):
-            ideas = (replace(found.ideas[0], exaggeration=share * gain), *found.ideas[1:])
-            sentences = [one for one in words(replace(found, ideas=ideas)) if one.startswith("Found, and therefore")]
+        for p_value, said in ((0.049, True), (1e-12, False)):
+            measured = replace(found.ideas[0].difference, p_value=p_value, mean=0.02, **parts(p_value))
+            gained = Decision(measured, p_value, "improves", worth_more=False)
+            doubtful = replace(found.winner, against_linear=replace(gained, verdict="undecided"))
+            step = replace(found.ideas[3], step=gained)
+            ideas = (replace(found.ideas[0], decision=gained), *found.ideas[1:3], step)
+            made = words(replace(found, ideas=ideas, winner=doubtful))
+            sentences = [one for one in made if one.startswith("Found, and therefore")]
             assert len(sentences) == said
             if said:
-                assert f"{100 * gain:+.1f}, of which probably {60 * gain:+.1f} is left" in sentences[0]
+                left = measured.mean - (gained.exaggeration or 0.0)
+                assert 0 < left < measured.mean
+                assert f"{ideas[0].name} +2.0, of which probably {100 * left:+.1f} is left" in sentences[0]
+                assert f"{step.name} over {step.against} +2.0" in sentences[0]
 
     @pytest.mark.parametrize(
         ("verdict", "deployed"),

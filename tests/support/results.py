@@ -50,7 +50,7 @@ def score(name: str) -> ArmScore:
 
 def idea(name: str, verdict: str, measured: Difference, **changed: Any) -> IdeaResult:
     decision = Decision(measured, 0.01, verdict, worth_more=False)
-    made = IdeaResult(score(name), None, "", decision, None, None, {}, measured, None, None)
+    made = IdeaResult(score(name), None, "", decision, None, None, {}, measured, None)
     return replace(made, **changed)
 
 
