@@ -54,7 +54,8 @@ def say(text: str) -> None:
 
 
 def tell_in_one_line(storage: Callable[[], str]) -> Callable[[object], None]:
-    """From now on, what libraries warn of, log, or lose in a thread is told without the code that it came from.
+    """From now on, what libraries warn of, log, or lose in a thread or a finalizer is told without the code that it
+    came from.
 
     Args:
         storage: gives the URL of the database, without its password, when something is told of it.
@@ -79,9 +80,15 @@ def tell_in_one_line(storage: Callable[[], str]) -> Callable[[object], None]:
         if lost.exc_value is not None:
             tell(explained(lost.exc_value, storage()))
 
+    def lost_in_a_finalizer(lost: Any) -> None:
+        # An interrupt that comes there ends the work all the same (`search.processes.Interrupts`).
+        if lost.exc_value is not None and not isinstance(lost.exc_value, KeyboardInterrupt):
+            tell(explained(lost.exc_value, storage()))
+
     warnings.showwarning = lambda message, *_, **__: tell(message)
     logging.lastResort = Teller(logging.WARNING)
     threading.excepthook = lost_in_a_thread
+    sys.unraisablehook = lost_in_a_finalizer
     return tell
 
 

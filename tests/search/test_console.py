@@ -2,6 +2,8 @@ import argparse
 import errno
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -108,3 +110,19 @@ class TestTrouble:
         assert lines[0].startswith("sentiment-search: the database sqlite:///a.db cannot be written (database or disk")
         assert lines[1].startswith("sentiment-search: ValueError: reset failed")
         assert lines[2] == r"sentiment-search: a warning \x1b"
+
+
+@pytest.mark.parametrize(("error", "told"), [("KeyboardInterrupt", ""), ("ValueError('lost')", "lost")])
+def test_what_a_finalizer_loses_is_told_in_a_line_and_an_interrupt_not_at_all(error: str, told: str) -> None:
+    program = f"""
+from search.console import tell_in_one_line
+tell_in_one_line(lambda: "")
+class Finalized:
+    def __del__(self):
+        raise {error}
+Finalized()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stderr.count("\n") == bool(told)
+    assert told in found.stderr
+    assert "Traceback" not in found.stderr
