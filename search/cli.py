@@ -172,7 +172,7 @@ def _compare(args: argparse.Namespace) -> int:
 
     from concurrent.futures.process import BrokenProcessPool
 
-    from search.compare import compare, openings, publish, random_scores
+    from search.compare import compare, openings, publish, random_scores, refuse_other
     from search.foresight import foresee
     from search.price import plan
     from search.processes import LOST_SERVER
@@ -184,6 +184,7 @@ def _compare(args: argparse.Namespace) -> int:
 
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
+        refuse_other(setting)
         for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
             say(line)
         if args.dry_run:

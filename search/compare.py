@@ -73,6 +73,7 @@ __all__ = [
     "random_config",
     "random_scores",
     "random_trials_left",
+    "refuse_other",
 ]
 
 OPENINGS: Final = "openings of the sealed test"
@@ -234,46 +235,66 @@ def publish(setting: Setting, note: str) -> None:
     save_note(setting.study(PAIRS), note)
 
 
-def _begin(setting: Setting) -> None:
-    study = setting.study(PAIRS)
-    comparison = setting.comparison
-    budget = {"seed": comparison.seed, "trials": comparison.trials, "searches": comparison.searches}
-    record = json.loads(json.dumps(comparison.record | budget))
-    recorded = study.user_attrs
+def refuse_other(setting: Setting) -> None:
+    """Refuse to go on with what was begun as something else; nothing is written.
+
+    Raises:
+        InputError: the comparison was begun with other data, arms, trials, searches or seed, or by an older version; or
+            its sealed rows are of one group, which says nothing of others.
+    """
+    comparison, recorded, groups = setting.comparison, setting.recorded(), setting.dataset.groups("test")
+    if groups is not None and len(np.unique(groups)) < 2:
+        raise InputError(
+            f"comparison {comparison.name!r}: all sealed rows are of one group, which says nothing of others; seal "
+            "more rows, or name a column with more groups"
+        )
+    # An older version did not record its looks at the sealed rows, and may have trained in different precisions.
+    if (FINGERPRINT in recorded or setting.finished_pairs()) and SPACE_DEFAULTS not in recorded:
+        raise InputError(
+            f"comparison {comparison.name!r} was begun by an older version, which did not record its looks at the "
+            "sealed rows, and may have trained its arms in different precisions; give it another name"
+        )
     if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
         raise InputError(
-            f"comparison {setting.comparison.name!r} was begun with other data, labels or split; restore the file, or "
-            "give the comparison another name"
+            f"comparison {comparison.name!r} was begun with other data, labels or split; restore the file, or give the "
+            "comparison another name"
         )
+    record = _record(setting)
     # Not with other trials either: pairs that are there are of the winners among those that were.
     if {"trials": comparison.trials, "searches": 1} | recorded.get(RECORD, record) != record:
         raise InputError(
             f"comparison {comparison.name!r} was begun with another baseline, other ideas, another number of trials or "
             "searches, or another seed; give it another name"
         )
-    _refuse_older(setting)
+    search = _curve_record(setting)
+    if search is not None and setting.recorded(RANDOM).get(RECORD, search) != search:
+        raise InputError(
+            f"the tuning curve of {comparison.name!r} was begun with another [curve] search; give the comparison "
+            "another name"
+        )
+
+
+def _begin(setting: Setting) -> None:
+    refuse_other(setting)
+    study = setting.study(PAIRS)
     study.set_user_attr(SPACE_DEFAULTS, setting.defaults)
     study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
-    study.set_user_attr(RECORD, record)
-    if setting.comparison.curve is not None:
-        random, search = setting.study(RANDOM), json.loads(json.dumps(setting.comparison.curve.search))
-        if random.user_attrs.get(RECORD, search) != search:
-            raise InputError(
-                f"the tuning curve of {setting.comparison.name!r} was begun with another [curve] search; give the "
-                "comparison another name"
-            )
-        random.set_user_attr(RECORD, search)
+    study.set_user_attr(RECORD, _record(setting))
+    search = _curve_record(setting)
+    if search is not None:
+        setting.study(RANDOM).set_user_attr(RECORD, search)
 
 
-def _refuse_older(setting: Setting) -> None:
-    """Refuse to go on with what was searched elsewhere, and with pairs of which nobody knows how often they were looked
-    at."""
-    recorded = setting.study(PAIRS).user_attrs
-    if (FINGERPRINT in recorded or setting.finished_pairs()) and SPACE_DEFAULTS not in recorded:
-        raise InputError(
-            f"comparison {setting.comparison.name!r} was begun by an older version, which did not record its looks at "
-            "the sealed rows, and may have trained its arms in different precisions; give it another name"
-        )
+def _record(setting: Setting) -> dict[str, Any]:
+    """What a comparison is, through JSON, because that is how it comes back."""
+    comparison = setting.comparison
+    budget = {"seed": comparison.seed, "trials": comparison.trials, "searches": comparison.searches}
+    return dict(json.loads(json.dumps(comparison.record | budget)))
+
+
+def _curve_record(setting: Setting) -> dict[str, Any] | None:
+    curve = setting.comparison.curve
+    return None if curve is None else dict(json.loads(json.dumps(curve.search)))
 
 
 def _record_looks(setting: Setting, reached: int) -> None:

@@ -126,7 +126,10 @@ class Leaderboard:
             f"one standard error of such a score on {self.rows['validation']:,} validation rows is about {noise:.1f} "
             "points"
         )
-        without = "There is no interval: `run` computes it from the predictions that it keeps, when it ends."
+        without = (
+            "There is no interval: `run` computes it from the predictions that it keeps, when it ends, if they are of "
+            "more than one group of rows."
+        )
         if gain < 2 * noise:
             return f"{about}. Deploy the linear model, or search on. {without}"
         return f"{about}. {without}"

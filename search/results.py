@@ -45,10 +45,13 @@ class ArmScore:
     """On fresh draws of the validation rows, mean over the same pairs."""
     pairs: int
     """All that it has."""
+    tuned_macro_f1: float
+    """The validation score that won its search, mean over the searches."""
     optimism: Optimism
     """Of its search, against fresh seeds and fresh draws of the validation rows."""
-    corrected: CorrectedScore
-    """Its search's best score without the luck of having been chosen on the same validation rows (BBC-CV)."""
+    corrected: CorrectedScore | None
+    """Its search's best score without the luck of having been chosen on the same validation rows; of the first search,
+    where there are several. None where all of these rows are of one group, which says nothing of others."""
     calibration_error: float
     """Of the sealed rows, mean over pairs."""
     collapsed: int
@@ -276,10 +279,9 @@ def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset, shared: in
         macro_f1=_mean_macro_f1(arm.probabilities[:shared].argmax(axis=2), labels, n_classes),
         validation_macro_f1=float(arm.validation_macro_f1[:shared].mean()),
         pairs=len(arm.probabilities),
+        tuned_macro_f1=arm.tuned_macro_f1,
         optimism=optimism(arm.tuned_macro_f1, arm.validation_macro_f1),
-        corrected=corrected_score(
-            dataset.labels("validation"), arm.tuning_predictions, n_classes, groups=dataset.groups("validation")
-        ),
+        corrected=_corrected(arm, dataset),
         calibration_error=float(np.mean([expected_calibration_error(p, labels) for p in arm.probabilities])),
         collapsed=sum(run.collapsed for run in arm.runs),
         diverged=sum(run.diverged for run in arm.runs),
@@ -289,6 +291,13 @@ def _score(arm: ComparedArm, baseline: ComparedArm, dataset: Dataset, shared: in
         seconds=arm.seconds / baseline.seconds,
         configs=tuple(config.to_dict() for config in arm.configs),
     )
+
+
+def _corrected(arm: ComparedArm, dataset: Dataset) -> CorrectedScore | None:
+    groups = dataset.groups("validation")
+    if groups is not None and len(np.unique(groups)) < 2:
+        return None
+    return corrected_score(dataset.labels("validation"), arm.tuning_predictions, len(dataset.classes), groups=groups)
 
 
 def _idea(

@@ -52,7 +52,7 @@ class Setting:
     def defaults(self) -> dict[str, Any]:
         """The default space of arms that search it: as it was when the comparison began, on whatever machine, and in
         the precision of the baseline, so that all arms train in one."""
-        recorded = self._recorded(SPACE_DEFAULTS)
+        recorded = self.recorded().get(SPACE_DEFAULTS)
         if recorded is not None:
             return dict(recorded)
         return defaults_for(self.dataset.texts("train")) | {"precision": self.comparison.baseline.config.precision}
@@ -71,17 +71,18 @@ class Setting:
     @property
     def looks_taken(self) -> Looks | None:
         """Those that are on record; None before the first."""
-        taken = self._recorded(LOOKS)
+        taken = self.recorded().get(LOOKS)
         if not taken:
             return None
         pairs, shares = zip(*taken, strict=True)
         return Looks(pairs, shares)
 
-    def _recorded(self, name: str) -> Any:
+    def recorded(self, part: str = PAIRS) -> dict[str, Any]:
+        """What the study of an arm, or of the pairs, has on record; nothing if there is no such study yet."""
         storage = open_storage(self.storage)
-        if self.name(PAIRS) not in optuna.get_all_study_names(storage):
-            return None
-        return optuna.load_study(study_name=self.name(PAIRS), storage=storage).user_attrs.get(name)
+        if self.name(part) not in optuna.get_all_study_names(storage):
+            return {}
+        return dict(optuna.load_study(study_name=self.name(part), storage=storage).user_attrs)
 
     @property
     def cache(self) -> Path:

@@ -187,6 +187,13 @@ def correct_for_choosing(opened: SearchStudy) -> None:
         return
     labels, predictions, n_classes = opened.dataset.labels("validation"), np.stack(kept), len(opened.dataset.classes)
     groups = opened.dataset.groups("validation")
+    if groups is not None and len(np.unique(groups)) < 2:
+        warnings.warn(
+            "the best score is not corrected for choosing: all validation rows are of one group, which says nothing of "
+            "others",
+            stacklevel=2,
+        )
+        return
     if len(kept) > 1:
         score = corrected_score(labels, predictions, n_classes, groups=groups)
         opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from search.decisions import Decision
+from search.ideas import BASELINE
 from search.results import ArmScore, IdeaResult, LinearScore, Results
 from search.statistics import FEW_GROUPS, Difference
 from sentiment import foreign
@@ -166,9 +167,8 @@ def _arms(found: Results) -> Table:
         tuple(
             (
                 score.name,
-                f"{100 * score.corrected.best:.1f}",
-                f"{100 * score.corrected.corrected:.1f} ({100 * score.corrected.low:.1f} to "
-                f"{100 * score.corrected.high:.1f})",
+                f"{100 * score.tuned_macro_f1:.1f}",
+                _corrected(score),
                 f"{100 * score.validation_macro_f1:.1f}",
                 f"{_points(score.optimism.mean)} ({_points(score.optimism.low)} to {_points(score.optimism.high)})",
                 f"{100 * score.calibration_error:.1f}",
@@ -178,6 +178,13 @@ def _arms(found: Results) -> Table:
             for score in scores
         ),
     )
+
+
+def _corrected(score: ArmScore) -> str:
+    corrected = score.corrected
+    if corrected is None:
+        return ""
+    return f"{100 * corrected.corrected:.1f} ({100 * corrected.low:.1f} to {100 * corrected.high:.1f})"
 
 
 def _collapse(found: Results) -> Table:
@@ -239,8 +246,8 @@ FEW_SEARCHES: Final = 5
 _STANDING: Final = {
     "improves": "beyond noise",
     "worse": "beyond noise",
-    "no difference": "no difference, and the linear model is cheaper",
-    "undecided": "which noise cannot tell from nothing, and the linear model is cheaper",
+    "no difference": "no difference, and the linear model needs no search",
+    "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
 }
 
 _ADVICE = {
@@ -317,6 +324,17 @@ def _collapsed(found: Results) -> list[str]:
             f"Some, not all, of its trainings collapsed: {'; '.join(uneven)}. There an interval from few pairs is too "
             "narrow; read the share of collapsed trainings beside it."
         )
+    against = {BASELINE, *(idea.against for idea in found.ideas)}
+    unsteady = [
+        f"{score.name} in {score.collapsed} of {score.trainings}"
+        for score in (found.baseline, *(idea.score for idea in found.ideas))
+        if score.name in against and 0 < score.collapsed < score.trainings
+    ]
+    if unsteady:
+        made.append(
+            f"What others are compared with collapsed in some of its trainings ({'; '.join(unsteady)}): how often it "
+            "does is part of every difference from it, and few pairs know little of that."
+        )
     return made
 
 
@@ -384,7 +402,12 @@ def _warnings(found: Results) -> list[str]:
             f"{found.groups} groups of sealed rows are few: the intervals are wide for it, and rest on the groups "
             "being alike. More groups would tell more than more rows or pairs."
         )
-    if 1 < found.searches < FEW_SEARCHES:
+    if found.searches == 1:
+        sentences.append(
+            "Each arm was tuned once: the intervals speak of the configs that were found, not of what another search "
+            "would have made of the same ideas ([budget] searches)."
+        )
+    elif found.searches < FEW_SEARCHES:
         sentences.append(
             f"{found.searches} searches are few: the intervals are wide, because so many say little of how searches "
             "differ."

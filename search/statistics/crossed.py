@@ -41,7 +41,7 @@ from scipy import optimize, special, stats
 
 from search.statistics.inputs import finite
 
-__all__ = ["Difference", "Error", "chance_of_decision", "crossed_difference"]
+__all__ = ["Difference", "Error", "chance_of_decision", "crossed_difference", "effective_degrees"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def crossed_difference(
     of_one = _Parts.of(pairs, influence)
     parts = of_one if searches is None else _Parts.of(_means(pairs, searches), _means(influence, searches))
     mean = float(pairs.mean())
-    degrees = _effective_degrees(influence.mean(axis=0))
+    degrees = effective_degrees(influence.mean(axis=0))
     error = Error(parts.pairs, parts.rows, parts.units - 1, degrees)
     reach = error.quantile(0.5 + confidence / 2)
     return Difference(
@@ -189,8 +189,8 @@ def _means(values: Floats, searches: npt.NDArray[np.int64]) -> Floats:
     return np.stack([values[of_pair == search].mean(axis=0) for search in range(len(sizes))])
 
 
-def _effective_degrees(influence: Floats) -> float:
-    """Of the variance that rows [n] leave; the module's note has the formula."""
+def effective_degrees(influence: Floats) -> float:
+    """Degrees of freedom of the variance that rows [n] leave; the module's note has the formula."""
     n_rows, largest = len(influence), float(np.abs(influence).max())
     if largest == 0.0:
         return float(n_rows - 1)

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from search.statistics.crossed import Floats
+from search.statistics.crossed import Floats, effective_degrees
 from search.statistics.inputs import check_classes, finite
 
 __all__ = ["CorrectedDifference", "CorrectedScore", "Optimism", "corrected_difference", "corrected_score", "optimism"]
@@ -238,9 +238,7 @@ class _Choice:
         error = math.hypot(math.sqrt(square * n / (n - 1)), UNSURE * added)
         if error == 0.0:
             return 0.0
-        spread = float(np.square(np.square(influence) - square / n).sum())  # 0: each row moves it as much
-        degrees = min(n - 1.0, 2 * square**2 / spread) if spread else n - 1.0
-        return float(stats.t.ppf(0.5 + confidence / 2, max(degrees, 1.0))) * error
+        return float(stats.t.ppf(0.5 + confidence / 2, effective_degrees(influence))) * error
 
     def _by_group(self, values: Floats) -> Floats:
         """Sums [g, K] of what each row has, [n, K]."""

@@ -41,15 +41,16 @@ def verdict(difference: Difference, adjusted_p: float, *, alpha: float = ALPHA, 
     """In a word: improves, worse, no difference or undecided.
 
     No difference: the whole interval lies within `region` of zero, however sure the sign may be. Improves or worse: the
-    adjusted p-value is below `alpha`; the sign is sure, the size is what the interval says. Undecided: neither, more
-    pairs or more test rows would tell (`Difference.pair_variance` and `row_variance` say which).
+    adjusted p-value is below `alpha` and the interval leaves out zero; an earlier look may have made the p-value small,
+    and what came after it may say otherwise. The sign is then sure, the size is what the interval says. Undecided:
+    neither, more pairs or more test rows would tell (`Difference.pair_variance` and `row_variance` say which).
 
     The first rule is two one-sided tests at (1 - confidence) / 2 each (Schuirmann 1987), for each idea by itself; the
     second, with `holm`, bounds the chance of *any* wrong direction among all ideas by `alpha`.
     """
     if -region < difference.low and difference.high < region:
         return "no difference"
-    if adjusted_p < alpha:
+    if adjusted_p < alpha and (difference.low > 0 or difference.high < 0):
         return "improves" if difference.mean > 0 else "worse"
     return "undecided"
 

@@ -17,7 +17,7 @@ from search.results import Results, results
 from search.setting import ARM, PAIR, Setting
 from search.storage import open_storage
 from search.study import SPACE_DEFAULTS
-from search.tables import heading, to_dict, words
+from search.tables import heading, render, to_dict, words
 from sentiment.errors import InputError
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
@@ -239,3 +239,26 @@ def test_the_linear_model_is_fitted_once_for_each_pair_and_kept_beside_the_arms(
     shutil.rmtree(setting.folder / PAIRS)
     with pytest.raises(InputError, match="is missing or damaged"):
         compared(tmp_path)
+
+
+class TestFewGroups:
+    def test_leave_out_what_one_group_of_validation_rows_cannot_say(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        MadeUp().instead_of_training(monkeypatch)
+        write_comparison(tmp_path, RECIPE.replace('label = "label"', 'label = "label"\ngroup = "app"') + SAME, groups=8)
+        setting = setting_in(tmp_path)
+        groups = {part: setting.dataset.groups(part) for part in ("validation", "test")}
+        assert [len(set(numbers.tolist())) for numbers in groups.values() if numbers is not None] == [1, 4]
+        found = compared(tmp_path)
+        assert found.baseline.corrected is None
+        assert "4 groups of sealed rows are few" in render(found)
+
+    def test_of_which_one_is_sealed_are_refused_before_anything_is_trained(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = MadeUp().instead_of_training(monkeypatch)
+        write_comparison(tmp_path, RECIPE.replace('label = "label"', 'label = "label"\ngroup = "app"') + SAME, groups=3)
+        with pytest.raises(InputError, match="all sealed rows are of one group"):
+            compare(setting_in(tmp_path))
+        assert not made.trained

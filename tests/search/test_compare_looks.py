@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from search import compare as room
+from search.cli import main
 from search.compare import compare, openings, pairs_left
 from search.ideas import BASELINE, LINEAR
 from search.price import plan
@@ -172,3 +173,20 @@ def test_macro_f1_is_over_the_pairs_that_all_arms_have(folder: Path, monkeypatch
     assert found.baseline.validation_macro_f1 == pytest.approx(sum(validation) / 4)
     # The differences are over all pairs that an idea shares with the baseline.
     assert (len(more.difference.pairs), len(early.difference.pairs)) == (8, 4)
+
+
+def test_another_plan_that_cannot_go_on_is_refused_before_anything_is_counted_or_foreseen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    MadeUp().instead_of_training(monkeypatch)
+    plan_looks(folder, [2, 4], searches=2)
+    compared(folder)
+    where = ["--storage", f"sqlite:///{folder}/studies.db", "--artifacts", str(folder / "artifacts")]
+    for change, complaint in (({"searches": 3}, "another number of trials or searches"), ({}, "begun with other data")):
+        plan_looks(folder, [6], **change)
+        if not change:
+            text = (folder / "ideas.toml").read_text()
+            (folder / "ideas.toml").write_text(text.replace("[budget]\n", "[budget]\nsearches = 2\nsealed = 0.3\n"))
+        for arguments in (["--dry-run"], []):
+            assert main(["compare", str(folder / "ideas.toml"), *where, *arguments]) == 2
+            assert complaint in capsys.readouterr().err

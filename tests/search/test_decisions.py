@@ -126,3 +126,17 @@ def test_groups_of_rows_reach_the_intervals() -> None:
     wide, narrow = (found["idea", "baseline"].difference for found in (grouped, rows))
     assert (wide.rows, narrow.rows) == (ROWS // 100, ROWS)
     assert wide.high - wide.low > 5 * (narrow.high - narrow.low)
+
+
+def test_what_an_early_look_found_and_later_pairs_took_back_is_undecided() -> None:
+    rng, looks = np.random.default_rng(0), Looks.at((5, 40))
+    labels = rng.integers(0, 2, 1000)
+
+    def runs(*shares: float) -> np.ndarray:
+        return np.stack([np.where(rng.random(1000) < share, labels, 1 - labels) for share in shares])
+
+    predictions = {"baseline": runs(*[0.8] * 40), "idea": runs(*[0.87] * 5, *[0.787] * 35)}
+    (decision,) = decide(labels, predictions, 2, [("idea", "baseline")], looks).values()
+    assert decision.adjusted_p < 0.05
+    assert decision.difference.low < 0 < decision.difference.high
+    assert decision.verdict == "undecided"

@@ -193,3 +193,13 @@ class TestTheWords:
         few = [one for one in words(replace(found, groups=12, searches=3)) if " are few: " in one]
         enough = [one for one in words(replace(found, groups=120, searches=6)) if " are few: " in one]
         assert (len(plain), len(few), len(enough)) == (0, 2, 0)
+
+    def test_warn_of_a_baseline_that_collapsed_now_and_then_whatever_was_found(self, found: Results) -> None:
+        steady = replace(found, baseline=replace(found.baseline, collapsed=10, trainings=10))
+        unsteady = replace(found, baseline=replace(found.baseline, collapsed=4, trainings=10))
+        for made, said in ((found, 0), (steady, 0), (unsteady, 1)):
+            assert sum("baseline in 4 of 10" in sentence for sentence in words(made)) == said
+
+    def test_say_that_one_search_speaks_of_configs(self, found: Results) -> None:
+        for searches, said in ((1, True), (4, False)):
+            assert any("Each arm was tuned once" in one for one in words(replace(found, searches=searches))) == said

@@ -35,6 +35,7 @@ def score(name: str) -> ArmScore:
         macro_f1=0.6,
         validation_macro_f1=0.6,
         pairs=5,
+        tuned_macro_f1=0.6,
         optimism=Optimism(0.01, 0.0, 0.02),
         corrected=CorrectedScore(winner=0, best=0.6, corrected=0.6, low=0.5, high=0.7),
         calibration_error=0.1,
