@@ -28,7 +28,7 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.decisions import decide, with_chosen
+from search.decisions import chosen_by_others, decide
 from search.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
 from search.objective import (
     COLLAPSED,
@@ -48,7 +48,7 @@ from search.pool import work_through
 from search.positions import FINISHED, begin_with
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
-from search.setting import ARM, LOOKS, PAIR, Setting
+from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.statistics import Looks
 from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
 from sentiment.baselines import LINEAR, linear
@@ -146,6 +146,8 @@ class PairsLeft:
     """That later looks may add."""
     reached: int
     """How many looks can be taken."""
+    spared: bool = False
+    """Pairs that are planned are not wanted: everything is decided, or has no chance to be by them."""
 
 
 def pairs_left(setting: Setting) -> PairsLeft:
@@ -161,7 +163,7 @@ def pairs_left(setting: Setting) -> PairsLeft:
             break
         going = _worth_more(setting, looks, pairs)
         if not going:
-            return PairsLeft(frozenset(), frozenset(), reached + 1)
+            return PairsLeft(frozenset(), frozenset(), reached + 1, spared=True)
     return PairsLeft(frozenset(), frozenset(), len(looks.pairs))
 
 
@@ -301,10 +303,13 @@ def _record_looks(setting: Setting, reached: int) -> None:
     """Before anything is said of them: what was seen cannot be unseen by a kill, nor by another plan, for which an idea
     that had stopped may lack pairs of a look that was taken."""
     looks, before = setting.looks, setting.looks_taken
+    planned = [list(look) for look in zip(looks.pairs, looks.shares, strict=True)]
     reached = max(reached, len(before.pairs) if before else 0)
-    taken = [list(look) for look in zip(looks.pairs, looks.shares, strict=True)][:reached]
-    if taken:
-        setting.study(PAIRS).set_user_attr(LOOKS, taken)
+    if reached:
+        study = setting.study(PAIRS)
+        if before is None:
+            study.set_user_attr(PLANNED_LOOKS, planned)
+        study.set_user_attr(LOOKS, planned[:reached])
 
 
 def _search_seed(setting: Setting, search: int) -> int:
@@ -464,24 +469,31 @@ def _winner(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
 
 
 def _worth_more(setting: Setting, looks: Looks, pairs: int) -> set[str]:
-    """Who gets more pairs after this look: undecided ideas, what they are compared with, and the linear model."""
+    """Who gets more pairs after this look: what is compared and undecided. For the best network those do that were
+    chosen as it; where anything gets more, the linear model does, which costs little."""
     comparison, dataset = setting.comparison, setting.dataset
     arms, finished = [arm.name for arm in comparison.arms], setting.finished_pairs()
     predictions = {name: setting.probabilities(name)[:pairs].argmax(axis=2) for name in (LINEAR, *arms)}
-    validation = {
-        arm: np.array([finished[arm, pair].user_attrs[VALIDATION] for pair in range(len(predictions[arm]))])
-        for arm in arms
-    }
+    chosen = chosen_by_others(
+        {
+            arm: np.array([finished[arm, pair].user_attrs[VALIDATION] for pair in range(len(predictions[arm]))])
+            for arm in arms
+        },
+        looks.pairs,
+    )
     decisions = decide(
         dataset.labels("test"),
-        with_chosen(predictions, validation, CHOSEN),
+        predictions,
         len(dataset.classes),
         comparison.family,
         looks,
+        chosen=chosen,
         groups=dataset.groups("test"),
         searches=comparison.searches,
     )
-    undecided = {name for both, found in decisions.items() if found.worth_more for name in both} & set(arms)
+    undecided = {name for both, found in decisions.items() if found.worth_more for name in both}
+    if CHOSEN in undecided:
+        undecided = undecided - {CHOSEN} | set(chosen[-1])
     return undecided | {LINEAR} if undecided else undecided
 
 

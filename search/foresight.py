@@ -130,7 +130,7 @@ def foresee(setting: Setting) -> Foresight:
                 other = round(train * (1 - share) / (1 - n_rows / whole))
                 sealed = round(share * whole)
                 found.append(outlook(f"{share:.0%} sealed", sealed, affordable(ideas, other), ideas, other))
-    twice = Looks.at((2 * pairs,), setting.looks_taken)  # with what the looks that were taken left
+    twice = setting.looks_at((2 * pairs,))  # with what the looks that were taken left
     found.append(outlook("twice the pairs", n_rows, twice, ideas, train))
     if ideas > 1:
         half = ideas // 2

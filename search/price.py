@@ -37,9 +37,16 @@ class Plan:
     more_trainings: int
     """That the later looks may add, if no idea is decided before."""
     more_seconds: float
+    spared: bool
+    """Pairs that are planned would decide nothing."""
 
     def render(self, workers: int) -> str:
         """One or two sentences."""
+        if not self.trainings and self.spared:
+            return (
+                "nothing is left to train: everything is decided, or has less than one chance in ten to be by the "
+                "pairs that are planned."
+            )
         if not self.trainings:
             return "nothing is left to train."
         taking, more = (_about(seconds / workers) for seconds in (self.seconds, self.more_seconds))
@@ -79,7 +86,7 @@ def plan(setting: Setting) -> Plan:
     trainings += len(random)
     epochs += sum(config.epochs for config in random)
     seconds += len(random) * float(np.mean(prices)) if prices else 0.0
-    return Plan(trainings, epochs, seconds, more_trainings, more_seconds)
+    return Plan(trainings, epochs, seconds, more_trainings, more_seconds, left_over.spared)
 
 
 class _Enough(Exception):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from search.compare import Compared, ComparedArm, Run
-from search.decisions import Decision, decide, searches_of, with_chosen
+from search.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
 from search.ideas import BASELINE, CHOSEN, Comparison
 from search.slices import Slices, error_slices
 from search.statistics import (
@@ -86,7 +86,7 @@ class LinearScore:
 
 @dataclass(frozen=True)
 class Winner:
-    """The arm with the best validation score over the pairs that all arms have."""
+    """The arm with the best validation score at the last look that all had who were chosen at the look before."""
 
     score: ArmScore
     macro_f1: float
@@ -210,18 +210,24 @@ def results(
     baseline, shared = by_name[BASELINE], min(len(arm.probabilities) for arm in compared.arms)
     scores = {name: _score(arm, baseline, dataset, shared) for name, arm in by_name.items()}
     every = {arm.name: arm.probabilities.argmax(axis=2) for arm in (*compared.arms, compared.linear)}
-    predictions = with_chosen(every, {name: arm.validation_macro_f1 for name, arm in by_name.items()}, CHOSEN)
+    validation = {name: arm.validation_macro_f1 for name, arm in by_name.items()}
+    chosen = chosen_by_others(validation, compared.looks.pairs)
     decisions = decide(
         labels,
-        predictions,
+        every,
         len(classes),
         comparison.family,
         compared.looks,
+        chosen=chosen,
         groups=groups,
         searches=comparison.searches,
     )
-    best = max(by_name, key=lambda name: scores[name].validation_macro_f1)
-    by_others = _mean_macro_f1(predictions[CHOSEN], labels, len(classes))
+    *_, contenders, last = [list(by_name), *chosen]
+    best = max(
+        (name for name in by_name if name in contenders),
+        key=lambda name: float(validation[name][: len(last)].mean()),
+    )
+    by_others = _mean_macro_f1(runs_of(last, every), labels, len(classes))
     return Results(
         name=comparison.name,
         trials=comparison.trials,

@@ -3,6 +3,7 @@
 Everything is read anew from the storage when it is asked for, since other processes write there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,14 +24,15 @@ from search.study import METRIC, SPACE_DEFAULTS
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset, load_dataset
 
-__all__ = ["ARM", "LOOKS", "PAIR", "Setting"]
+__all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
 
 ARM: Final = "arm"
 PAIR: Final = "pair"
 LEAST_LEFT: Final = 1e-8
 """Of alpha; below that no look can find anything."""
 LOOKS: Final = "looks taken"
-"""[[pairs, share of alpha], ...]"""
+PLANNED_LOOKS: Final = "looks planned"
+"""[[pairs, share of alpha], ...]: all that were taken, and the plan that stood when the first of them was."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,30 @@ class Setting:
     @property
     def looks(self) -> Looks:
         """Those that were taken, whatever the study file said then, and those that it plans now."""
-        taken = self.looks_taken
-        if taken is not None and 1 - sum(taken.shares) < LEAST_LEFT and self.comparison.pairs[-1] > taken.pairs[-1]:
+        looks, taken = self.looks_at(self.comparison.pairs), self.looks_taken
+        if taken is not None and min(looks.shares[len(taken.pairs) :], default=1.0) < LEAST_LEFT:
             raise InputError(
                 f"comparison {self.comparison.name!r} was looked at {len(taken.pairs)} times, and nothing is left of "
                 "the errors that all looks may make together; give it another name, which trains everything anew"
             )
-        return Looks.at(self.comparison.pairs, taken)
+        return looks
+
+    def looks_at(self, pairs: Sequence[int]) -> Looks:
+        """Those that were taken, and these if they come later."""
+        taken = self.looks_taken
+        return Looks.at(pairs, taken, self._looks(PLANNED_LOOKS) if taken else None)
 
     @property
     def looks_taken(self) -> Looks | None:
         """Those that are on record; None before the first."""
-        taken = self.recorded().get(LOOKS)
-        if not taken:
+        taken = self._looks(LOOKS)
+        return None if taken is None else Looks.at((), taken, self._looks(PLANNED_LOOKS))
+
+    def _looks(self, recorded: str) -> Looks | None:
+        looks = self.recorded().get(recorded)
+        if not looks:
             return None
-        pairs, shares = zip(*taken, strict=True)
+        pairs, shares = zip(*looks, strict=True)
         return Looks(pairs, shares)
 
     def recorded(self, part: str = PAIRS) -> dict[str, Any]:

@@ -385,7 +385,8 @@ def _against_linear(found: Results) -> str:
     return (
         f"Deploy {winner.deploy}. The arm with the best validation score is {winner.score.name}; an arm so chosen, by "
         f"other runs than are scored, has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
-        f"{100 * found.linear.macro_f1:.1f} on the same pairs: {_interval(difference)}, "
+        f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same {len(difference.pairs)} pairs: "
+        f"{_interval(difference)}, "
         f"{_STANDING[winner.against_linear.verdict]}."
     )
 

@@ -156,14 +156,17 @@ def _print_winner(number: int) -> None:
     worlds = {
         "20 equal arms, 5 pairs": World(pairs=5, rows=3000, gains=(0.0,) * 19),
         "20 equal arms, 16 pairs": World(pairs=16, rows=3000, gains=(0.0,) * 19),
+        "20 equal arms, 16 pairs, heavy-tailed": World(pairs=16, rows=3000, gains=(0.0,) * 19, seed_sd=0.1, heavy=True),
         "20 unequal arms, 5 pairs": World(pairs=5, rows=3000, gains=tuple(0.01 * n for n in range(19))),
         "20 equal arms, heavy-tailed seeds": World(pairs=5, rows=3000, gains=(0.0,) * 19, seed_sd=0.1, heavy=True),
     }
     print(f"\nsealed score of the arm that validation scores choose, too good by, points, {number:,} comparisons")
-    print(f"{'':38s} same runs  chosen by others")
+    print(f"{'':50s} same runs  chosen by others")
     for name, world in worlds.items():
-        naive, corrected = winners(world, number)
-        print(f"{name:38s} {100 * naive:+9.2f} {100 * corrected:+17.2f}", flush=True)
+        for looks in [[world.pairs]] if world.pairs == 5 else [[world.pairs], [3, world.pairs], [8, world.pairs]]:
+            naive, corrected = winners(world, number, looks=looks)
+            after = f", looks after {' and '.join(map(str, looks))}" if looks[1:] else ""
+            print(f"{name + after:50s} {100 * naive:+9.2f} {100 * corrected:+17.2f}", flush=True)
 
 
 def _print_exaggeration(number: int) -> None:

@@ -12,7 +12,7 @@ from search.compare import compare, openings, pairs_left
 from search.ideas import BASELINE, LINEAR
 from search.price import plan
 from search.statistics import Looks
-from search.tables import heading, to_dict
+from search.tables import heading, to_dict, words
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
 OPEN = {LINEAR: 0.5, "no learning": 0.5, "another limit": 0.83}
@@ -64,7 +64,7 @@ class TestEveryLookThatWasEverTaken:
             assert f"{len(after)} looks, after {said} pairs" in heading(found)
             # What the last interval holds for is what its look has to spend.
             last = found.ideas[0].decision.difference
-            looks = Looks(*zip(*before, strict=True))  # type: ignore[arg-type]
+            looks = Looks(*zip(*before, strict=True), added=len(after) - 2)  # type: ignore[arg-type]
             assert len(last.pairs) == after[-1]
             assert last.confidence == looks.confidence(len(after) - 1)
         assert before[0][1] == pytest.approx(0.8 * 4 / 10)
@@ -117,7 +117,7 @@ def scores(folder: Path, arm: str) -> list[float]:
     return [finished[arm, pair].value or 0.0 for pair in pairs]
 
 
-def test_a_look_that_was_planned_and_never_taken_gives_its_share_back(
+def test_a_look_that_was_planned_and_taken_out_gives_its_share_up(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # All is decided at the first look: the idea predicts what the baseline does, the others are far away.
@@ -129,7 +129,12 @@ def test_a_look_that_was_planned_and_never_taken_gives_its_share_back(
     assert "1 look, after 4 pairs." in heading(found)
     plan_looks(folder, [4, 8])
     assert setting_in(folder).looks.pairs == (4, 8)
-    assert setting_in(folder).looks.shares == pytest.approx((0.16, 0.8 * 0.84))
+    # Whoever takes it out has seen the first look: another in its place has only what no look was planned for.
+    assert setting_in(folder).looks.shares == pytest.approx((0.16, 0.8 * (1 - 0.16 - 0.8 * 0.84)))
+    assert setting_in(folder).looks.added == 1
+    plan_looks(folder, [4, 16, 32])
+    assert setting_in(folder).looks.shares[:2] == pytest.approx((0.16, 0.8 * 0.84))
+    assert setting_in(folder).looks.added == 1
 
 
 def test_a_look_is_on_record_before_anything_is_said_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,3 +195,34 @@ def test_another_plan_that_cannot_go_on_is_refused_before_anything_is_counted_or
         for arguments in (["--dry-run"], []):
             assert main(["compare", str(folder / "ideas.toml"), *where, *arguments]) == 2
             assert complaint in capsys.readouterr().err
+
+
+def test_pairs_are_bought_for_which_network_to_deploy_though_every_idea_is_decided(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The linear model is about as good as the best network, and both are far from all else.
+    plan_looks(folder, [4, 8])
+    right = {BASELINE: 0.6, LINEAR: 0.86, "another limit": 0.9, "no learning": 0.2}
+    made_up = MadeUp(right, pair_sd=0.03).instead_of_training(monkeypatch)
+    found = compared(folder)
+    assert {idea.name: idea.decision.verdict for idea in found.ideas} == {
+        "another limit": "improves",
+        "no learning": "worse",
+    }
+    assert found.linear.decision.verdict == "improves"
+    # Only those two get more: the network that was chosen, and what it is compared with.
+    later = {arm for arm, pair in made_up.trained if pair >= 4}
+    assert later == {"another limit", LINEAR}
+    assert (found.winner.score.name, found.shared_pairs) == ("another limit", 4)
+    against = found.winner.against_linear.difference
+    assert against.pairs.tolist() == pytest.approx(
+        [one - other for one, other in zip(scores(folder, "another limit"), scores(folder, LINEAR), strict=True)]
+    )
+    assert len(against.pairs) == 8
+    assert found.winner.macro_f1 == pytest.approx(sum(scores(folder, "another limit")) / 8)
+    (said,) = (line for line in words(found) if line.startswith("Deploy"))
+    assert "on the same 8 pairs" in said
+    assert plan(setting_in(folder)).render(1) == "nothing is left to train."
+    # Beyond deciding by so few more: said, not tried.
+    plan_looks(folder, [4, 8, 9])
+    assert "less than one chance in ten" in plan(setting_in(folder)).render(1)

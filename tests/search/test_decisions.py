@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from search.decisions import Decision, chosen_by_others, decide, searches_of, with_chosen
+from search.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
+from search.ideas import CHOSEN
 from search.statistics import Looks
 
 ROWS = 4000
@@ -66,29 +67,45 @@ class TestTheArmChosenByOthers:
         # One lucky run makes "lucky" the best of all; without it "steady" is.
         validation = {"steady": np.array([0.70, 0.71, 0.70, 0.71]), "lucky": np.array([0.69, 0.70, 0.95, 0.70])}
         assert np.mean(validation["lucky"]) > np.mean(validation["steady"])
-        assert chosen_by_others(validation) == ["lucky", "lucky", "steady", "lucky"]
+        (chosen,) = chosen_by_others(validation, [4])
+        assert chosen == ["lucky", "lucky", "steady", "lucky"]
         said = {arm: np.full((4, 3), number) for number, arm in enumerate(validation)}
-        chosen = with_chosen(said, validation, "best")
-        assert chosen["best"].tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]
-        assert list(chosen) == ["steady", "lucky", "best"]
+        assert runs_of(chosen, said).tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]
 
     def test_has_no_gain_where_arms_are_alike_though_the_one_chosen_by_all_has(self) -> None:
         # Arms that differ by luck alone, the same on validation and on sealed rows.
-        rng, of_all, of_others = np.random.default_rng(0), [], []
+        rng, of_all = np.random.default_rng(0), []
+        of_others: tuple[list[float], ...] = ([], [])
         for _ in range(2000):
             luck = rng.normal(size=(6, 5))
             names = dict(zip("abcdef", luck, strict=True))
             of_all.append(luck.mean(axis=1).max())
-            of_others.append(np.mean([names[arm][pair] for pair, arm in enumerate(chosen_by_others(names))]))
+            for look, chosen in enumerate(chosen_by_others(names, [3, 5])):
+                of_others[look].append(np.mean([names[arm][pair] for pair, arm in enumerate(chosen)]))
         assert np.mean(of_all) > 0.4
-        assert abs(np.mean(of_others)) < 4 * np.std(of_others) / np.sqrt(2000)
+        for at_look in of_others:
+            assert abs(np.mean(at_look)) < 4 * np.std(at_look) / np.sqrt(2000)
 
-    def test_is_among_the_pairs_that_all_arms_have(self) -> None:
-        validation = {"a": np.array([0.7, 0.7, 0.7]), "b": np.array([0.6, 0.6])}
-        assert chosen_by_others(validation) == ["a", "a"]
+    def test_is_at_a_later_look_one_of_those_that_were_chosen_before_as_long_as_they_have_its_pairs(self) -> None:
+        first = {"a": np.array([0.8, 0.7]), "b": np.array([0.6, 0.79]), "c": np.array([0.5, 0.5])}
+        assert chosen_by_others(first, [2, 4]) == [["b", "a"]]
+        # c went on for reasons of its own. The pairs that chose a and b are not scored by what they chose it for.
+        later = {"a": [0.8, 0.7, 0.7, 0.7], "b": [0.6, 0.79, 0.9, 0.9], "c": [0.5, 0.5, 2.0, 2.0]}
+        validation = {arm: np.array(scores) for arm, scores in later.items()}
+        assert chosen_by_others(validation, [2, 4, 8]) == [["b", "a"], ["b", "a", "b", "b"]]
 
     def test_of_equals_is_the_first(self) -> None:
-        assert chosen_by_others({"a": np.full(3, 0.7), "b": np.full(3, 0.7)}) == ["a", "a", "a"]
+        assert chosen_by_others({"a": np.full(3, 0.7), "b": np.full(3, 0.7)}, [3]) == [["a", "a", "a"]]
+
+    def test_is_compared_at_each_look_with_what_was_chosen_there(self) -> None:
+        predictions = {"linear": runs(0.7, 8, 0), "a": runs(0.705, 8, 1), "b": runs(0.75, 4, 2)}
+        family, labels = ((CHOSEN, "linear"),), np.arange(ROWS) % 2
+        first = decide(labels, predictions, 2, family, LOOKS, chosen=[["b"] * 4])[CHOSEN, "linear"]
+        assert (first.verdict, len(first.difference.pairs)) == ("improves", 4)
+        # What is chosen later is another arm, which is hardly better; what was found is still on record.
+        later = decide(labels, predictions, 2, family, LOOKS, chosen=[["b"] * 4, ["a"] * 8])[CHOSEN, "linear"]
+        assert len(later.difference.pairs) == 8
+        assert later.adjusted_p == first.adjusted_p
 
 
 def test_searches_take_turns_and_one_is_none() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from search.statistics import Looks
+from tests.support.policies import worst_case
 from tests.support.worlds import World, look_until_decided, spend
 
 LOOKS = Looks.at((5, 10, 20))
@@ -38,8 +39,7 @@ PLANS = [
     Looks((20,), (1.0,)),
     Looks((5, 10, 20), (0.2, 0.3, 0.5)),
     LOOKS,
-    Looks.at((40,), LOOKS),
-    Looks.at((2, 3, 4, 6), Looks((2,), (0.1,))),
+    Looks((2, 3, 4, 6), (0.1, 0.2, 0.1, 0.3)),
 ]
 
 
@@ -69,6 +69,7 @@ class TestTheLevels:
 
     def test_of_looks_that_were_taken_stay_whatever_is_planned_after_them(self, looks: Looks) -> None:
         longer = Looks.at((100, 200), looks) if sum(looks.shares) < 1 else looks
+        assert longer.pairs[: len(looks.pairs)] == looks.pairs
         np.testing.assert_allclose(levels_of(longer)[: len(looks.pairs)], levels_of(looks), rtol=1e-9)
 
     def test_leave_out_zero_just_where_the_p_value_is_below_alpha(self, looks: Looks) -> None:
@@ -96,11 +97,26 @@ class TestLooksThatAreAdded:
         looks = Looks.at((10, 30), Looks((2, 5), (0.1, 0.4)))
         assert looks.pairs == (2, 5, 10, 30)
         assert looks.shares == pytest.approx((0.1, 0.4, 0.1, 0.32))
+        assert looks.added == 2
 
     def test_that_are_planned_still_keep_their_shares_when_one_is_taken(self) -> None:
         planned = Looks.at((5, 10, 20))
         for taken in (1, 2, 3):
-            assert Looks.at((5, 10, 20), Looks(planned.pairs[:taken], planned.shares[:taken])) == planned
+            seen = Looks(planned.pairs[:taken], planned.shares[:taken])
+            assert Looks.at((5, 10, 20), seen, planned) == planned
+            # A longer plan keeps them too.
+            longer = Looks.at((5, 10, 20, 40), seen, planned)
+            assert (longer.pairs, longer.shares[:3], longer.added) == ((5, 10, 20, 40), planned.shares, 1)
+
+    def test_have_nothing_of_what_was_taken_out_of_the_plan_by_whoever_saw_something(self) -> None:
+        planned = Looks.at((5, 10, 20))
+        seen = Looks(planned.pairs[:1], planned.shares[:1])
+        looks = Looks.at((5, 10, 30), seen, planned)
+        assert looks.shares[:2] == planned.shares[:2]
+        assert looks.shares[2] == pytest.approx(0.8 * (1 - sum(planned.shares)))
+        assert looks.added == 1
+        again = Looks.at((12, 20), Looks.at((), Looks(looks.pairs, looks.shares), planned), planned)
+        assert again == looks
 
     def test_are_later_than_all_that_were_taken_and_none_of_those_is_forgotten(self) -> None:
         taken = Looks((2, 5), (0.1, 0.4))
@@ -114,6 +130,25 @@ class TestLooksThatAreAdded:
             assert looks.shares[-1] > 0
         assert sum(looks.shares) <= 1
         assert 0 < 1 - looks.confidence(len(looks.pairs) - 1) < 0.05
+
+    def test_leave_out_zero_just_where_the_p_value_is_below_alpha(self) -> None:
+        looks = Looks.at((30, 40), LOOKS)
+        levels, rng = levels_of(looks), np.random.default_rng(1)
+        assert levels[:3] == pytest.approx(levels_of(LOOKS))
+        assert levels[3:] == pytest.approx(np.array(looks.shares[3:]) * 0.05 * 5 / 6)
+        near = levels * np.exp(rng.choice([-1e-1, -1e-6, 1e-6, 1e-1, 3.0], size=(300, len(levels))))
+        for p_values in np.minimum(near, 1.0):
+            assert (looks.p_value(p_values.tolist()) < 0.05) == bool((p_values < levels).any())
+
+    @pytest.mark.parametrize(("plan", "looks"), [((10,), 4), ((3, 6), 4), ((8, 16), 4), ((5, 10, 20), 5)], ids=str)
+    def test_find_nothing_in_five_percent_though_whoever_adds_them_picks_their_pairs_by_what_was_seen(
+        self, plan: tuple[int, ...], looks: int
+    ) -> None:
+        growths = (1.02, 1.1, 1.25, 1.6, 2.2, 4.0, 20.0)
+        found = worst_case(plan, growths, looks)
+        assert 0.045 < found <= 0.05  # the best that anybody can do, and not much is wasted on it
+        # As planned, and nothing picked: what is left is for plans to come.
+        assert worst_case(plan, (), len(plan)) == pytest.approx(0.05 * sum(Looks.at(plan).shares), rel=1e-4)
 
 
 def test_an_obvious_gain_stops_at_the_first_look() -> None:

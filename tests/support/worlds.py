@@ -346,11 +346,14 @@ def _crosses(comparison: Comparison, looks: Looks) -> bool:
     return looks.p_value([comparison.difference(pairs=pairs).p_value for pairs in looks.pairs]) < ALPHA
 
 
-def winners(world: World, number: int, *, validation_rows: int = 1000) -> tuple[float, float]:
+def winners(
+    world: World, number: int, *, validation_rows: int = 1000, looks: Sequence[int] | None = None
+) -> tuple[float, float]:
     """By how much the sealed score of the arm with the best validation score is too good, as a fraction: the mean of
     the very runs that chose it, and of runs that others chose.
 
-    The arms are the baseline and the ideas of `world`; an arm's truth is its expected score.
+    The arms are the baseline and the ideas of `world`; an arm's truth is its expected score. With `looks`, the arms
+    that the first chooses get the pairs of the second, and so on; without, all get all pairs.
     """
     truth = np.array([world.expected(gain) for gain in (0.0, *world.gains)])
     both = replace(world, rows=validation_rows + world.rows)
@@ -365,10 +368,11 @@ def winners(world: World, number: int, *, validation_rows: int = 1000) -> tuple[
             )
             for part in (slice(validation_rows), slice(validation_rows, None))
         )
-        best = int(validation.mean(axis=1).argmax())
+        by_arm = {str(arm): scores for arm, scores in enumerate(validation)}
+        *_, contenders, chosen = [list(by_arm), *chosen_by_others(by_arm, looks or [world.pairs])]
+        best = max((int(arm) for arm in set(contenders)), key=lambda arm: validation[arm].mean())
         naive.append(sealed[best].mean() - truth[best])
-        chosen = [int(arm) for arm in chosen_by_others({str(arm): scores for arm, scores in enumerate(validation)})]
-        corrected.append(np.mean([sealed[arm, pair] - truth[arm] for pair, arm in enumerate(chosen)]))
+        corrected.append(np.mean([sealed[int(arm), pair] - truth[int(arm)] for pair, arm in enumerate(chosen)]))
     return float(np.mean(naive)), float(np.mean(corrected))
 
 
