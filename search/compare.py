@@ -134,6 +134,8 @@ class Compared:
     linear: PairedScores
     looks: Looks
     """All that were ever taken, and what each spent."""
+    draws: int | None
+    """Different draws of training rows among the pairs of the last look; None where rows are drawn one by one."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def compare(
     arms = tuple(_gathered(setting, arm) for arm in comparison.arms)
     taken = setting.looks_taken
     assert taken is not None
-    return Compared(arms, PairedScores(**_paired(setting, LINEAR)), taken)
+    return Compared(arms, PairedScores(**_paired(setting, LINEAR)), taken, setting.draws(taken.pairs[-1]))
 
 
 def random_scores(setting: Setting) -> tuple[float, ...]:
@@ -242,7 +244,7 @@ def refuse_other(setting: Setting) -> None:
 
     Raises:
         InputError: the comparison was begun with other data, arms, trials, searches or seed, or by an older version; or
-            its sealed rows are of one group, which says nothing of others.
+            its sealed rows are of one group, which says nothing of others; or groups are too few for its pairs.
     """
     comparison, recorded, groups = setting.comparison, setting.recorded(), setting.dataset.groups("test")
     if groups is not None and len(np.unique(groups)) < 2:
@@ -250,6 +252,7 @@ def refuse_other(setting: Setting) -> None:
             f"comparison {comparison.name!r}: all sealed rows are of one group, which says nothing of others; seal "
             "more rows, or name a column with more groups"
         )
+    setting.draws(comparison.pairs[-1])
     # An older version did not record its looks at the sealed rows, and may have trained in different precisions.
     if (FINGERPRINT in recorded or setting.finished_pairs()) and SPACE_DEFAULTS not in recorded:
         raise InputError(
@@ -312,17 +315,11 @@ def _record_looks(setting: Setting, reached: int) -> None:
         study.set_user_attr(LOOKS, planned[:reached])
 
 
-def _search_seed(setting: Setting, search: int) -> int:
-    if search == 0:
-        return setting.comparison.seed
-    return int(np.random.SeedSequence([setting.comparison.seed, 3, search]).generate_state(1)[0])
-
-
 def _tune(setting: Setting, index: int, search: int) -> None:
     torch.set_num_threads(setting.threads)
     comparison, arm = setting.comparison, setting.comparison.arms[index]
     study, space = setting.study(tuning_name(arm.name, search)), arm.space_with(setting.defaults)
-    seed = _search_seed(setting, search)
+    seed = setting.search_seed(search)
     # What the baseline says of a tuned parameter is where its tuning begins, in every arm that tunes it too.
     # A free search begins where `run` begins.
     first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
@@ -380,13 +377,9 @@ def _train_random(setting: Setting, number: int) -> None:
     )
 
 
-def _pair_seed(setting: Setting, pair: int) -> int:
-    return int(np.random.SeedSequence([setting.comparison.seed, 1, pair]).generate_state(1)[0])
-
-
 def _train_pair(setting: Setting, index: int, pair: int) -> None:
     torch.set_num_threads(setting.threads)
-    arm, seed = setting.comparison.arms[index], _pair_seed(setting, pair)
+    arm, seed = setting.comparison.arms[index], setting.pair_seed(pair)
     winner, _ = _winner(setting, arm, pair % setting.comparison.searches)
     config = winner.replace(seed=seed)
     drawn = _as_trained(redraw(setting.dataset, seed), arm)
@@ -409,7 +402,7 @@ def _train_pair(setting: Setting, index: int, pair: int) -> None:
 
 
 def _fit_linear(setting: Setting, pair: int) -> None:
-    drawn = redraw(setting.dataset, _pair_seed(setting, pair))
+    drawn = redraw(setting.dataset, setting.pair_seed(pair))
     n_classes, begun = len(drawn.classes), time.perf_counter()
     fitted = linear(drawn.texts("train"), drawn.labels("train"), n_classes)
     seconds = time.perf_counter() - begun

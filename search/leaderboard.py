@@ -123,8 +123,8 @@ class Leaderboard:
         """What can be said of a gain, in points, that has no interval."""
         noise = 100 * score_error(linear, self.class_sizes)
         about = (
-            f"one standard error of such a score on {self.rows['validation']:,} validation rows is about {noise:.1f} "
-            "points"
+            f"one standard error of such a score on {self.rows['validation']:,} validation rows, if none belong "
+            f"together, is about {noise:.1f} points"
         )
         without = (
             "There is no interval: `run` computes it from the predictions that it keeps, when it ends, if they are of "

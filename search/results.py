@@ -169,6 +169,8 @@ class Results:
     """Of train, validation and sealed test."""
     groups: int | None
     """Of sealed rows that belong together; None where none are named."""
+    draws: int | None
+    """Of training rows, different ones among the pairs of the last look; None where rows are drawn one by one."""
     classes: tuple[str, ...]
     openings: int
     """Sessions that scored the sealed test, this one included."""
@@ -240,6 +242,7 @@ def results(
             for part, name in (("train", "train"), ("validation", "validation"), ("sealed test", "test"))
         },
         groups=None if groups is None else len(np.unique(groups)),
+        draws=compared.draws,
         classes=classes,
         openings=openings,
         baseline=scores[BASELINE],

@@ -22,7 +22,7 @@ from search.statistics import Looks
 from search.storage import experimental_features, open_storage
 from search.study import METRIC, SPACE_DEFAULTS
 from sentiment.errors import InputError
-from sentiment.reviews import Dataset, load_dataset
+from sentiment.reviews import Dataset, load_dataset, redraw
 
 __all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
 
@@ -108,6 +108,30 @@ class Setting:
     def folder(self) -> Path:
         """Where predictions are kept."""
         return self.artifacts / self.comparison.name
+
+    def search_seed(self, search: int) -> int:
+        """Of the draws of a search; those after the first also draw their validation rows by it."""
+        if search == 0:
+            return self.comparison.seed
+        return int(np.random.SeedSequence([self.comparison.seed, 3, search]).generate_state(1)[0])
+
+    def pair_seed(self, pair: int) -> int:
+        """That the arms of a pair share: of weights, order and dropout, and of its training and validation rows."""
+        return int(np.random.SeedSequence([self.comparison.seed, 1, pair]).generate_state(1)[0])
+
+    def draws(self, pairs: int) -> int | None:
+        """How many different draws of training rows so many pairs have; None where no groups are named, and rows are
+        drawn one by one.
+
+        Raises:
+            InputError: a pair, or a search, has no draw of whole groups that leaves every class in both parts.
+        """
+        if self.dataset.reviews.groups is None:
+            return None
+        for search in range(1, self.comparison.searches):
+            redraw(self.dataset, self.search_seed(search))
+        drawn = (redraw(self.dataset, self.pair_seed(pair)) for pair in range(pairs))
+        return len({dataset.split.train.tobytes() for dataset in drawn})
 
     def tuning_folder(self, arm: Arm, search: int = 0) -> Path:
         """Where an arm's tuning trials keep theirs."""

@@ -262,7 +262,7 @@ class _Errors:
 def _error_rate(wrong: Wrong, noise: Mapping[str, Any]) -> ErrorRate:
     """Of runs [P, rows]; the module's note says how."""
     crossed = paired_mean_difference(np.zeros(wrong.shape), wrong, **noise)
-    rows = float(wrong.shape[1])
+    rows = float(_independent(wrong, noise))
     if wrong.any() and not wrong.all():
         z = float(stats.norm.ppf(0.5 + crossed.confidence / 2))
         rows = crossed.mean * (1 - crossed.mean) * (z / (crossed.high - crossed.mean)) ** 2
@@ -275,8 +275,14 @@ def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, sa
         return gain
     # Every row of every pair gained the same, mostly nothing. Fresh rows may not, and how many can be told from none
     # of these; an arm beside itself is the exception.
-    unseen = _wilson(0.0, baseline.shape[1], gain.confidence)[1]
+    unseen = _wilson(0.0, _independent(baseline, noise), gain.confidence)[1]
     return replace(gain, low=max(-1.0, gain.mean - unseen), high=min(1.0, gain.mean + unseen))
+
+
+def _independent(wrong: Wrong, noise: Mapping[str, Any]) -> int:
+    """Rows that were seen to be alike, and so tell nothing of how far rows of one group go together: as many as groups
+    at least."""
+    return wrong.shape[1] if noise["groups"] is None else len(np.unique(noise["groups"]))
 
 
 def _wilson(mean: float, rows: float, confidence: float) -> tuple[float, float]:

@@ -403,6 +403,12 @@ def _warnings(found: Results) -> list[str]:
             f"{found.groups} groups of sealed rows are few: the intervals are wide for it, and rest on the groups "
             "being alike. More groups would tell more than more rows or pairs."
         )
+    if found.draws is not None and found.draws < found.looks[-1]:
+        sentences.append(
+            f"{found.looks[-1]} pairs have {found.draws} different draw{'s' if found.draws > 1 else ''} of training "
+            "rows, since so few groups are left to draw: the intervals say little of what other training rows would "
+            "have made of an idea."
+        )
     if found.searches == 1:
         sentences.append(
             "Each arm was tuned once: the intervals speak of the configs that were found, not of what another search "

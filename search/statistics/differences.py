@@ -9,6 +9,8 @@ row's weight. Macro-F1 is the mean over k. It depends on the row's cell of the c
 K x K numbers per run holds it all.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -62,12 +64,14 @@ def paired_difference(
     check_classes(n_classes, labels=labels, baseline=baseline, idea=idea)
     weights = np.full(n_classes, 1 / n_classes) if one_class is None else np.eye(n_classes)[one_class]
     scores, influences = zip(*(_f1(labels, arm, weights) for arm in (baseline, idea)), strict=True)
-    return crossed_difference(
-        scores[1] - scores[0],
-        influences[1] - influences[0],
-        groups=_named("groups", groups, len(labels)),
-        searches=_named("searches", searches, len(idea)),
-        confidence=confidence,
+    return _of_shares(
+        crossed_difference(
+            scores[1] - scores[0],
+            influences[1] - influences[0],
+            groups=_named("groups", groups, len(labels)),
+            searches=_named("searches", searches, len(idea)),
+            confidence=confidence,
+        )
     )
 
 
@@ -144,13 +148,20 @@ def calibration_difference(
             f"{labels.shape} labels, but got {baseline.shape} and {idea.shape}"
         )
     errors, influences = zip(*(_calibration(labels, arm, bins) for arm in (baseline, idea)), strict=True)
-    return crossed_difference(
-        errors[1] - errors[0],
-        influences[1] - influences[0],
-        groups=_named("groups", groups, len(labels)),
-        searches=_named("searches", searches, len(idea)),
-        confidence=confidence,
+    return _of_shares(
+        crossed_difference(
+            errors[1] - errors[0],
+            influences[1] - influences[0],
+            groups=_named("groups", groups, len(labels)),
+            searches=_named("searches", searches, len(idea)),
+            confidence=confidence,
+        )
     )
+
+
+def _of_shares(difference: Difference) -> Difference:
+    """Of two scores in [0, 1], which differ by 1 at most."""
+    return replace(difference, low=max(difference.low, -1.0), high=min(difference.high, 1.0))
 
 
 def _calibration(labels: Integers, probabilities: Floats, bins: int) -> tuple[Floats, Floats]:

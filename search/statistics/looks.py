@@ -14,11 +14,11 @@ rows are no such sums: the rows' noise is the same at every look, which ties the
 crossing rarer than computed.
 
 That holds for looks that were planned before anything was seen. Who sees a result and then picks the number of pairs
-that suits it best crosses more often: by such levels the best of policies would come to 6 % in place of 5 (the chance
-integrated over all that it may see: `tests/support/policies.py`). So the level of an added look is its share and no more
+that suits it best crosses more often: by such levels the best of policies would come to 6 % in place of 5 (integrated
+over all that it may see: `tests/support/policies.py`). So the level of an added look is its share and no more
 (Bonferroni), less a sixth, by which a picked number crosses more often than a planned one. The best of policies then
-stays below 5 %, and those of people (`simulate_statistics --only added`) below it by far. (Of the level that Holm leaves
-to one of twenty it reaches 1.08, if it picks for that one alone; but one number is picked for all.)
+stays below 5 %, and those of people (`simulate_statistics --only added`) below it by far. (Of the level that Holm
+leaves to one of twenty it reaches 1.08, if it picks for that one alone; but one number is picked for all.)
 
 A p-value over the looks taken so far is the least alpha at which one of them would have crossed ("repeated p-value":
 Jennison & Turnbull 2000, section 9.5). It holds *whatever* made one stop, so ideas may stop one by one, and Holm over

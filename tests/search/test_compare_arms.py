@@ -1,5 +1,6 @@
 """What the arms of a comparison have in common, and what tells them apart: precision, searches, groups."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search import setting as room
 from search import space
-from search.compare import _begin, _pair_seed, _tune, compare, random_config
+from search.compare import _begin, _tune, compare, random_config
 from search.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.objective import CONFIG
 from search.results import Results, results
@@ -19,6 +21,7 @@ from search.storage import open_storage
 from search.study import SPACE_DEFAULTS
 from search.tables import heading, render, to_dict, words
 from sentiment.errors import InputError
+from sentiment.reviews import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
 FREE = """[[idea]]
@@ -231,7 +234,7 @@ def test_the_linear_model_is_fitted_once_for_each_pair_and_kept_beside_the_arms(
     assert setting.probabilities(LINEAR).shape == (2, len(setting.dataset.split.test), 2)
     assert np.allclose(setting.probabilities(LINEAR).sum(axis=2), 1, atol=1e-5)
     # Of other rows in each pair, and in a pair of the rows that the networks have.
-    assert _pair_seed(setting, 0) != _pair_seed(setting, 1)
+    assert setting.pair_seed(0) != setting.pair_seed(1)
     assert (setting.probabilities(LINEAR)[0] != setting.probabilities(LINEAR)[1]).any()
     assert found.linear.macro_f1 == pytest.approx(np.mean([trial.value or 0.0 for trial in trials]))
     assert found.linear.decision.difference.low < found.linear.decision.difference.high
@@ -246,13 +249,35 @@ class TestFewGroups:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         MadeUp().instead_of_training(monkeypatch)
-        write_comparison(tmp_path, RECIPE.replace('label = "label"', 'label = "label"\ngroup = "app"') + SAME, groups=8)
+        plan = RECIPE.replace('label = "label"', 'label = "label"\ngroup = "app"').replace("pairs = 3", "pairs = 6")
+        write_comparison(tmp_path, plan + SAME, groups=8)
         setting = setting_in(tmp_path)
         groups = {part: setting.dataset.groups(part) for part in ("validation", "test")}
         assert [len(set(numbers.tolist())) for numbers in groups.values() if numbers is not None] == [1, 4]
         found = compared(tmp_path)
         assert found.baseline.corrected is None
-        assert "4 groups of sealed rows are few" in render(found)
+        said = " ".join(words(found))
+        assert "4 groups of sealed rows are few" in said
+        # Four groups are left, of which one is drawn for validation.
+        assert re.search(r"6 pairs have [1-4] different draws? of training rows", said)
+
+    def test_that_leave_a_pair_no_draw_are_refused_before_anything_is_trained(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = MadeUp().instead_of_training(monkeypatch)
+        write_comparison(tmp_path, RECIPE.replace('label = "label"', 'label = "label"\ngroup = "app"') + SAME, groups=8)
+        setting, drawn = setting_in(tmp_path), room.redraw
+
+        def last_one_fails(dataset: Dataset, seed: int) -> Dataset:
+            if seed == setting.pair_seed(2):
+                raise InputError("no draw of whole groups")
+            return drawn(dataset, seed)
+
+        monkeypatch.setattr(room, "redraw", last_one_fails)
+        with pytest.raises(InputError, match="no draw of whole groups"):
+            compare(setting)
+        assert not made.trained
+        assert setting.recorded() == {}
 
     def test_of_which_one_is_sealed_are_refused_before_anything_is_trained(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

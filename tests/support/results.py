@@ -75,6 +75,7 @@ def results(ideas: tuple[IdeaResult, ...] = (), **changed: Any) -> Results:
         precision="float32",
         rows={"train": 100, "validation": 50, "sealed test": 300},
         groups=None,
+        draws=None,
         classes=("negative", "positive"),
         openings=1,
         baseline=score("baseline"),
