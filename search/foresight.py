@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from search.decisions import searches_of
-from search.ideas import BASELINE, CHOSEN
+from search.ideas import BASELINE, CHOSEN, MOST_PAIRS
 from search.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
 from sentiment.baselines import LINEAR
@@ -53,6 +53,7 @@ class Foresight:
     measured: bool
     """Whether its noise was measured by pairs that are there, or is that of other comparisons."""
     groups: int | None
+    searches: int
 
     def render(self) -> str:
         """A table and what it rests on."""
@@ -72,9 +73,9 @@ class Foresight:
                 f"{plan.sealed:,}",
                 str(plan.pairs),
                 str(plan.ideas),
-                f"+-{100 * plan.reach:.1f}",
-                f"{100 * plan.found_alone:.1f}",
-                f"{100 * plan.found_first:.1f}",
+                f"+-{_points(plan.reach)}",
+                _points(plan.found_alone),
+                _points(plan.found_first),
                 f"{plan.cost:.1f}x",
             )
             for plan in self.outlooks
@@ -89,9 +90,14 @@ class Foresight:
             if self.groups is not None and not self.measured
             else ""
         )
+        apart = (
+            " Searches are taken to differ as single pairs do; how much they do is not known before the first look."
+            if self.searches > 1 and not self.measured
+            else ""
+        )
         note = (
             "interval: to be expected around a difference. alone, among all: the smallest difference found with "
-            f"a probability of 80 %, of one idea, and of the first of them all. Noise {source}.{within}"
+            f"a probability of 80 %, of one idea, and of the first of them all. Noise {source}.{within}{apart}"
         )
         return "\n".join([*ruled(header, rows, right=range(1, 8)), *wrapped(note)])
 
@@ -121,7 +127,9 @@ def foresee(setting: Setting) -> Foresight:
     def affordable(ideas: int, train: int) -> Looks:
         """One look, at the pairs that the hours of the plan at hand are enough for."""
         each = hours / (1 + ideas) / train
-        return Looks.at((max(2, int(each) - comparison.trials * comparison.searches),))
+        pairs = min(int(each) - comparison.trials * comparison.searches, MOST_PAIRS)
+        pairs -= pairs % comparison.searches  # each search needs equally many
+        return Looks.at((max(2, comparison.searches, pairs),))
 
     found = [outlook("as planned", n_rows, looks, ideas, train)]
     if dataset.source.test_path is None:
@@ -135,7 +143,12 @@ def foresee(setting: Setting) -> Foresight:
     if ideas > 1:
         half = ideas // 2
         found.append(outlook("half of the ideas", n_rows, affordable(half, train), half, train))
-    return Foresight(tuple(found), measured is not None, None if groups is None else len(np.unique(groups)))
+    n_groups = None if groups is None else len(np.unique(groups))
+    return Foresight(tuple(found), measured is not None, n_groups, comparison.searches)
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:.1f}" if difference <= 1 else "> 100"
 
 
 def _typical(class_sizes: list[int], per_group: float) -> Noise:

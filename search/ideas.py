@@ -32,6 +32,7 @@ from sentiment.reviews import DataSource
 __all__ = [
     "BASELINE",
     "CHOSEN",
+    "MOST_PAIRS",
     "PAIRS",
     "RANDOM",
     "Arm",

@@ -80,6 +80,9 @@ class Difference:
     """Degrees of freedom of row_variance: as if so many rows, less one, carried alike."""
     units: int
     """Pairs, or searches, that were taken for independent."""
+    search_variance: float | None = None
+    """The part of pair_variance that more pairs of the same searches cannot shrink, since these differ; None where one
+    search found all, and each pair is a unit. Zero where each search has one pair, which does not tell."""
 
     @property
     def wins(self) -> float:
@@ -141,6 +144,7 @@ def crossed_difference(
         rows=n_rows,
         row_degrees=degrees,
         units=parts.units,
+        search_variance=None if searches is None else max(parts.pairs - _within(pairs, searches), 0.0),
     )
 
 
@@ -189,6 +193,17 @@ def _means(values: Floats, searches: npt.NDArray[np.int64]) -> Floats:
     return np.stack([values[of_pair == search].mean(axis=0) for search in range(len(sizes))])
 
 
+def _within(pairs: Floats, searches: npt.NDArray[np.int64]) -> float:
+    """The variance of the mean over all pairs, if searches did not differ but for their pairs' luck; infinite where
+    each has one."""
+    _, of_pair = np.unique(searches, return_inverse=True)
+    n_searches, n_pairs = int(of_pair.max()) + 1, len(pairs)
+    if n_pairs == n_searches:
+        return math.inf
+    left = pairs - _means(pairs, searches)[of_pair]
+    return float(left @ left) / (n_pairs - n_searches) / n_pairs
+
+
 def effective_degrees(influence: Floats) -> float:
     """Degrees of freedom of the variance that rows [n] leave; the module's note has the formula."""
     n_rows, largest = len(influence), float(np.abs(influence).max())
@@ -206,7 +221,7 @@ def chance_of_decision(difference: Difference, pairs: int, *, region: float, con
 
     NOTE: given P pairs, the mean over P' > P pairs on the same rows is predicted by Student's t(P - 1) about the
     present mean, with variance A (1 - P/P') (predictive power: Spiegelhalter, Freedman & Blackburn 1986). What the rows
-    add to the interval stays as it is.
+    add to the interval stays as it is; so does what searches differ by, if there are several.
 
     Raises:
         ValueError: `pairs` is not above the pairs that `difference` has.
@@ -214,10 +229,12 @@ def chance_of_decision(difference: Difference, pairs: int, *, region: float, con
     now = len(difference.pairs)
     if pairs <= now:
         raise ValueError(f"pairs must be above the {now} there are, but got {pairs}")
-    units = pairs if difference.units == now else difference.units
-    later = Error(difference.pair_variance * now / pairs, difference.row_variance, units - 1, difference.row_degrees)
+    units = pairs if difference.search_variance is None else difference.units
+    fixed = difference.search_variance or 0.0
+    shrinking = difference.pair_variance - fixed
+    later = Error(fixed + shrinking * now / pairs, difference.row_variance, units - 1, difference.row_degrees)
     reach = later.quantile(0.5 + (confidence or difference.confidence) / 2)
-    spread = math.sqrt(difference.pair_variance * (1 - now / pairs))
+    spread = math.sqrt(shrinking * (1 - now / pairs))
     if spread == 0.0:
         return float(abs(difference.mean) > reach or abs(difference.mean) + reach < region)
 

@@ -6,6 +6,7 @@ them pruned. Trials of TPE, or of any sampler that learns, are no such draws, an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from search.statistics.crossed import Floats
 from search.statistics.inputs import finite
 
 __all__ = ["TuningCurve", "tuning_curve"]
+
+MOST_FITTED: Final = 64
+"""Numbers of trials at which the band is fitted, which takes time for each, times all trials."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ def tuning_curve(
     continuous distribution. The band leaves out the counts that are least likely in either tail: equal-tailed bounds
     of order statistics (Learned-Miller & DeStefano 2008, "A probabilistic upper bound on differential entropy"). They
     are left out for all m at once, least likely first, as long as in `draws` samples of uniform numbers the whole curve
-    at m = 1..N stays in the band often enough. A band of the whole distribution function, as opda has it, is too wide
+    at m = 1..N (of more than MOST_FITTED at so many, evenly on a log scale; the others lie between those) stays in the
+    band often enough. A band of the whole distribution function, as opda has it, is too wide
     by the half below the median, which no curve uses. Ties and steps only make it wider.
 
     Args:
@@ -59,7 +64,9 @@ def tuning_curve(
         raise ValueError(f"two scores or more between 0 and 1 are needed, but got {list(scores)}")
     trials = np.arange(1, n + 1)
     share = 0.5 ** (1 / trials)
-    few, many = _counts_left_out(share, 1 - confidence, draws, np.random.default_rng(seed))
+    few, many = np.full(n, -1), np.full(n, n + 1)
+    at = np.unique(np.geomspace(1, n, min(n, MOST_FITTED)).round().astype(np.int64)) if n > MOST_FITTED else trials
+    few[at - 1], many[at - 1] = _counts_left_out(share[at - 1], n, 1 - confidence, draws, np.random.default_rng(seed))
     ranked = np.concatenate([[0.0], ordered, [1.0]])
     median = ordered[np.ceil(n * share - 1e-9).astype(np.int64) - 1]
     # Both ends of the true curve rise; a band at m therefore bounds its neighbours too.
@@ -69,18 +76,17 @@ def tuning_curve(
 
 
 def _counts_left_out(
-    share: Floats, left_out: float, draws: int, rng: np.random.Generator
+    share: Floats, n: int, left_out: float, draws: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Per quantile `share` [N] the largest count of scores below it that are too few, and the smallest that are too
-    many: -1 and N + 1 where none is.
+    """Per quantile `share` [M] the largest count, of n scores, below it that is too few, and the smallest that is too
+    many: -1 and n + 1 where none is.
     """
-    n = len(share)
-    below = np.empty((n, draws), dtype=np.int64)
+    below = np.empty((len(share), draws), dtype=np.int64)
     for draw, uniform in enumerate(np.sort(rng.random((draws, n)), axis=1)):
         below[:, draw] = np.searchsorted(uniform, share)
     counts = np.arange(n + 1)[:, None]
-    tails = np.stack([stats.binom.cdf(counts, n, share), stats.binom.sf(counts - 1, n, share)])  # [2, N + 1, N]
-    few, many = np.full(n, -1), np.full(n, n + 1)
+    tails = np.stack([stats.binom.cdf(counts, n, share), stats.binom.sf(counts - 1, n, share)])  # [2, n + 1, M]
+    few, many = np.full(len(share), -1), np.full(len(share), n + 1)
     missed = np.zeros(draws, dtype=bool)
     least_likely_first = np.argsort(tails, axis=None, kind="stable")[: int((tails <= left_out).sum())]
     for side, count, at in zip(*np.unravel_index(least_likely_first, tails.shape), strict=True):

@@ -153,7 +153,7 @@ def _levels(pairs: tuple[int, ...], shares: tuple[float, ...], alpha: float) -> 
         high = 38 * math.sqrt(number)  # beyond are 1e-315 of all, less than any look has to spend
         bound = float(optimize.brentq(_excess, 0.0, high, args=(at / step, mass, step, share * alpha), xtol=1e-10))
         levels.append(float(2 * special.ndtr(-bound / math.sqrt(number))))
-        nodes, weights = _nodes(max(81, math.ceil(8 * bound / step)))
+        nodes, weights = _nodes(2 ** math.ceil(math.log2(max(8 * bound / step, 128.0))))  # few sizes, which are kept
         reached = nodes * bound
         mass = weights * bound * (stats.norm.pdf((reached[:, None] - at) / step) / step @ mass)
         at, before = reached, number

@@ -217,7 +217,7 @@ def curve_coverage(trials: int, number: int, *, confidence: float = 0.95) -> flo
 
 def _print_curve(number: int) -> None:
     print(f"\nband of the tuning curve, 95 %, {number:,} searches: covered as a whole, %")
-    for trials in (3, 5, 10, 20, 40):
+    for trials in (3, 5, 10, 20, 40, 200):
         print(f"{trials:3d} trials {100 * curve_coverage(trials, number):8.1f}", flush=True)
 
 

@@ -19,7 +19,7 @@ from search.results import Results, results
 from search.setting import ARM, PAIR, Setting
 from search.storage import open_storage
 from search.study import SPACE_DEFAULTS
-from search.tables import heading, render, to_dict, words
+from search.tables import heading, to_dict, words
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison

@@ -78,6 +78,15 @@ class TestWhatIsForeseen:
         pairs = foreseen(tmp_path, IDEAS.replace("pairs = 3", "pairs = 6"))
         searches = foreseen(tmp_path, IDEAS.replace("pairs = 3", "pairs = 6\nsearches = 3"))
         assert planned(searches).reach > planned(pairs).reach
+        # A plan that could be written: each search has equally many pairs.
+        assert all(plan.pairs % 3 == 0 for plan in searches.outlooks)
+        assert "how much they do is not known before the first look" in said(searches)
+        assert "Searches" not in said(pairs)
+
+    def test_beyond_all_bounds_is_said_to_be_so(self, tmp_path: Path) -> None:
+        seen = foreseen(tmp_path, IDEAS.replace("pairs = 3", "pairs = 2"), rows=60)
+        assert planned(seen).found_first > 1
+        assert "> 100" in said(seen)
 
     @pytest.mark.parametrize(("searches", "times"), [(1, 2), (3, 1)])
     def test_is_measured_once_a_look_was_taken(

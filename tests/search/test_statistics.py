@@ -4,6 +4,8 @@ Simulated comparisons come from `tests.support.worlds`, whose truth is a formula
 standard errors of the simulation: three, for one of several settings to miss by chance once in hundreds of runs.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -251,7 +253,7 @@ class TestWithoutAnyVariance:
         # -1/9; half of that on the mean, and nothing moves what is right. So four influences of 1/18 in size.
         assert (found.pair_variance, found.row_variance) == pytest.approx((0, 4 / 3 * 4 / 18**2))
         reach = stats.t.ppf(0.975, 3) * np.sqrt(found.row_variance)
-        assert (found.low, found.high) == pytest.approx((2 / 3 - reach, 2 / 3 + reach))
+        assert (found.low, found.high) == pytest.approx((2 / 3 - reach, 1))  # no two scores differ by more than 1
 
     @pytest.mark.parametrize("scale", [1e-150, 1e-3, 1e90])
     def test_or_with_one_of_any_size_the_interval_has_that_size(self, scale: float) -> None:
@@ -382,6 +384,32 @@ def test_the_chance_of_a_decision_comes_true_as_often() -> None:
     assert unlikely < 0.2
     with pytest.raises(ValueError, match="above the 20 there are"):
         chance_of_decision(seen.difference(), 20, region=0.005)
+
+
+def test_the_chance_of_a_decision_knows_that_more_pairs_are_no_more_searches() -> None:
+    rng = np.random.default_rng(0)
+    said, happened = [], []
+    for _ in range(400):
+        world = World(pairs=16, rows=2000, searches=4, search_sd=0.06, gains=(rng.normal(0, 0.1),))
+        seen = world.draw(rng)
+        said.append(chance_of_decision(seen.difference(pairs=8), 16, region=0.005))
+        happened.append(seen.difference().p_value < 0.05)
+    assert np.mean(said) == pytest.approx(np.mean(happened), abs=0.02 + 3 * standard_error(0.5, 400))
+    likely, unlikely = (np.array(happened)[mask].mean() for mask in (np.array(said) > 0.8, np.array(said) < 0.2))
+    assert likely > 0.8
+    assert unlikely < 0.2
+
+
+def test_as_many_searches_as_pairs_do_not_tell_how_far_searches_differ() -> None:
+    seen = World(pairs=8, rows=2000, searches=4, search_sd=0.05).draw(np.random.default_rng(0))
+    first, all_pairs = seen.difference(pairs=4), seen.difference()
+    assert first.search_variance == 0
+    assert all_pairs.search_variance is not None
+    assert 0 < all_pairs.search_variance < all_pairs.pair_variance
+    assert replace(seen, searches=1).difference().search_variance is None
+    # Four searches stay four, so more pairs are worth less than more pairs of one search would be.
+    alone = replace(first, search_variance=None)
+    assert chance_of_decision(first, 20, region=0.005) < chance_of_decision(alone, 20, region=0.005)
 
 
 class TestTheErrorOfOneScore:

@@ -171,7 +171,7 @@ class TestTheTuningCurve:
         curve = tuning_curve([0.9, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], draws=1000)
         assert curve.median[[0, 1, 8]].tolist() == [0.5, 0.7, 0.9]
 
-    @pytest.mark.parametrize("trials", [5, 10, 40])
+    @pytest.mark.parametrize("trials", [5, 10, 40, 150])
     def test_lies_in_its_band_as_a_whole_as_often_as_it_says(self, trials: int) -> None:
         # The band keeps ranks, whatever the scores: those of scores that name their own rank.
         number, truth = 20_000, 0.5 ** (1 / np.arange(1, trials + 1))
