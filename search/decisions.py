@@ -109,9 +109,9 @@ def _at(
     return predictions[arm][:pairs] if pairs <= len(predictions[arm]) else None
 
 
-def runs_of(arms: Sequence[str], predictions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Of each pair, what this arm predicts, [P, n]."""
-    return np.stack([predictions[arm][pair] for pair, arm in enumerate(arms)])
+def runs_of(arms: Sequence[str], said: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Of each pair, what this arm said in it, [P, ...]."""
+    return np.stack([said[arm][pair] for pair, arm in enumerate(arms)])
 
 
 def chosen_by_others(validation: Mapping[str, np.ndarray], looks: Sequence[int]) -> list[list[str]]:

@@ -183,7 +183,7 @@ class Results:
     """By idea: how far the labels that it trains on agree with the user's."""
     winner: Winner
     slices: Slices
-    """Where baseline and winner go wrong on the sealed test."""
+    """Where baseline and winner go wrong on the sealed test; winner of a pair is the arm that the other pairs chose."""
     curve: TuningCurve | None
     """Best validation score against the number of random trials of the whole space; None where none were asked for."""
     linear_validation_macro_f1: float
@@ -229,6 +229,7 @@ def results(
         (name for name in by_name if name in contenders),
         key=lambda name: float(validation[name][: len(last)].mean()),
     )
+    both = min(len(last), len(baseline.probabilities))
     by_others = _mean_macro_f1(runs_of(last, every), labels, len(classes))
     return Results(
         name=comparison.name,
@@ -272,11 +273,11 @@ def results(
             [dataset.reviews.ratings[row] for row in dataset.split.test],
             labels,
             classes,
-            baseline.probabilities[:shared],
-            by_name[best].probabilities[:shared],
+            baseline.probabilities[:both],
+            runs_of(last[:both], {name: arm.probabilities for name, arm in by_name.items()}),
             train_texts=dataset.texts("train"),
             groups=groups,
-            searches=searches_of(shared, comparison.searches),
+            searches=searches_of(both, comparison.searches),
         ),
     )
 

@@ -200,6 +200,8 @@ def error_slices(
         cut += found.values()
     if alone := sum(errors.groups_of(rows) is None for rows in cut) if groups is not None else 0:
         notes.append(f"{alone} slices hold rows of one group each: their intervals say nothing of other groups.")
+    if errors.same:
+        notes.append("Baseline and winner say the same of every row, in every pair.")
     slices.sort(key=lambda one: (-one.winner.low, -one.winner.mean, one.kind, one.name))
     whole = replace(errors.on(np.arange(len(texts)), "all", "all rows"), examples=())
     return Slices(whole, tuple(slices), left_out, tuple(notes))
@@ -226,7 +228,7 @@ class _Errors:
         self._baseline: Wrong = baseline.argmax(axis=2) != labels
         said = winner.argmax(axis=2)
         self._winner: Wrong = said != labels
-        self._same = bool(np.array_equal(baseline, winner))
+        self.same = bool(np.array_equal(baseline, winner))
         sure = winner.mean(axis=0, dtype=np.float64)
         votes = np.stack([(said == k).sum(axis=0) for k in range(len(classes))], axis=1)
         self._predicted = (votes + sure / 2).argmax(axis=1)  # a probability decides between equal votes only
@@ -245,7 +247,7 @@ class _Errors:
             rows=len(rows),
             baseline=_error_rate(baseline, noise),
             winner=_error_rate(winner, noise),
-            gain=_paired_gain(baseline, winner, noise, same=self._same),
+            gain=_paired_gain(baseline, winner, noise, same=self.same),
             examples=tuple(self._example(row) for row in worst),
         )
 

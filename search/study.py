@@ -228,8 +228,8 @@ def describe(opened: SearchStudy, trials: int) -> str:
     if (groups := opened.dataset.reviews.groups) is not None:
         counted = [len(np.unique(groups[rows])) for rows in (split.train, split.validation, split.test)]
         lines.append(
-            f"Rows with the same {visible(str(opened.dataset.source.group))} are in one part: {counted[0]:,} groups "
-            f"in training, {counted[1]:,} in validation and {counted[2]:,} in the sealed rows."
+            f"Rows with the same {visible(str(opened.dataset.source.group))} are in one part; of such groups "
+            f"{counted[0]:,} in training, {counted[1]:,} in validation and {counted[2]:,} in the sealed rows."
             + (" So few groups make scores much less sure than so many rows would." if counted[1] < FEW_GROUPS else "")
         )
     lines += opened.dataset.notes

@@ -159,7 +159,9 @@ def _per_class(found: Results) -> Table:
 
 
 def _arms(found: Results) -> Table:
-    header = ("arm", "best of its search", "that run on new rows", "on fresh seeds", "optimism", "calibration error")
+    # The corrected score is of one search; the others are means over all of them.
+    run = "that run on new rows" if found.searches == 1 else "best of its first search on new rows"
+    header = ("arm", "best of its search", run, "on fresh seeds", "optimism", "calibration error")
     scores = [found.baseline, *(idea.score for idea in found.ideas)]
     return Table(
         f"Validation macro-F1: what {found.trials} trials seemed to reach, and what is left of it",

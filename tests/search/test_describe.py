@@ -47,8 +47,8 @@ def test_groups_are_counted_in_every_part(tmp_path: Path) -> None:
     opened = SearchStudy(optuna.create_study(study_name="tiny"), dataset, Space.of(SPACE), 0, None, tmp_path)
     _, line = describe(opened, 7).splitlines()
     assert line == (
-        r"Rows with the same author\x1b are in one part: 16 groups in training, 2 in validation and 2 in the sealed "
-        "rows. So few groups make scores much less sure than so many rows would."
+        r"Rows with the same author\x1b are in one part; of such groups 16 in training, 2 in validation and 2 in "
+        "the sealed rows. So few groups make scores much less sure than so many rows would."
     )
 
 
