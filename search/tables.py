@@ -249,6 +249,7 @@ _STANDING: Final = {
     "improves": "beyond noise",
     "worse": "beyond noise",
     "no difference": "no difference, and the linear model needs no search",
+    "alone": "beyond noise alone, if not among all that is compared",
     "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
 }
 
@@ -256,6 +257,7 @@ _ADVICE = {
     "improves": "Keep",
     "worse": "Leave out",
     "no difference": "Not worth the trouble",
+    "alone": "Beyond noise alone, but not among all that is compared; more test rows or pairs would tell",
     "undecided": "Not known yet, more test rows or pairs would tell",
     "diverged": "Leave out, every pair of it diverged",
 }
@@ -284,7 +286,14 @@ def _last_word(idea: IdeaResult) -> str:
         return "worse"
     if idea.decision.verdict == "undecided" and idea.score.diverged_pairs == idea.score.pairs:
         return "diverged"  # more of the same tells nothing
-    return idea.decision.verdict
+    return _alone(idea.decision)
+
+
+def _alone(decision: Decision) -> str:
+    """The verdict; of what is undecided, whether its own interval would decide it, were nothing else compared."""
+    difference = decision.difference
+    beyond = difference.low > 0 or difference.high < 0
+    return "alone" if decision.verdict == "undecided" and beyond else decision.verdict
 
 
 def _advised(idea: IdeaResult) -> str:
@@ -389,7 +398,7 @@ def _against_linear(found: Results) -> str:
         f"other runs than are scored, has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
         f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same {len(difference.pairs)} pairs: "
         f"{_interval(difference)}, "
-        f"{_STANDING[winner.against_linear.verdict]}."
+        f"{_STANDING[_alone(winner.against_linear)]}."
     )
 
 

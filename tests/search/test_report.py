@@ -194,6 +194,22 @@ class TestTheWords:
         enough = [one for one in words(replace(found, groups=120, searches=6)) if " are few: " in one]
         assert (len(plain), len(few), len(enough)) == (0, 2, 0)
 
+    def test_tell_what_is_beyond_noise_alone_from_what_is_not_at_all(self, found: Results) -> None:
+        # Both are undecided among all; beside one stands an interval without zero.
+        beyond, within = (replace(found.ideas[0].difference, low=low, high=0.2, mean=0.1) for low in (0.01, -0.01))
+        open_ = [Decision(of, 0.4, "undecided", worth_more=False) for of in (beyond, within)]
+        ideas = [
+            replace(idea, decision=decision, step=None) for idea, decision in zip(found.ideas[:2], open_, strict=True)
+        ]
+        for against, said in zip(
+            open_, ("beyond noise alone, if not among all", "cannot tell from nothing"), strict=True
+        ):
+            winner = replace(found.winner, against_linear=against)
+            sentences = words(replace(found, ideas=tuple(ideas), winner=winner))
+            assert any(one.startswith("Beyond noise alone") and ideas[0].name in one for one in sentences)
+            assert any(one.startswith("Not known yet") and ideas[1].name in one for one in sentences)
+            assert any(one.startswith("Deploy TF-IDF") and said in one for one in sentences)
+
     def test_warn_of_a_baseline_that_collapsed_now_and_then_whatever_was_found(self, found: Results) -> None:
         steady = replace(found, baseline=replace(found.baseline, collapsed=10, trainings=10))
         unsteady = replace(found, baseline=replace(found.baseline, collapsed=4, trainings=10))
