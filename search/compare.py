@@ -153,20 +153,23 @@ class PairsLeft:
 
 
 def pairs_left(setting: Setting) -> PairsLeft:
-    """What the next look still needs, judged by the looks before it."""
-    looks, done = setting.looks, set(setting.finished_pairs())
+    """What the next look still needs, judged by the last that was taken."""
+    looks, taken, done = setting.looks, setting.looks_taken, set(setting.finished_pairs())
     going = {LINEAR, *(arm.name for arm in setting.comparison.arms)}
-    for reached, pairs in enumerate(looks.pairs):
-        missing = {(arm, pair) for arm in going for pair in range(pairs)} - done
-        if missing:
-            later = {(arm, pair) for arm in going for pair in range(pairs, looks.pairs[-1])} - done
-            return PairsLeft(frozenset(missing), frozenset(later), reached)
-        if pairs == looks.pairs[-1]:
-            break
+
+    def missing(pairs: int, beyond: int = 0) -> frozenset[tuple[str, int]]:
+        return frozenset({(arm, pair) for arm in going for pair in range(beyond, pairs)} - done)
+
+    first = len(taken.pairs) - 1 if taken is not None else 0
+    for reached in range(first, len(looks.pairs)):
+        pairs = looks.pairs[reached]
+        if (taken is None or reached > first) and (wanted := missing(pairs)):
+            return PairsLeft(wanted, missing(looks.pairs[-1], pairs), reached)
         going = _worth_more(setting, looks, pairs)
         if not going:
-            return PairsLeft(frozenset(), frozenset(), reached + 1, spared=True)
-    return PairsLeft(frozenset(), frozenset(), len(looks.pairs))
+            return PairsLeft(frozenset(), frozenset(), reached + 1, spared=pairs < looks.pairs[-1])
+    # What had stopped, and may be decided now that others are, makes up for what it lacks.
+    return PairsLeft(missing(looks.pairs[-1]), frozenset(), len(looks.pairs))
 
 
 def compare(
@@ -211,6 +214,7 @@ def compare(
         done = tuned + len(setting.finished_pairs())
         total = done + len(jobs)
         on_training(done, total)
+        _record_plan(setting)
         _count_opening(setting, len(jobs))
         for count in work_through(jobs, setting, workers):
             on_training(done + count, total)
@@ -302,17 +306,24 @@ def _curve_record(setting: Setting) -> dict[str, Any] | None:
     return None if curve is None else dict(json.loads(json.dumps(curve.search)))
 
 
+def _record_plan(setting: Setting) -> None:
+    """Before anything can be seen: what is changed afterwards may have been changed by what was."""
+    if setting.looks_planned is None:
+        taken = setting.looks_taken  # by an older version, which recorded no plan
+        setting.study(PAIRS).set_user_attr(PLANNED_LOOKS, _shares(taken or setting.looks))
+
+
 def _record_looks(setting: Setting, reached: int) -> None:
     """Before anything is said of them: what was seen cannot be unseen by a kill, nor by another plan, for which an idea
     that had stopped may lack pairs of a look that was taken."""
-    looks, before = setting.looks, setting.looks_taken
-    planned = [list(look) for look in zip(looks.pairs, looks.shares, strict=True)]
+    before = setting.looks_taken
     reached = max(reached, len(before.pairs) if before else 0)
     if reached:
-        study = setting.study(PAIRS)
-        if before is None:
-            study.set_user_attr(PLANNED_LOOKS, planned)
-        study.set_user_attr(LOOKS, planned[:reached])
+        setting.study(PAIRS).set_user_attr(LOOKS, _shares(setting.looks)[:reached])
+
+
+def _shares(looks: Looks) -> list[list[float]]:
+    return [list(look) for look in zip(looks.pairs, looks.shares, strict=True)]
 
 
 def _tune(setting: Setting, index: int, search: int) -> None:
@@ -473,6 +484,7 @@ def _worth_more(setting: Setting, looks: Looks, pairs: int) -> set[str]:
             for arm in arms
         },
         looks.pairs,
+        comparison.searches,
     )
     decisions = decide(
         dataset.labels("test"),

@@ -114,8 +114,9 @@ def runs_of(arms: Sequence[str], said: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.stack([said[arm][pair] for pair, arm in enumerate(arms)])
 
 
-def chosen_by_others(validation: Mapping[str, np.ndarray], looks: Sequence[int]) -> list[list[str]]:
-    """For each pair of a look, the arm with the best mean validation score over the *other* pairs.
+def chosen_by_others(validation: Mapping[str, np.ndarray], looks: Sequence[int], searches: int = 1) -> list[list[str]]:
+    """For each pair of a look, the arm with the best mean validation score over the *other* pairs; where there are
+    several searches, over those of the other searches.
 
     The first look chooses among all arms; each later one among those that were chosen for some pair before, as long as
     they have its pairs. It chooses for the pairs that it adds: those that made an arm one of few must not score it.
@@ -123,11 +124,13 @@ def chosen_by_others(validation: Mapping[str, np.ndarray], looks: Sequence[int])
     NOTE: an arm that is chosen by the validation scores of its runs has runs with good luck, and the same runs have it
     on sealed rows too: their mean there is .2 to .4 points too good, with heavy-tailed seeds 1.0 (simulated:
     `simulate_statistics --only winner`). Choosing without the run that is then scored leaves no luck to share (leave
-    one out; Stone 1974). What comes out is the worth of choosing so, with one pair less.
+    one out; Stone 1974); pairs of one search share their config, and with it its luck. What comes out is the worth of
+    choosing so, with one pair, or search, less.
 
     Args:
         validation: macro-F1 of each arm's pairs, float [P]; P may differ by arm.
         looks: pairs at each.
+        searches: by which each arm was tuned.
 
     Returns:
         For each look that can be taken, the arm of each of its pairs.
@@ -137,7 +140,8 @@ def chosen_by_others(validation: Mapping[str, np.ndarray], looks: Sequence[int])
         if any(len(validation[arm]) < pairs for arm in names):
             break
         scores = np.stack([validation[arm][:pairs] for arm in names])
-        others = scores.sum(axis=1, keepdims=True) - scores
+        unit = np.arange(pairs) % searches if searches > 1 else np.arange(pairs)
+        others = scores @ (unit[:, None] != unit)
         chosen = chosen + [names[arm] for arm in others[:, len(chosen) :].argmax(axis=0)]
         by_look.append(chosen)
         names = [arm for arm in names if arm in chosen]

@@ -116,9 +116,8 @@ def foresee(setting: Setting) -> Foresight:
     def outlook(name: str, sealed: int, planned: Looks, ideas: int, train: int) -> Outlook:
         independent, pairs = max(2, round(sealed / per_group)), planned.pairs[-1]
         alpha = 1 - planned.confidence(len(planned.pairs) - 1)
-        units = comparison.searches if comparison.searches > 1 else pairs
         alone, first = (
-            sight(noise, pairs=units, rows=independent, alpha=alpha, ideas=among)
+            sight(noise, pairs=pairs, rows=independent, searches=comparison.searches, alpha=alpha, ideas=among)
             for among in (1, ideas + len(comparison.family) - len(comparison.ideas))
         )
         cost = (comparison.trials * comparison.searches + pairs) * (1 + ideas) * train / hours
@@ -155,7 +154,7 @@ def _typical(class_sizes: list[int], per_group: float) -> Noise:
     rows = sum(class_sizes)
     of_row = score_error(TYPICAL_MACRO_F1, class_sizes) * rows**0.5
     inside = (1 + (per_group - 1) * ALIKE) / per_group  # of a group's mean, in rows
-    return Noise(PAIR_SD**2, (ROW_SHARE * of_row) ** 2 * inside, (BOTH_SHARE * of_row) ** 2 / per_group)
+    return Noise(PAIR_SD**2, (ROW_SHARE * of_row) ** 2 * inside, (BOTH_SHARE * of_row) ** 2 / per_group, PAIR_SD**2)
 
 
 def _measured(setting: Setting) -> Noise | None:

@@ -4,6 +4,7 @@ Everything here is made from stored predictions; nothing is trained and no row i
 matter of `tables`, `figures` and `report`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,9 +87,12 @@ class LinearScore:
 
 @dataclass(frozen=True)
 class Winner:
-    """The arm with the best validation score at the last look that all had who were chosen at the look before."""
+    """The best by validation scores of the arms that these chose for some pair; see
+    `search.decisions.chosen_by_others`."""
 
     score: ArmScore
+    chosen: dict[str, int]
+    """In how many pairs each arm was chosen, by the others; most often first."""
     macro_f1: float
     """On the sealed test, without the luck of having been chosen; see `search.decisions.chosen_by_others`."""
     against_linear: Decision
@@ -213,7 +217,7 @@ def results(
     scores = {name: _score(arm, baseline, dataset, shared) for name, arm in by_name.items()}
     every = {arm.name: arm.probabilities.argmax(axis=2) for arm in (*compared.arms, compared.linear)}
     validation = {name: arm.validation_macro_f1 for name, arm in by_name.items()}
-    chosen = chosen_by_others(validation, compared.looks.pairs)
+    *_, last = chosen = chosen_by_others(validation, compared.looks.pairs, comparison.searches)
     decisions = decide(
         labels,
         every,
@@ -224,11 +228,7 @@ def results(
         groups=groups,
         searches=comparison.searches,
     )
-    *_, contenders, last = [list(by_name), *chosen]
-    best = max(
-        (name for name in by_name if name in contenders),
-        key=lambda name: float(validation[name][: len(last)].mean()),
-    )
+    best = max((name for name in by_name if name in last), key=lambda name: float(validation[name][: len(last)].mean()))
     both = min(len(last), len(baseline.probabilities))
     by_others = _mean_macro_f1(runs_of(last, every), labels, len(classes))
     return Results(
@@ -265,7 +265,7 @@ def results(
             for idea in comparison.ideas
             if idea.relabel is not None
         ),
-        winner=Winner(scores[best], by_others, decisions[CHOSEN, LINEAR]),
+        winner=Winner(scores[best], dict(Counter(last).most_common()), by_others, decisions[CHOSEN, LINEAR]),
         curve=_curve(random_scores),
         linear_validation_macro_f1=_linear_validation_macro_f1(dataset),
         slices=error_slices(

@@ -21,6 +21,7 @@ from search.space import defaults_for
 from search.statistics import Looks
 from search.storage import experimental_features, open_storage
 from search.study import METRIC, SPACE_DEFAULTS
+from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset, load_dataset, redraw
 
@@ -32,7 +33,7 @@ LEAST_LEFT: Final = 1e-8
 """Of alpha; below that no look can find anything."""
 LOOKS: Final = "looks taken"
 PLANNED_LOOKS: Final = "looks planned"
-"""[[pairs, share of alpha], ...]: all that were taken, and the plan that stood when the first of them was."""
+"""[[pairs, share of alpha], ...]: all that were taken, and the plan that stood before anything was seen."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,18 @@ class Setting:
 
     def looks_at(self, pairs: Sequence[int]) -> Looks:
         """Those that were taken, and these if they come later."""
-        taken = self.looks_taken
-        return Looks.at(pairs, taken, self._looks(PLANNED_LOOKS) if taken else None)
+        return Looks.at(pairs, self._looks(LOOKS), self.looks_planned)
 
     @property
     def looks_taken(self) -> Looks | None:
         """Those that are on record; None before the first."""
-        taken = self._looks(LOOKS)
-        return None if taken is None else Looks.at((), taken, self._looks(PLANNED_LOOKS))
+        return None if self._looks(LOOKS) is None else self.looks_at(())
+
+    @property
+    def looks_planned(self) -> Looks | None:
+        """The plan that stood when something could first be seen: when networks had two pairs. None before."""
+        seen = any(pair >= 1 for arm, pair in self.finished_pairs() if arm != LINEAR)
+        return self._looks(PLANNED_LOOKS) if seen else None
 
     def _looks(self, recorded: str) -> Looks | None:
         looks = self.recorded().get(recorded)
@@ -130,8 +135,8 @@ class Setting:
             return None
         for search in range(1, self.comparison.searches):
             redraw(self.dataset, self.search_seed(search))
-        drawn = (redraw(self.dataset, self.pair_seed(pair)) for pair in range(pairs))
-        return len({dataset.split.train.tobytes() for dataset in drawn})
+        drawn = {redraw(self.dataset, self.pair_seed(pair)).split.train.tobytes() for pair in range(pairs)}
+        return len(drawn)
 
     def tuning_folder(self, arm: Arm, search: int = 0) -> Path:
         """Where an arm's tuning trials keep theirs."""

@@ -393,11 +393,11 @@ def _compared(found: Results) -> list[tuple[str, Decision]]:
 
 def _against_linear(found: Results) -> str:
     winner, difference = found.winner, found.winner.against_linear.difference
+    chosen = "; ".join(f"{name} in {count}" for name, count in winner.chosen.items())
     return (
-        f"Deploy {winner.deploy}. The arm with the best validation score is {winner.score.name}; an arm so chosen, by "
-        f"other runs than are scored, has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
-        f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same {len(difference.pairs)} pairs: "
-        f"{_interval(difference)}, "
+        f"Deploy {winner.deploy}. Of {sum(winner.chosen.values())} pairs, the validation scores of the others chose "
+        f"{chosen}. A network so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
+        f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same pairs: {_interval(difference)}, "
         f"{_STANDING[_alone(winner.against_linear)]}."
     )
 
@@ -414,7 +414,7 @@ def _warnings(found: Results) -> list[str]:
             f"{found.groups} groups of sealed rows are few: the intervals are wide for it, and rest on the groups "
             "being alike. More groups would tell more than more rows or pairs."
         )
-    if found.draws is not None and found.draws < found.looks[-1]:
+    if found.draws is not None and 2 * found.draws <= found.looks[-1]:
         sentences.append(
             f"{found.looks[-1]} pairs have {found.draws} different draw{'s' if found.draws > 1 else ''} of training "
             "rows, since so few groups are left to draw: the intervals say little of what other training rows would "

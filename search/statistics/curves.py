@@ -82,8 +82,8 @@ def _counts_left_out(
     many: -1 and n + 1 where none is.
     """
     below = np.empty((len(share), draws), dtype=np.int64)
-    for draw, uniform in enumerate(np.sort(rng.random((draws, n)), axis=1)):
-        below[:, draw] = np.searchsorted(uniform, share)
+    for draw in range(draws):
+        below[:, draw] = np.searchsorted(np.sort(rng.random(n)), share)
     counts = np.arange(n + 1)[:, None]
     tails = np.stack([stats.binom.cdf(counts, n, share), stats.binom.sf(counts - 1, n, share)])  # [2, n + 1, M]
     few, many = np.full(len(share), -1), np.full(len(share), n + 1)

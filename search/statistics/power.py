@@ -20,13 +20,21 @@ class Noise:
     """s_r: of what one row, or group of rows, adds to it, for all pairs alike."""
     of_both: float
     """s_pr: of what it adds in a single pair."""
+    of_search: float = 0.0
+    """Of what a search adds to all of its pairs."""
 
     @classmethod
     def of(cls, difference: Difference) -> "Noise":
         """As a comparison has measured it."""
-        both = difference.both_variance * difference.rows * difference.units
-        between = difference.pair_variance * difference.units
-        return cls(max(between - both / difference.rows, 0.0), difference.row_variance * difference.rows, both)
+        pairs, searches = len(difference.pairs), difference.search_variance or 0.0
+        both = difference.both_variance * difference.rows * pairs
+        between = (difference.pair_variance - searches) * pairs
+        return cls(
+            max(between - both / difference.rows, 0.0),
+            difference.row_variance * difference.rows,
+            both,
+            searches * difference.units,
+        )
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,16 @@ class Sight:
     """The smallest difference that it finds with the probability asked for."""
 
 
-def sight(noise: Noise, *, pairs: int, rows: int, alpha: float = 0.05, ideas: int = 1, power: float = 0.8) -> Sight:
+def sight(
+    noise: Noise, *, pairs: int, rows: int, searches: int = 1, alpha: float = 0.05, ideas: int = 1, power: float = 0.8
+) -> Sight:
     """The interval to expect and the smallest difference that would be found.
 
     Args:
         noise: to be expected.
-        pairs: or searches, that are independent.
+        pairs: in all.
         rows: or groups of rows, that are independent.
+        searches: over whose winners the pairs are spread.
         alpha: two-sided, of the look that decides.
         ideas: among which Holm divides alpha; the difference is that of the first to be found.
         power: the probability of finding it.
@@ -55,7 +66,9 @@ def sight(noise: Noise, *, pairs: int, rows: int, alpha: float = 0.05, ideas: in
     """
     if pairs < 2 or rows < 2:
         raise ValueError(f"two pairs and two rows are the least, but got {pairs} and {rows}")
-    error = Error(noise.of_pair / pairs + noise.of_both / pairs / rows, noise.of_row / rows, pairs - 1, rows - 1)
+    units, of_search = (pairs, 0.0) if searches == 1 else (searches, noise.of_search / searches)
+    of_pairs = noise.of_pair / pairs + noise.of_both / pairs / rows
+    error = Error(of_search + of_pairs, noise.of_row / rows, units - 1, rows - 1)
     return Sight(error.quantile(1 - alpha / 2), error.quantile(1 - alpha / ideas / 2) + error.quantile(power))
 
 

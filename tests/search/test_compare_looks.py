@@ -137,6 +137,69 @@ def test_a_look_that_was_planned_and_taken_out_gives_its_share_up(
     assert setting_in(folder).looks.added == 1
 
 
+class TestTheNextLook:
+    def test_is_judged_by_the_last_that_was_taken_whatever_an_earlier_one_says_of_another_plan(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made_up = MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+        everybody = {BASELINE, "another limit", "no learning", LINEAR}
+        plan_looks(folder, [2, 4])
+        monkeypatch.setattr(room, "_worth_more", lambda *_: everybody)
+        compare(setting_in(folder))
+        assert len(made_up.trained) == 16
+        # Beyond deciding after two, by the new plan, and not after four: they have been seen.
+        monkeypatch.setattr(room, "_worth_more", lambda _, __, pairs: everybody if pairs == 4 else set())
+        plan_looks(folder, [2, 4, 6])
+        assert pairs_left(setting_in(folder)).wanted == {(arm, pair) for arm in everybody for pair in (4, 5)}
+
+    def test_that_was_the_last_lets_an_idea_catch_up_that_may_be_decided_now(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made_up = MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+        plan_looks(folder, [2, 4])
+        at_last = [{BASELINE, "no learning"}, set()]
+        first = {BASELINE, "another limit", LINEAR}
+        monkeypatch.setattr(room, "_worth_more", lambda _, __, pairs: first if pairs == 2 else at_last.pop(0))
+        found = compared(folder)
+        assert [pair for arm, pair in made_up.trained if arm == "no learning"] == [0, 1, 2, 3]
+        assert [len(idea.difference.pairs) for idea in found.ideas] == [4, 4]
+        assert [pairs for pairs, _ in taken(folder)] == [2, 4]
+
+    @pytest.mark.parametrize(("most", "added"), [(4, 0), (12, 1)])
+    def test_is_an_added_one_if_networks_had_two_pairs_when_the_plan_was_changed(
+        self, folder: Path, most: int, added: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Four linear models, and then all arms of pair after pair: four are no networks yet, twelve two pairs and more.
+        made_up = MadeUp(OPEN, pair_sd=0.03, most=most).instead_of_training(monkeypatch)
+        plan_looks(folder, 4)
+        with pytest.raises(Killed):
+            compare(setting_in(folder))
+        assert taken(folder) == []
+        plan_looks(folder, 3)
+        made_up.most = None
+        compare(setting_in(folder))
+        looks = setting_in(folder).looks_taken
+        assert looks is not None
+        assert (looks.pairs, looks.added) == ((3,), added)
+        assert looks.shares == pytest.approx((0.8 * 0.2 if added else 0.8,))
+
+    def test_of_a_comparison_whose_plan_no_version_recorded_is_an_added_one_and_stays_it(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
+        monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+        plan_looks(folder, [2])
+        with monkeypatch.context() as before:
+            before.setattr(room, "_record_plan", lambda _: None)
+            compare(setting_in(folder))
+        assert setting_in(folder).looks_planned is None
+        plan_looks(folder, [2, 4])
+        compare(setting_in(folder))
+        looks = setting_in(folder).looks_taken
+        assert looks is not None
+        assert (looks.pairs, looks.added) == ((2, 4), 1)
+
+
 def test_a_look_is_on_record_before_anything_is_said_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     MadeUp(OPEN).instead_of_training(monkeypatch)
     plan_looks(folder, 2)
@@ -221,7 +284,7 @@ def test_pairs_are_bought_for_which_network_to_deploy_though_every_idea_is_decid
     assert len(against.pairs) == 8
     assert found.winner.macro_f1 == pytest.approx(sum(scores(folder, "another limit")) / 8)
     (said,) = (line for line in words(found) if line.startswith("Deploy"))
-    assert "on the same 8 pairs" in said
+    assert "Of 8 pairs, the validation scores of the others chose another limit in 8." in said
     assert plan(setting_in(folder)).render(1) == "nothing is left to train."
     # Beyond deciding by so few more: said, not tried.
     plan_looks(folder, [4, 8, 9])

@@ -86,6 +86,18 @@ class TestTheArmChosenByOthers:
         for at_look in of_others:
             assert abs(np.mean(at_look)) < 4 * np.std(at_look) / np.sqrt(2000)
 
+    def test_of_several_searches_is_chosen_by_the_pairs_of_others(self) -> None:
+        # Arms that differ by the luck of their configs alone, which all pairs of a search share.
+        rng, of_pairs, of_searches = np.random.default_rng(0), [], []
+        for _ in range(2000):
+            luck = rng.normal(size=(6, 3))[:, np.arange(9) % 3] + 0.5 * rng.normal(size=(6, 9))
+            names = dict(zip("abcdef", luck, strict=True))
+            for searches, found in ((1, of_pairs), (3, of_searches)):
+                (chosen,) = chosen_by_others(names, [9], searches)
+                found.append(np.mean([names[arm][pair] for pair, arm in enumerate(chosen)]))
+        assert np.mean(of_pairs) > 0.4
+        assert abs(np.mean(of_searches)) < 4 * np.std(of_searches) / np.sqrt(2000)
+
     def test_is_at_a_later_look_one_of_those_that_were_chosen_before_as_long_as_they_have_its_pairs(self) -> None:
         first = {"a": np.array([0.8, 0.7]), "b": np.array([0.6, 0.79]), "c": np.array([0.5, 0.5])}
         assert chosen_by_others(first, [2, 4]) == [["b", "a"]]

@@ -78,6 +78,9 @@ class TestWhatIsForeseen:
         pairs = foreseen(tmp_path, IDEAS.replace("pairs = 3", "pairs = 6"))
         searches = foreseen(tmp_path, IDEAS.replace("pairs = 3", "pairs = 6\nsearches = 3"))
         assert planned(searches).reach > planned(pairs).reach
+        # More pairs of the same searches tell more, up to what the searches differ by.
+        twice = next(plan for plan in searches.outlooks if plan.name == "twice the pairs")
+        assert 0.7 * planned(searches).reach < twice.reach < planned(searches).reach
         # A plan that could be written: each search has equally many pairs.
         assert all(plan.pairs % 3 == 0 for plan in searches.outlooks)
         assert "how much they do is not known before the first look" in said(searches)

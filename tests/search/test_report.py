@@ -194,6 +194,12 @@ class TestTheWords:
         enough = [one for one in words(replace(found, groups=120, searches=6)) if " are few: " in one]
         assert (len(plain), len(few), len(enough)) == (0, 2, 0)
 
+    def test_say_which_arms_were_chosen_in_how_many_pairs(self, found: Results) -> None:
+        (sentence,) = (one for one in words(found) if one.startswith("Deploy"))
+        assert (
+            "Of 5 pairs, the validation scores of the others chose idea that improves in 4; baseline in 1." in sentence
+        )
+
     def test_tell_what_is_beyond_noise_alone_from_what_is_not_at_all(self, found: Results) -> None:
         # Both are undecided among all; beside one stands an interval without zero.
         beyond, within = (replace(found.ideas[0].difference, low=low, high=0.2, mean=0.1) for low in (0.01, -0.01))

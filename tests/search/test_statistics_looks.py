@@ -135,18 +135,19 @@ class TestLooksThatAreAdded:
         looks = Looks.at((30, 40), LOOKS)
         levels, rng = levels_of(looks), np.random.default_rng(1)
         assert levels[:3] == pytest.approx(levels_of(LOOKS))
-        assert levels[3:] == pytest.approx(np.array(looks.shares[3:]) * 0.05 * 5 / 6)
+        assert levels[3:] == pytest.approx(np.array(looks.shares[3:]) * 0.05 / 2)
         near = levels * np.exp(rng.choice([-1e-1, -1e-6, 1e-6, 1e-1, 3.0], size=(300, len(levels))))
         for p_values in np.minimum(near, 1.0):
             assert (looks.p_value(p_values.tolist()) < 0.05) == bool((p_values < levels).any())
 
-    @pytest.mark.parametrize(("plan", "looks"), [((10,), 4), ((3, 6), 4), ((8, 16), 4), ((5, 10, 20), 5)], ids=str)
+    # The last two plan a look so late that it hardly depends on the first, and costs nothing to drop.
+    @pytest.mark.parametrize("plan", [(10,), (2, 3), (8, 16), (5, 10, 20), (10, 1000), (2, 200)], ids=str)
     def test_find_nothing_in_five_percent_though_whoever_adds_them_picks_their_pairs_by_what_was_seen(
-        self, plan: tuple[int, ...], looks: int
+        self, plan: tuple[int, ...]
     ) -> None:
-        growths = (1.02, 1.1, 1.25, 1.6, 2.2, 4.0, 20.0)
-        found = worst_case(plan, growths, looks)
-        assert 0.045 < found <= 0.05  # the best that anybody can do, and not much is wasted on it
+        growths = np.geomspace(1.01, 100, 8).tolist()
+        found = worst_case(plan, growths, len(plan) + 2)
+        assert sum(Looks.at(plan).shares) * 0.05 < found <= 0.049  # the best that anybody can do
         # As planned, and nothing picked: what is left is for plans to come.
         assert worst_case(plan, (), len(plan)) == pytest.approx(0.05 * sum(Looks.at(plan).shares), rel=1e-4)
 
