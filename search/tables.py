@@ -249,7 +249,7 @@ _STANDING: Final = {
     "improves": "beyond noise",
     "worse": "beyond noise",
     "no difference": "no difference, and the linear model needs no search",
-    "alone": "beyond noise alone, if not among all that is compared",
+    "alone": "beyond noise if compared alone, not among all that is compared",
     "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
 }
 
@@ -257,7 +257,7 @@ _ADVICE = {
     "improves": "Keep",
     "worse": "Leave out",
     "no difference": "Not worth the trouble",
-    "alone": "Beyond noise alone, but not among all that is compared; more test rows or pairs would tell",
+    "alone": "Beyond noise if compared alone, not among all that is compared; more test rows or pairs would tell",
     "undecided": "Not known yet, more test rows or pairs would tell",
     "diverged": "Leave out, every pair of it diverged",
 }
@@ -393,7 +393,7 @@ def _compared(found: Results) -> list[tuple[str, Decision]]:
 
 def _against_linear(found: Results) -> str:
     winner, difference = found.winner, found.winner.against_linear.difference
-    chosen = "; ".join(f"{name} in {count}" for name, count in winner.chosen.items())
+    chosen = "; ".join(f"'{name}' in {count}" for name, count in winner.chosen.items())
     return (
         f"Deploy {winner.deploy}. Of {sum(winner.chosen.values())} pairs, the validation scores of the others chose "
         f"{chosen}. A network so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "

@@ -284,7 +284,7 @@ def test_pairs_are_bought_for_which_network_to_deploy_though_every_idea_is_decid
     assert len(against.pairs) == 8
     assert found.winner.macro_f1 == pytest.approx(sum(scores(folder, "another limit")) / 8)
     (said,) = (line for line in words(found) if line.startswith("Deploy"))
-    assert "Of 8 pairs, the validation scores of the others chose another limit in 8." in said
+    assert "Of 8 pairs, the validation scores of the others chose 'another limit' in 8." in said
     assert plan(setting_in(folder)).render(1) == "nothing is left to train."
     # Beyond deciding by so few more: said, not tried.
     plan_looks(folder, [4, 8, 9])
