@@ -5,6 +5,8 @@ but for one thing: none is empty.
 """
 
 import argparse
+import shlex
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 from sentiment.foreign import one_line
 
-__all__ = ["ARTIFACTS", "parse"]
+__all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
 
 ARTIFACTS: Final = Path("studies/artifacts")
 
@@ -204,3 +206,22 @@ def _parser() -> argparse.ArgumentParser:
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
     dashboard.add_argument("--port", type=int, default=8080)
     return parser
+
+
+def to_copy(url: str) -> str:
+    """A storage URL for a line that is to be copied; one with a secret in it is left to the environment."""
+    from search.storage import holds_secret
+
+    return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
+
+
+def same_command(args: argparse.Namespace) -> str:
+    """The command that was given, with no secret in it."""
+    from search.storage import holds_secret
+
+    hidden = args.storage if args.storage is not None and holds_secret(args.storage) else None
+    words = [
+        word.removesuffix(hidden) + to_copy(hidden) if hidden and word.endswith(hidden) else shlex.quote(word)
+        for word in sys.argv[1:]
+    ]
+    return " ".join(["sentiment-search", *words])

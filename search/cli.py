@@ -16,8 +16,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
-from search.arguments import ARTIFACTS, parse
-from search.console import explained, same_command, say, show, show_json, tell_in_one_line, to_copy
+from search.arguments import ARTIFACTS, parse, same_command, to_copy
+from search.console import explained, say, show, show_json, tell_in_one_line
 from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.foreign import one_line, visible
 
@@ -119,6 +119,7 @@ def _run(args: argparse.Namespace) -> int:
                 )
             elif opened.finished < definition.trials:
                 statuses = run_workers(
+                    main,
                     min(definition.workers, definition.trials - opened.finished),
                     storage=url,
                     study=definition.name,

@@ -48,6 +48,7 @@ from search.pool import work_through
 from search.positions import FINISHED, begin_with
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
+from search.sealed import OPENINGS
 from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.statistics import Looks
 from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
@@ -76,7 +77,6 @@ __all__ = [
     "refuse_other",
 ]
 
-OPENINGS: Final = "openings of the sealed test"
 RECORD: Final = "comparison"
 NUMBER: Final = "number"
 VALIDATION: Final = "validation macro-F1"

@@ -4,9 +4,7 @@ what to do and a terminal nothing.
 Whatever is printed passes through here, so no label, name or error message reaches the terminal as it is.
 """
 
-import argparse
 import logging
-import shlex
 import sqlite3
 import sys
 import threading
@@ -21,12 +19,10 @@ __all__ = [
     "explained",
     "is_damaged",
     "is_full",
-    "same_command",
     "say",
     "show",
     "show_json",
     "tell_in_one_line",
-    "to_copy",
 ]
 
 LAYOUT: Final = "\n\t"
@@ -139,22 +135,3 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def to_copy(url: str) -> str:
-    """A storage URL for a line that is to be copied; one with a secret in it is left to the environment."""
-    from search.storage import holds_secret
-
-    return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
-
-
-def same_command(args: argparse.Namespace) -> str:
-    """The command that was given, with no secret in it."""
-    from search.storage import holds_secret
-
-    hidden = args.storage if args.storage is not None and holds_secret(args.storage) else None
-    words = [
-        word.removesuffix(hidden) + to_copy(hidden) if hidden and word.endswith(hidden) else shlex.quote(word)
-        for word in sys.argv[1:]
-    ]
-    return " ".join(["sentiment-search", *words])

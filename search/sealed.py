@@ -8,7 +8,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from search.compare import OPENINGS
 from search.statistics import score_error
 from search.study import FINGERPRINT, SearchStudy
 from sentiment.baselines import LINEAR, linear
@@ -16,8 +15,10 @@ from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.scoring import Evaluation, Score, score
 
-__all__ = ["SealedEvaluation", "evaluate_sealed"]
+__all__ = ["OPENINGS", "SealedEvaluation", "evaluate_sealed"]
 
+OPENINGS: Final = "openings of the sealed test"
+"""Under which a study counts how often its sealed rows were scored."""
 AGAIN: Final = "Whoever looks again can choose by what is seen, and a number chosen among several is optimistic."
 
 

@@ -27,6 +27,7 @@ def cores() -> int:
 
 
 def run_workers(
+    main: Callable[[list[str]], int],
     count: int,
     *,
     storage: str,
@@ -42,6 +43,18 @@ def run_workers(
 
     One that is killed leaves its trial to the others, as long as there are any.
 
+    Args:
+        main: what the command line calls, with the arguments of a worker.
+        count: of workers.
+        storage: URL of the database.
+        study: its name.
+        artifacts: folder of weights and predictions.
+        trials: that the study shall have in all.
+        timeout: in seconds.
+        threads: of each worker.
+        device: that all train on.
+        on_poll: called now and then.
+
     Returns:
         How each of them ended: its exit status, or minus the number of the signal that killed it.
 
@@ -55,7 +68,7 @@ def run_workers(
     ]
     # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    workers = [context().Process(target=_work, args=(command,)) for _ in range(count)]
+    workers = [context().Process(target=_work, args=(main, command)) for _ in range(count)]
     with Interrupts() as interrupts:  # a second one would leave some of them uninterrupted
         try:
             if not _started(workers):
@@ -87,10 +100,8 @@ def _started(workers: Sequence[BaseProcess]) -> bool:
     return True
 
 
-def _work(command: list[str]) -> None:
+def _work(main: Callable[[list[str]], int], command: list[str]) -> None:
     """What the command `sentiment-search worker` does, without its output."""
-    from search.cli import main
-
     try:
         enter()
         with open(os.devnull, "w") as nowhere:

@@ -12,7 +12,8 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
-from search.console import explained, same_command, tell_in_one_line, to_copy
+from search.arguments import same_command, to_copy
+from search.console import explained, tell_in_one_line
 
 URL = "postgresql+psycopg://me:secret@host/db"
 FULL = OperationalError("INSERT ...", {}, sqlite3.OperationalError("database or disk is full"))
