@@ -92,11 +92,11 @@ def _run(args: argparse.Namespace) -> int:
     url = storage_url(args.storage)
     storage = open_storage(url)
 
+    from search.execution.workers import cores, run_workers
     from search.leaderboard import leaderboard
     from search.optimization import optimize
     from search.progress import SearchProgress
     from search.study import correct_for_choosing, create_or_resume, describe, make_objective, publish
-    from search.workers import cores, run_workers
 
     opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
     threads = definition.threads or max(1, cores() // definition.workers)
@@ -174,9 +174,9 @@ def _compare(args: argparse.Namespace) -> int:
     from concurrent.futures.process import BrokenProcessPool
 
     from search.compare import compare, openings, publish, random_scores, refuse_other
+    from search.execution.processes import LOST_SERVER
     from search.foresight import foresee
     from search.price import plan
-    from search.processes import LOST_SERVER
     from search.progress import training_bar
     from search.results import results
     from search.setting import Setting

@@ -29,6 +29,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.decisions import chosen_by_others, decide
+from search.execution.pool import work_through
 from search.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
 from search.objective import (
     COLLAPSED,
@@ -44,7 +45,6 @@ from search.objective import (
     why_ended,
 )
 from search.optimization import optimize
-from search.pool import work_through
 from search.positions import FINISHED, begin_with
 from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws

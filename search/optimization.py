@@ -18,8 +18,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
+from search.execution.processes import Interrupts
 from search.objective import ENDED
-from search.processes import Interrupts
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE
 from search.study import SearchStudy, make_objective

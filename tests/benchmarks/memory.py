@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from search.processes import context
+from search.execution.processes import context
 from tests.benchmarks import reviews
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from search.processes import LOST_SERVER, Interrupts, context, enter, interrupt, interrupts_held_back
+from search.execution.processes import LOST_SERVER, Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["cores", "run_workers"]
 

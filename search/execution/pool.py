@@ -11,7 +11,7 @@ from multiprocessing import active_children
 from typing import Any, Final
 
 from search.console import tell_in_one_line
-from search.processes import Interrupts, context, enter, interrupt, interrupts_held_back
+from search.execution.processes import Interrupts, context, enter, interrupt, interrupts_held_back
 
 __all__ = ["work_through"]
 

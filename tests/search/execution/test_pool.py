@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from search.pool import work_through
+from search.execution.pool import work_through
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc").is_dir(), reason="who still runs is read from /proc")
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from search.pool import work_through
-from tests.search import test_pool
+from search.execution.pool import work_through
+from tests.search.execution import test_pool
 if __name__ == "__main__":
     job, jobs = getattr(test_pool, sys.argv[2]), int(sys.argv[3])
     list(work_through([(job, n) for n in range(jobs)], Path(sys.argv[1]), workers=2))
