@@ -210,14 +210,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def to_copy(url: str) -> str:
     """A storage URL for a line that is to be copied; one with a secret in it is left to the environment."""
-    from search.storage import holds_secret
+    from search.storage.databases import holds_secret
 
     return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
 
 
 def same_command(args: argparse.Namespace) -> str:
     """The command that was given, with no secret in it."""
-    from search.storage import holds_secret
+    from search.storage.databases import holds_secret
 
     hidden = args.storage if args.storage is not None and holds_secret(args.storage) else None
     words = [

@@ -33,7 +33,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.objective import CONFIG, ENDED
 from search.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
-from search.storage import HEARTBEAT_SECONDS
+from search.storage.databases import HEARTBEAT_SECONDS
 
 __all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
 

@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
     definition = _definition(args)
     device = _device(args.device)
 
-    from search.storage import holds_secret, open_storage, storage_url
+    from search.storage.databases import holds_secret, open_storage, storage_url
 
     url = storage_url(args.storage)
     storage = open_storage(url)
@@ -180,7 +180,7 @@ def _compare(args: argparse.Namespace) -> int:
     from search.progress import training_bar
     from search.results import results
     from search.setting import Setting
-    from search.storage import storage_url
+    from search.storage.databases import storage_url
     from search.tables import markdown, render, to_dict
 
     for comparison in comparisons:
@@ -231,7 +231,7 @@ def _worker(args: argparse.Namespace) -> int:
     device = _device(args.device)
     _set_threads(args.threads)
     from search.optimization import optimize
-    from search.storage import open_storage, storage_url
+    from search.storage.databases import open_storage, storage_url
     from search.study import make_objective, open_recorded
 
     opened = open_recorded(args.study, open_storage(storage_url(args.storage), create=False), args.artifacts)
@@ -326,7 +326,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
     from search.sealed import evaluate_sealed
-    from search.storage import open_storage, storage_url
+    from search.storage.databases import open_storage, storage_url
     from search.study import open_recorded
     from sentiment.bundle import Bundle
 
@@ -342,7 +342,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
 
 def _replay(args: argparse.Namespace) -> int:
     from search.replay import replay
-    from search.storage import open_storage, storage_url
+    from search.storage.databases import open_storage, storage_url
     from search.study import open_recorded
 
     opened = open_recorded(args.name, open_storage(storage_url(args.storage), create=False), args.artifacts)
@@ -369,7 +369,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 def _dashboard(args: argparse.Namespace) -> int:
     from search.dashboard import serve
-    from search.storage import open_storage, storage_url
+    from search.storage.databases import open_storage, storage_url
 
     url = storage_url(args.storage)
     open_storage(url, create=False)
@@ -438,7 +438,7 @@ def _reading(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _study(args: argparse.Namespace) -> Any:
-    from search.storage import load_study, open_storage, storage_url
+    from search.storage.databases import load_study, open_storage, storage_url
 
     return load_study(args.name, open_storage(storage_url(args.storage), create=False))
 
@@ -446,7 +446,7 @@ def _study(args: argparse.Namespace) -> Any:
 def _shown_storage(parsed: argparse.Namespace) -> str:
     if not hasattr(parsed, "storage"):
         return ""
-    from search.storage import shown, storage_url
+    from search.storage.databases import shown, storage_url
 
     return shown(storage_url(parsed.storage))
 

@@ -46,11 +46,11 @@ from search.objective import (
 )
 from search.optimization import optimize
 from search.positions import FINISHED, begin_with
-from search.predictions import keep_predictions, kept_predictions
 from search.sampler import IndependentDraws
 from search.sealed import OPENINGS
 from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.statistics import Looks
+from search.storage.predictions import keep_predictions, kept_predictions
 from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
 from sentiment.baselines import LINEAR, linear
 from sentiment.batches import Examples

@@ -5,8 +5,8 @@ from typing import Any
 
 import optuna
 
-from search.artifacts import TrialArtifacts
 from search.leaderboard import leaderboard
+from search.storage.artifacts import TrialArtifacts
 from search.study import BASELINES
 from sentiment.bundle import copy_bundle
 from sentiment.errors import InputError

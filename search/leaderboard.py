@@ -10,12 +10,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
-from search.artifacts import TrialArtifacts
 from search.edges import Edge, edges
 from search.objective import AUDITED, COLLAPSED, CONFIG, EPOCHS, SECONDS, why_ended
 from search.positions import in_order
 from search.statistics import score_error
 from search.stopping import Plateau, plateau
+from search.storage.artifacts import TrialArtifacts
 from search.study import AGAINST_LINEAR, BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
 from sentiment.baselines import LINEAR
 from sentiment.foreign import markdown, markdown_table, visible

@@ -22,10 +22,10 @@ import optuna
 import torch
 from optuna.trial import FrozenTrial
 
-from search.artifacts import TrialArtifacts
 from search.positions import AGAIN, FINISHED, SUPERFLUOUS, positions
-from search.predictions import keep_predictions
 from search.space import Space
+from search.storage.artifacts import TrialArtifacts
+from search.storage.predictions import keep_predictions
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError

@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.positions import FINISHED, before, positions
-from search.storage import experimental_features
+from search.storage.databases import experimental_features
 
 __all__ = ["ConditionalTPE", "IndependentDraws"]
 

@@ -16,10 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from search.ideas import PAIRS, Arm, Comparison
 from search.objective import PREDICTIONS
 from search.positions import in_order
-from search.predictions import kept_predictions
 from search.space import defaults_for
 from search.statistics import Looks
-from search.storage import experimental_features, open_storage
+from search.storage.databases import experimental_features, open_storage
+from search.storage.predictions import kept_predictions
 from search.study import METRIC, SPACE_DEFAULTS
 from sentiment.baselines import LINEAR
 from sentiment.errors import InputError

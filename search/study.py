@@ -20,16 +20,16 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.artifacts import TrialArtifacts
 from search.claims import begin_lost_again, following, is_unsettled
 from search.definition import StudyDefinition
 from search.objective import PREDICTIONS, Objective, predictions_file
 from search.positions import FINISHED, begin_with, first_of_round, in_order, positions
-from search.predictions import keep_predictions, kept_predictions
 from search.space import Space, defaults_for
 from search.statistics import FEW_GROUPS, corrected_difference, corrected_score
 from search.stopping import Plateau, plateau
-from search.storage import experimental_features, load_study
+from search.storage.artifacts import TrialArtifacts
+from search.storage.databases import experimental_features, load_study
+from search.storage.predictions import keep_predictions, kept_predictions
 from sentiment import baselines
 from sentiment.baselines import LINEAR
 from sentiment.errors import InputError

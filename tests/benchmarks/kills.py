@@ -34,7 +34,7 @@ from optuna.trial import TrialState
 
 from search.claims import WORKER
 from search.positions import FINISHED, positions
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from tests.support.tiny import write_reviews, write_study_file
 
 TRIALS: Final = 11

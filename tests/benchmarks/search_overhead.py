@@ -18,7 +18,7 @@ from search.objective import CONFIG
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE
 from search.space import Space
-from search.storage import open_storage
+from search.storage.databases import open_storage
 
 STEPS = 8
 

@@ -32,12 +32,12 @@ import torch
 
 import search.objective
 import sentiment.training
-from search.artifacts import TrialArtifacts
 from search.objective import Objective
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE
 from search.space import Space, defaults_for
-from search.storage import open_storage
+from search.storage.artifacts import TrialArtifacts
+from search.storage.databases import open_storage
 from sentiment.reviews import Dataset, DataSource, load_dataset
 from tests.benchmarks import reviews
 

@@ -29,7 +29,7 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
 
     from search.leaderboard import leaderboard
     from search.optimization import optimize
-    from search.storage import open_storage
+    from search.storage.databases import open_storage
     from search.study import create_or_resume, make_objective, publish
 
     folder = tmp_path_factory.mktemp("searched")

@@ -17,7 +17,7 @@ from search import claims
 from search.claims import RETRIES, WORKER, Heartbeat, begin_again, begin_lost_again, claim
 from search.objective import CONFIG, ENDED
 from search.positions import FINISHED
-from search.storage import experimental_features, open_storage
+from search.storage.databases import experimental_features, open_storage
 
 
 @pytest.fixture

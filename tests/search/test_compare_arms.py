@@ -17,7 +17,7 @@ from search.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.objective import CONFIG
 from search.results import Results, results
 from search.setting import ARM, PAIR, Setting
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from search.study import SPACE_DEFAULTS
 from search.tables import heading, to_dict, words
 from sentiment.errors import InputError

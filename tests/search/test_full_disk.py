@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-import search.predictions
+import search.storage.predictions
 import sentiment.bundle
 from search.cli import main
 from tests.search.conftest import Searched

@@ -11,13 +11,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.artifacts import WEIGHTS
 from search.claims import WORKER
 from search.definition import read_definition
 from search.objective import CURVE, ENDED, PREDICTIONS
 from search.optimization import optimize
-from search.predictions import kept_predictions
-from search.storage import open_storage
+from search.storage.artifacts import WEIGHTS
+from search.storage.databases import open_storage
+from search.storage.predictions import kept_predictions
 from search.study import create_or_resume
 from sentiment.bundle import Bundle
 from tests.support.program import run, start

@@ -5,11 +5,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.artifacts import WEIGHTS, TrialArtifacts
 from search.claims import begin_again
 from search.leaderboard import leaderboard
 from search.objective import AUDITED, COLLAPSED, CONFIG, ENDED
 from search.positions import AGAIN
+from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study import AGAINST_LINEAR, BASELINES, PATIENCE, ROWS
 from tests.search.conftest import Searched
 

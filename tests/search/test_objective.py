@@ -9,8 +9,8 @@ import torch
 from optuna.trial import TrialState
 
 from search import Objective, Space
-from search.artifacts import TrialArtifacts
 from search.objective import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
+from search.storage.artifacts import TrialArtifacts
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, load_dataset

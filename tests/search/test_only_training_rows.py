@@ -18,10 +18,10 @@ from search.compare import _as_trained, compare
 from search.ideas import BASELINE, LINEAR, PAIRS, Arm, read_comparison
 from search.objective import CONFIG, CURVE, training_data
 from search.optimization import optimize
-from search.predictions import kept_predictions
 from search.setting import Setting
 from search.space import defaults_for
-from search.storage import open_storage
+from search.storage.databases import open_storage
+from search.storage.predictions import kept_predictions
 from search.study import BASELINES, SPACE_DEFAULTS, create_or_resume
 from search.topics import topics_of
 from sentiment import relabel

@@ -15,7 +15,7 @@ from search import optimization
 from search.claims import begin_again, claim
 from search.objective import CONFIG, ENDED
 from search.optimization import optimize
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from search.study import SearchStudy, create_or_resume
 from tests.support.tiny import definition
 

@@ -14,7 +14,7 @@ from search.objective import CONFIG
 from search.positions import before, begin_with, positions, repeat
 from search.pruner import BehindTheBest
 from search.sampler import ConditionalTPE, IndependentDraws
-from search.storage import open_storage
+from search.storage.databases import open_storage
 
 TRIALS = 18
 

@@ -6,7 +6,7 @@ import optuna
 
 from search.claims import begin_again, claim
 from search.positions import positions
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from tests.support.program import run
 from tests.support.tiny import write_study_file
 

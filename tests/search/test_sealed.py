@@ -14,7 +14,7 @@ from search.export import export
 from search.leaderboard import LINEAR
 from search.optimization import optimize
 from search.sealed import evaluate_sealed
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from search.study import SearchStudy, create_or_resume, make_objective, open_recorded
 from sentiment.baselines import linear
 from sentiment.bundle import Bundle

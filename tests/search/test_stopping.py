@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.leaderboard import leaderboard
 from search.stopping import plateau
-from search.storage import open_storage
+from search.storage.databases import open_storage
 from search.study import PATIENCE, ROWS
 from tests.support.program import run
 from tests.support.tiny import write_study_file

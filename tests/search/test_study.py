@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 from search.leaderboard import leaderboard
 from search.objective import ENDED
 from search.optimization import optimize
-from search.predictions import kept_predictions
 from search.space import Space
-from search.storage import open_storage
+from search.storage.databases import open_storage
+from search.storage.predictions import kept_predictions
 from search.study import (
     AGAINST_LINEAR,
     BASELINES,

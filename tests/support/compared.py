@@ -17,10 +17,10 @@ from search import compare as room
 from search.compare import compare, openings
 from search.ideas import LINEAR, Arm, read_comparison, tuning_name
 from search.objective import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
-from search.predictions import keep_predictions
 from search.results import Results, results
 from search.setting import Setting
-from search.storage import open_storage
+from search.storage.databases import open_storage
+from search.storage.predictions import keep_predictions
 
 __all__ = ["HARM", "RECIPE", "SAME", "Killed", "MadeUp", "compared", "setting_in", "write_comparison"]
 

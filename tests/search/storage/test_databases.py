@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.storage import holds_secret, load_study, open_storage, shown, storage_url
+from search.storage.databases import holds_secret, load_study, open_storage, shown, storage_url
 from sentiment.errors import InputError
 
 
@@ -153,7 +153,7 @@ class TestASQLiteFile:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
     def test_may_be_opened_for_the_first_time_by_many_processes_at_once(self, tmp_path: Path) -> None:
-        script = f"from search.storage import open_storage; open_storage('sqlite:///{tmp_path}/study.db')"
+        script = f"from search.storage.databases import open_storage; open_storage('sqlite:///{tmp_path}/study.db')"
         processes = [
             subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(3)
         ]
@@ -165,7 +165,7 @@ class TestASQLiteFile:
         for number in range(60):
             study.enqueue_trial({"x": number})
         script = (
-            "import optuna; from search.storage import open_storage\n"
+            "import optuna; from search.storage.databases import open_storage\n"
             f"study = optuna.load_study(study_name='queue', storage=open_storage('{url}'))\n"
             "(_ := input()), print(*(study.ask().number for _ in range(45)))"
         )
@@ -190,7 +190,7 @@ class TestASQLiteFile:
         url = f"sqlite:///{tmp_path}/study.db"
         study = optuna.create_study(storage=open_storage(url), study_name="shared", direction="maximize")
         script = (
-            "import optuna; from search.storage import open_storage\n"
+            "import optuna; from search.storage.databases import open_storage\n"
             f"study = optuna.load_study(study_name='shared', storage=open_storage('{url}'))\n"
             "study.optimize(lambda trial: trial.suggest_float('x', 0, 1), n_trials=5)"
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.predictions import keep_predictions, kept_predictions
+from search.storage.predictions import keep_predictions, kept_predictions
 from sentiment.errors import InputError
 
 

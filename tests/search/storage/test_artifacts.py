@@ -7,13 +7,13 @@ import numpy as np
 import optuna
 import pytest
 
-from search.artifacts import WEIGHTS, TrialArtifacts
 from search.claims import begin_again, claim
 from search.export import export
 from search.objective import CONFIG, training_data
 from search.optimization import optimize
 from search.replay import replay
-from search.storage import open_storage
+from search.storage.artifacts import WEIGHTS, TrialArtifacts
+from search.storage.databases import open_storage
 from search.study import create_or_resume, make_objective, remove_leftovers
 from sentiment.bundle import Bundle
 from sentiment.config import Config
@@ -97,7 +97,7 @@ class TestKeeping:
             folder.mkdir(parents=True)  # refuses one that is there
             return "checksum"
 
-        monkeypatch.setattr("search.artifacts.write_bundle", write)
+        monkeypatch.setattr("search.storage.artifacts.write_bundle", write)
 
     def kept(
         self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None, clear: bool = True
