@@ -6,8 +6,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.objective import Objective
-    from search.space import Space
+    from search.study.objective import Objective
+    from search.study.space import Space
 
 __all__ = ["Objective", "Space"]
 
@@ -15,11 +15,11 @@ __all__ = ["Objective", "Space"]
 def __getattr__(name: str) -> Any:
     # On demand, because they import torch and optuna, which `sentiment-search --help` must not wait for.
     if name == "Objective":
-        from search.objective import Objective
+        from search.study.objective import Objective
 
         return Objective
     if name == "Space":
-        from search.space import Space
+        from search.study.space import Space
 
         return Space
     raise AttributeError(f"module 'search' has no attribute {name!r}")

@@ -93,10 +93,10 @@ def _run(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.execution.workers import cores, run_workers
-    from search.leaderboard import leaderboard
-    from search.optimization import optimize
     from search.progress import SearchProgress
-    from search.study import correct_for_choosing, create_or_resume, describe, make_objective, publish
+    from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective, publish
+    from search.study.leaderboard import leaderboard
+    from search.study.optimization import optimize
 
     opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
     threads = definition.threads or max(1, cores() // definition.workers)
@@ -160,8 +160,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from search.definition import MOST_THREADS, MOST_WORKERS
     from search.ideas import read_comparison
+    from search.study.definition import MOST_THREADS, MOST_WORKERS
 
     refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
     refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
@@ -224,15 +224,15 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _worker(args: argparse.Namespace) -> int:
-    from search.definition import MOST_TRIALS, parse_duration
+    from search.study.definition import MOST_TRIALS, parse_duration
 
     refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
     timeout = None if args.timeout is None else parse_duration(args.timeout)
     device = _device(args.device)
     _set_threads(args.threads)
-    from search.optimization import optimize
     from search.storage.databases import open_storage, storage_url
-    from search.study import make_objective, open_recorded
+    from search.study.create import make_objective, open_recorded
+    from search.study.optimization import optimize
 
     opened = open_recorded(args.study, open_storage(storage_url(args.storage), create=False), args.artifacts)
     optimize(opened, trials=args.trials, timeout=timeout, objective=make_objective(opened, device=device))
@@ -241,7 +241,7 @@ def _worker(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> int:
     refuse_unless_whole("--top", args.top, 1)
-    from search.leaderboard import leaderboard
+    from search.study.leaderboard import leaderboard
 
     board = leaderboard(_study(args), args.artifacts)
     if args.json:
@@ -252,7 +252,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from search.export import export
+    from search.study.export import export
 
     exported = export(_study(args), args.artifacts, args.trial, args.to)
     if args.json:
@@ -325,9 +325,9 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     for flag in ("text", "label", "classes", "encoding", "max_bytes"):
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
-    from search.sealed import evaluate_sealed
     from search.storage.databases import open_storage, storage_url
-    from search.study import open_recorded
+    from search.study.create import open_recorded
+    from search.study.sealed import evaluate_sealed
     from sentiment.bundle import Bundle
 
     bundle = Bundle.open(args.bundle)
@@ -341,9 +341,9 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from search.replay import replay
     from search.storage.databases import open_storage, storage_url
-    from search.study import open_recorded
+    from search.study.create import open_recorded
+    from search.study.replay import replay
 
     opened = open_recorded(args.name, open_storage(storage_url(args.storage), create=False), args.artifacts)
     replayed = replay(opened, args.trial)
@@ -382,7 +382,7 @@ def _dashboard(args: argparse.Namespace) -> int:
 
 
 def _definition(args: argparse.Namespace) -> Any:
-    from search.definition import StudyDefinition, parse_duration, read_definition
+    from search.study.definition import StudyDefinition, parse_duration, read_definition
     from sentiment.reviews import DataSource
 
     changes = {
@@ -452,7 +452,7 @@ def _shown_storage(parsed: argparse.Namespace) -> str:
 
 
 def _set_threads(threads: int) -> None:
-    from search.definition import MOST_THREADS
+    from search.study.definition import MOST_THREADS
 
     refuse_unless_whole("threads", threads, 1, MOST_THREADS)
     import torch

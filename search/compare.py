@@ -31,7 +31,11 @@ from optuna.trial import FrozenTrial, TrialState
 from search.decisions import chosen_by_others, decide
 from search.execution.pool import work_through
 from search.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
-from search.objective import (
+from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
+from search.statistics import Looks
+from search.storage.predictions import keep_predictions, kept_predictions
+from search.study.create import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
+from search.study.objective import (
     COLLAPSED,
     CONFIG,
     CURVE,
@@ -44,14 +48,10 @@ from search.objective import (
     training_data,
     why_ended,
 )
-from search.optimization import optimize
-from search.positions import FINISHED, begin_with
-from search.sampler import IndependentDraws
-from search.sealed import OPENINGS
-from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
-from search.statistics import Looks
-from search.storage.predictions import keep_predictions, kept_predictions
-from search.study import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
+from search.study.optimization import optimize
+from search.study.positions import FINISHED, begin_with
+from search.study.sampler import IndependentDraws
+from search.study.sealed import OPENINGS
 from sentiment.baselines import LINEAR, linear
 from sentiment.batches import Examples
 from sentiment.config import Config

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from search.definition import (
+from search.study.definition import (
     MOST_SEED,
     MOST_TRIALS,
     known_table,
@@ -22,7 +22,7 @@ from search.definition import (
     refuse_name,
     refuse_text,
 )
-from search.space import Space
+from search.study.space import Space
 from sentiment.baselines import LINEAR
 from sentiment.config import Config
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole

@@ -8,7 +8,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all of them, it would t
 
 import search.cli
 import search.compare
-import search.leaderboard
+import search.study.leaderboard
 
 gc.collect()
 gc.freeze()  # a collection in a worker would otherwise write to each of these objects, and so copy them

@@ -10,9 +10,9 @@ import torch
 
 from search.compare import pairs_left, random_config, random_trials_left
 from search.ideas import tuning_name
-from search.objective import training_data
-from search.positions import FINISHED
 from search.setting import Setting
+from search.study.objective import training_data
+from search.study.positions import FINISHED
 from sentiment.config import Config
 from sentiment.reviews import Dataset
 from sentiment.tokens import load_corpus

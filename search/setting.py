@@ -14,13 +14,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.ideas import PAIRS, Arm, Comparison
-from search.objective import PREDICTIONS
-from search.positions import in_order
-from search.space import defaults_for
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
 from search.storage.predictions import kept_predictions
-from search.study import METRIC, SPACE_DEFAULTS
+from search.study.create import METRIC, SPACE_DEFAULTS
+from search.study.objective import PREDICTIONS
+from search.study.positions import in_order
+from search.study.space import defaults_for
 from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset, load_dataset, redraw

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.interleavings --worlds 1000 --seed 1
 
-`tests/search/test_interleavings.py` with more seeds (see `tests.support.interleavings`): for each kind of search, how
+The test `test_interleavings.py` with more seeds (see `tests.support.interleavings`): for each kind of search, how
 many of its worlds complain. Of the first that does, its seed, its trials and what was done last are shown; `--only KIND
 --worlds 1 --seed SEED` makes it again. A thousand worlds take half a minute, of one kind.
 

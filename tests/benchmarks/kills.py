@@ -32,9 +32,9 @@ from typing import Any, Final
 import optuna
 from optuna.trial import TrialState
 
-from search.claims import WORKER
-from search.positions import FINISHED, positions
 from search.storage.databases import open_storage
+from search.study.claims import WORKER
+from search.study.positions import FINISHED, positions
 from tests.support.tiny import write_reviews, write_study_file
 
 TRIALS: Final = 11
@@ -69,7 +69,7 @@ pairs = 3
 AIMED: Final = """
 import os, signal, sys
 import sqlalchemy
-from search import claims, optimization
+from search.study import claims, optimization
 fatal, after, begins = int(sys.argv.pop(1)), sys.argv.pop(1) == "after", [0, False]
 real = claims.claim
 def claim(*arguments, **named):

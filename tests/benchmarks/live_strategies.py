@@ -20,10 +20,10 @@ import numpy as np
 import optuna
 import torch
 
-from search.objective import EPOCHS, Objective
-from search.pruner import BehindTheBest
-from search.sampler import ConditionalTPE
-from search.space import Space, defaults_for
+from search.study.objective import EPOCHS, Objective
+from search.study.pruner import BehindTheBest
+from search.study.sampler import ConditionalTPE
+from search.study.space import Space, defaults_for
 from sentiment.reviews import Dataset, DataSource, load_dataset
 from tests.benchmarks import reviews
 

@@ -28,8 +28,8 @@ def work(args: argparse.Namespace) -> None:
     import optuna
     import torch
 
-    from search.objective import Objective
-    from search.space import Space, defaults_for
+    from search.study.objective import Objective
+    from search.study.space import Space, defaults_for
     from sentiment.reviews import load_dataset
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

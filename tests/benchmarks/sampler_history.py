@@ -16,9 +16,9 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-import search.sampler
-from search.sampler import BEST, NEWEST, ConditionalTPE
-from search.space import Space
+import search.study.sampler
+from search.study.sampler import BEST, NEWEST, ConditionalTPE
+from search.study.space import Space
 
 WINDOWS = ((2 * NEWEST, 2 * BEST), (NEWEST, BEST))
 NOISE = 0.01
@@ -59,7 +59,7 @@ def search_with(window: tuple[int, int], seed: int, trials: int) -> np.ndarray:
     landscape = Landscape(space, seed + 100)
     study = optuna.create_study(direction="maximize", sampler=ConditionalTPE(seed))
     found = []
-    with mock.patch.multiple(search.sampler, NEWEST=window[0], BEST=window[1]):
+    with mock.patch.multiple(search.study.sampler, NEWEST=window[0], BEST=window[1]):
         for _ in range(trials):
             trial = study.ask()
             space.sample(trial)

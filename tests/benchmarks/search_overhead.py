@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from search.objective import CONFIG
-from search.pruner import BehindTheBest
-from search.sampler import ConditionalTPE
-from search.space import Space
 from search.storage.databases import open_storage
+from search.study.objective import CONFIG
+from search.study.pruner import BehindTheBest
+from search.study.sampler import ConditionalTPE
+from search.study.space import Space
 
 STEPS = 8
 

@@ -30,10 +30,10 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner,
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import TrialState
 
-from search.pruner import BehindTheBest
-from search.sampler import ConditionalTPE
-from search.space import Space
-from search.stopping import plateau
+from search.study.pruner import BehindTheBest
+from search.study.sampler import ConditionalTPE
+from search.study.space import Space
+from search.study.stopping import plateau
 from tests.benchmarks.curve_bank import BANK, Bank, load_banks
 
 TRIALS = 50

@@ -31,8 +31,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from search.objective import training_data
-from search.space import defaults_for
+from search.study.objective import training_data
+from search.study.space import defaults_for
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model

@@ -30,14 +30,14 @@ from unittest import mock
 import optuna
 import torch
 
-import search.objective
+import search.study.objective
 import sentiment.training
-from search.objective import Objective
-from search.pruner import BehindTheBest
-from search.sampler import ConditionalTPE
-from search.space import Space, defaults_for
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import open_storage
+from search.study.objective import Objective
+from search.study.pruner import BehindTheBest
+from search.study.sampler import ConditionalTPE
+from search.study.space import Space, defaults_for
 from sentiment.reviews import Dataset, DataSource, load_dataset
 from tests.benchmarks import reviews
 
@@ -103,7 +103,7 @@ def _shares(trials: int) -> None:
             ("storage and pruning", optuna.trial.Trial, "set_user_attr"),
             ("storage and pruning", optuna.trial.Trial, "_suggest"),
             ("checkpoints", TrialArtifacts, "keep"),
-            ("checkpoints", search.objective, "keep_predictions"),
+            ("checkpoints", search.study.objective, "keep_predictions"),
             ("scoring", sentiment.training._BestCheckpoint, "score"),
         ]
         patches = [mock.patch.object(where, name, timed(kind, getattr(where, name))) for kind, where, name in places]

@@ -7,9 +7,9 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.definition import StudyDefinition, read_definition
 from search.ideas import Comparison, read_comparison
-from search.space import DEFAULTS, Space
+from search.study.definition import StudyDefinition, read_definition
+from search.study.space import DEFAULTS, Space
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.foreign import visible

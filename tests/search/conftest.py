@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.study import SearchStudy
+from search.study.create import SearchStudy
 from tests.support.tiny import definition
 
 
@@ -27,10 +27,10 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     """Five completed trials and a pruned one, weights of the best two kept; not to be changed."""
     import optuna
 
-    from search.leaderboard import leaderboard
-    from search.optimization import optimize
     from search.storage.databases import open_storage
-    from search.study import create_or_resume, make_objective, publish
+    from search.study.create import create_or_resume, make_objective, publish
+    from search.study.leaderboard import leaderboard
+    from search.study.optimization import optimize
 
     folder = tmp_path_factory.mktemp("searched")
     url, artifacts = f"sqlite:///{folder}/study.db", folder / "artifacts"

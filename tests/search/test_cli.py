@@ -38,7 +38,7 @@ def called(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="module")
 def model(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from search.export import export
+    from search.study.export import export
 
     folder = tmp_path_factory.mktemp("exported") / "model"
     export(searched.opened.study, searched.artifacts, "best", folder)

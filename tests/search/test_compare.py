@@ -14,14 +14,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.claims import begin_again, claim
 from search.compare import _tune, _winner, compare, openings, random_scores
 from search.ideas import BASELINE, LINEAR, PAIRS, read_comparison
-from search.objective import CONFIG, PREDICTIONS
 from search.price import plan
 from search.results import results
 from search.setting import Setting
 from search.storage.predictions import keep_predictions
+from search.study.claims import begin_again, claim
+from search.study.objective import CONFIG, PREDICTIONS
 from search.tables import markdown, render, rows, to_dict
 from sentiment.config import Config
 from sentiment.errors import InputError

@@ -11,14 +11,14 @@ import pytest
 from optuna.trial import TrialState
 
 from search import setting as room
-from search import space
 from search.compare import _begin, _tune, compare, random_config
 from search.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
-from search.objective import CONFIG
 from search.results import Results, results
 from search.setting import ARM, PAIR, Setting
 from search.storage.databases import open_storage
-from search.study import SPACE_DEFAULTS
+from search.study import space
+from search.study.create import SPACE_DEFAULTS
+from search.study.objective import CONFIG
 from search.tables import heading, to_dict, words
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset

@@ -10,12 +10,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.leaderboard import leaderboard
-from search.objective import CONFIG, ENDED
 from search.report import write_report
 from search.results import Results
 from search.slices import ErrorRate, Example, Slice, Slices
-from search.study import BASELINES, ROWS
+from search.study.create import BASELINES, ROWS
+from search.study.leaderboard import leaderboard
+from search.study.objective import CONFIG, ENDED
 from search.tables import heading, markdown, render, rows, tables, words, write_csv
 from tests.search.test_figures import difference, results
 from tests.sentiment.test_foreign import OBEYED

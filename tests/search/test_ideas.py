@@ -9,7 +9,7 @@ from search.setting import Setting
 from search.statistics import Looks
 from sentiment.errors import InputError
 from sentiment.reviews import load_dataset
-from tests.search.test_definition import NAMES_OF_NO_FOLDER
+from tests.search.study.test_definition import NAMES_OF_NO_FOLDER
 
 HEAD = """
 name = "small"

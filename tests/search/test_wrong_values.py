@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.definition import read_definition
 from search.ideas import read_comparison
+from search.study.definition import read_definition
 from sentiment.errors import InputError
 
 # Written in TOML: value and kind.

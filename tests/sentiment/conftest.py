@@ -24,7 +24,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Not to be changed; copy its folder first."""
-    from search.objective import training_data
+    from search.study.objective import training_data
     from sentiment.bundle import write_bundle
     from sentiment.seen import SeenTexts
     from sentiment.tokens import load_corpus

@@ -12,7 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from search.objective import training_data
+from search.study.objective import training_data
 from sentiment import batches
 from sentiment import bundle as bundles
 from sentiment.batches import Examples

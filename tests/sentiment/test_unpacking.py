@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from search.definition import read_toml
+from search.study.definition import read_toml
 from sentiment.cells import CELL_SHARE
 from sentiment.columns import MAX_COLUMNS
 from sentiment.errors import InputError

@@ -16,11 +16,11 @@ import search.setting
 from search import compare as room
 from search.compare import compare, openings
 from search.ideas import LINEAR, Arm, read_comparison, tuning_name
-from search.objective import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
 from search.results import Results, results
 from search.setting import Setting
 from search.storage.databases import open_storage
 from search.storage.predictions import keep_predictions
+from search.study.objective import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
 
 __all__ = ["HARM", "RECIPE", "SAME", "Killed", "MadeUp", "compared", "setting_in", "write_comparison"]
 

@@ -27,11 +27,11 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search import claims, optimization
-from search.objective import CONFIG, why_ended
-from search.positions import FINISHED, begin_with, positions
-from search.sampler import ConditionalTPE, IndependentDraws
-from search.study import FINGERPRINT, SearchStudy, _is_new
+from search.study import claims, optimization
+from search.study.create import FINGERPRINT, SearchStudy, _is_new
+from search.study.objective import CONFIG, why_ended
+from search.study.positions import FINISHED, begin_with, positions
+from search.study.sampler import ConditionalTPE, IndependentDraws
 
 __all__ = ["KINDS", "Result", "Setting", "disturbed", "undisturbed"]
 

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from search.definition import StudyDefinition
+from search.study.definition import StudyDefinition
 from sentiment.reviews import DataSource
 
 __all__ = ["CLASSES", "SPACE", "definition", "source", "write_reviews", "write_study_file"]

@@ -7,14 +7,14 @@ import numpy as np
 import optuna
 import pytest
 
-from search.claims import begin_again, claim
-from search.export import export
-from search.objective import CONFIG, training_data
-from search.optimization import optimize
-from search.replay import replay
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.storage.databases import open_storage
-from search.study import create_or_resume, make_objective, remove_leftovers
+from search.study.claims import begin_again, claim
+from search.study.create import create_or_resume, make_objective, remove_leftovers
+from search.study.export import export
+from search.study.objective import CONFIG, training_data
+from search.study.optimization import optimize
+from search.study.replay import replay
 from sentiment.bundle import Bundle
 from sentiment.config import Config
 from sentiment.errors import InputError

@@ -1,0 +1,370 @@
+"""A definition becomes an Optuna study: made or resumed, seeded, with its baselines beside it.
+
+What a study must know to be joined by a worker, resumed next week or replayed stands in its own user attributes; its
+data do not, but their fingerprint does, and a study refuses to go on with other data.
+"""
+
+import json
+import os
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from search.statistics import FEW_GROUPS, corrected_difference, corrected_score
+from search.storage.artifacts import TrialArtifacts
+from search.storage.databases import experimental_features, load_study
+from search.storage.predictions import keep_predictions, kept_predictions
+from search.study.claims import begin_lost_again, following, is_unsettled
+from search.study.definition import StudyDefinition
+from search.study.objective import PREDICTIONS, Objective, predictions_file
+from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.space import Space, defaults_for
+from search.study.stopping import Plateau, plateau
+from sentiment import baselines
+from sentiment.baselines import LINEAR
+from sentiment.errors import InputError
+from sentiment.foreign import visible
+from sentiment.metrics import macro_f1
+from sentiment.reviews import Dataset, DataSource, load_dataset
+
+__all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded"]
+
+DATA: Final = "data"
+FINGERPRINT: Final = "data fingerprint"
+SPACE: Final = "space"
+SPACE_DEFAULTS: Final = "default space"
+SEED: Final = "seed"
+AUDIT: Final = "share of condemned trials that run on"
+ROUND_OF: Final = "trials in a round"
+PATIENCE: Final = "trials that must raise the best score"
+KEEP_BEST: Final = "trials whose weights are kept"
+BASELINES: Final = "baselines"
+ROWS: Final = "rows"
+CLASS_SIZES: Final = "validation rows of each class"
+CORRECTED: Final = "best score corrected for choosing"
+AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
+METRIC: Final = "validation macro-F1"
+
+
+@dataclass(frozen=True)
+class SearchStudy:
+    """An open study with its data: all that a worker needs."""
+
+    study: optuna.Study
+    dataset: Dataset
+    space: Space
+    seed: int
+    artifacts: TrialArtifacts | None
+    """Where weights are kept; None keeps none."""
+    cache: Path
+    audit: float = 0.0
+    """Share of the trials that the pruner condemns which run on all the same."""
+    round_of: int | None = None
+    """With so many workers in step, what a trial draws and whether it is pruned depends on earlier rounds alone."""
+
+    patience: int | None = None
+    """So many finished trials must together raise the best score by more than noise, or the search stops."""
+
+    def plateau(self) -> Plateau | None:
+        """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
+        trials = self.study.get_trials(deepcopy=False)
+        return self.plateau_before(trials, following(trials))
+
+    def plateau_before(self, trials: Sequence[FrozenTrial], position: int) -> Plateau | None:
+        """Why the trial at `position` is unlikely to pay, judged by all that there are in `trials`.
+
+        In step, the rounds before its own decide, so that all of a round come to the same answer.
+        """
+        if self.patience is None:
+            return None
+        known = in_order(trials)
+        if self.round_of is not None:
+            first, order = first_of_round(position, self.round_of), positions(trials)
+            if is_unsettled(trials, first):
+                return None
+            known = [trial for trial in known if order[trial.number] < first]
+        return plateau(known, self.patience, self.dataset.class_sizes("validation"))
+
+    @property
+    def predictions(self) -> Path | None:
+        """Where what each trial predicts for the validation rows is kept."""
+        return None if self.artifacts is None else self.artifacts.directory / "predictions"
+
+    @property
+    def finished(self) -> int:
+        """Trials that count towards the total: completed or pruned."""
+        return len(self.study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def create_or_resume(
+    definition: StudyDefinition,
+    storage: RDBStorage,
+    artifacts: Path,
+    say: Callable[[str], None] = lambda line: None,
+    device: str = "cpu",
+) -> SearchStudy:
+    """Open the study that `definition` names, making it if there is none, with the precision that suits `device`.
+
+    A new study gets the known-good settings as its first trials, and the majority and linear baselines are measured
+    once.
+
+    Raises:
+        InputError: the data cannot be used; or the study exists with other data, labels, split or space.
+    """
+    dataset = load_dataset(definition.data)
+    defaults = defaults_for(dataset.texts("train"), device)
+    Space.of(definition.space, defaults=defaults)  # refused before anything is written
+    _check_writable(artifacts / definition.name)
+    study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
+    if _is_new(study):
+        begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
+        _record_wishes(study, definition)
+        _record_identity(study, definition, dataset, defaults)
+    else:
+        _refuse_other_identity(study, definition, dataset)
+        _record_wishes(study, definition)
+    space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
+    opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
+    if lost := begin_lost_again(study):
+        say(f"{lost} trials lost their process and are begun again.")
+    remove_leftovers(opened)
+    # Older studies did not keep what the baselines predict.
+    if not all(PREDICTIONS in measured for measured in study.user_attrs.get(BASELINES, {"": {}}).values()):
+        say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
+        study.set_user_attr(BASELINES, _measure_baselines(opened))
+    return opened
+
+
+def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStudy:
+    """Open a study from what it recorded itself, for a worker or a replay.
+
+    Raises:
+        InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
+    """
+    study = load_study(name, storage)
+    attributes = study.user_attrs
+    if DATA not in attributes or FINGERPRINT not in attributes:
+        raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
+    dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+    if dataset.fingerprint != attributes[FINGERPRINT]:
+        raise _other_data(name, attributes[FINGERPRINT], dataset)
+    space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
+    return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
+
+
+def correct_for_choosing(opened: SearchStudy) -> None:
+    """Record what the best trial is worth without the luck of having been chosen among so many: its score, and the
+    difference from the linear baseline on the same rows.
+
+    The choice is made again on parts of the validation rows, from stored predictions; nothing is trained (see
+    `search.statistics.corrected_score`).
+    """
+    if opened.predictions is None:
+        return
+    trials = [
+        trial
+        for trial in in_order(opened.study.get_trials(deepcopy=False))
+        if trial.state == TrialState.COMPLETE and PREDICTIONS in trial.user_attrs
+    ]
+    linear = opened.study.user_attrs.get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
+    try:
+        kept = [kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS]) for trial in trials]
+        reference = None if linear is None else kept_predictions(opened.predictions, linear)
+    except InputError as error:  # the search itself is whole without them
+        warnings.warn(f"the best score is not corrected for choosing: {error}", stacklevel=2)
+        return
+    if not kept:
+        return
+    labels, predictions, n_classes = opened.dataset.labels("validation"), np.stack(kept), len(opened.dataset.classes)
+    groups = opened.dataset.groups("validation")
+    if groups is not None and len(np.unique(groups)) < 2:
+        warnings.warn(
+            "the best score is not corrected for choosing: all validation rows are of one group, which says nothing of "
+            "others",
+            stacklevel=2,
+        )
+        return
+    if len(kept) > 1:
+        score = corrected_score(labels, predictions, n_classes, groups=groups)
+        opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})
+    if reference is not None:
+        gain = corrected_difference(labels, predictions, reference, n_classes, groups=groups)
+        opened.study.set_user_attr(AGAINST_LINEAR, {"trial": trials[gain.winner].number, **asdict(gain)})
+
+
+def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
+    """The objective of a study's own trials."""
+    return Objective(
+        opened.dataset,
+        opened.space,
+        cache=opened.cache,
+        artifacts=opened.artifacts,
+        predictions=opened.predictions,
+        seed=opened.seed,
+        audit=opened.audit,
+        **hooks,
+    )
+
+
+def describe(opened: SearchStudy, trials: int) -> str:
+    """What is about to run, in a few lines, and what the reading of the data guessed or left out."""
+    split, name = opened.dataset.split, opened.study.study_name
+    counts = np.bincount(opened.dataset.reviews.labels, minlength=len(opened.dataset.reviews.classes))
+    shares = ", ".join(f"{visible(c)} {n:,}" for c, n in zip(opened.dataset.reviews.classes, counts, strict=True))
+    lines = [
+        f"Study {name}: {len(split.train):,} training, {len(split.validation):,} validation and {len(split.test):,} "
+        f"sealed test rows ({shares}). {opened.finished} of {trials} trials are there already.",
+    ]
+    if (groups := opened.dataset.reviews.groups) is not None:
+        counted = [len(np.unique(groups[rows])) for rows in (split.train, split.validation, split.test)]
+        lines.append(
+            f"Rows with the same {visible(str(opened.dataset.source.group))} are in one part; of such groups "
+            f"{counted[0]:,} in training, {counted[1]:,} in validation and {counted[2]:,} in the sealed rows."
+            + (" So few groups make scores much less sure than so many rows would." if counted[1] < FEW_GROUPS else "")
+        )
+    lines += opened.dataset.notes
+    left_out: Counter[str] = Counter()
+    for group in opened.dataset.reviews.left_out:
+        left_out[group.reason] += len(group.rows)
+    if left_out:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.most_common())
+        lines.append(f"Left out before the split: {reasons} (`sentiment-search inspect` names the rows).")
+    return "\n".join(lines)
+
+
+def publish(study: optuna.Study, board: Any) -> None:
+    """Put the leaderboard on the study's page in the dashboard."""
+    from optuna_dashboard import save_note
+
+    save_note(study, board.markdown())
+
+
+def _opened(
+    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
+) -> SearchStudy:
+    kept = TrialArtifacts(artifacts / study.study_name, keep_best)
+    recorded = study.user_attrs
+    audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience)
+
+
+def _check_writable(folder: Path) -> None:
+    """Before the first trial is trained, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --artifacts") from None
+    if not writable:
+        raise InputError(f"the folder {folder} cannot be written to; give another --artifacts")
+
+
+def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
+    return {
+        FINGERPRINT: dataset.fingerprint,
+        # Through JSON, because that is how it comes back.
+        SPACE: json.loads(json.dumps(definition.space)),
+        SEED: definition.seed,
+    }
+
+
+def _is_new(study: optuna.Study) -> bool:
+    """Just made, or left by a process that was killed while it made it."""
+    begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+    mine = study.directions == [StudyDirection.MAXIMIZE]
+    return FINGERPRINT not in study.user_attrs and not begun and mine
+
+
+def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
+    """What may be another thing today than yesterday."""
+    wishes = {
+        DATA: definition.data.to_dict(),  # the same rows may lie elsewhere
+        AUDIT: definition.audit,
+        ROUND_OF: definition.workers if definition.synchronous else None,
+        PATIENCE: definition.patience,
+        KEEP_BEST: definition.keep_best,
+    }
+    for name, value in wishes.items():
+        study.set_user_attr(name, value)
+
+
+def _record_identity(
+    study: optuna.Study, definition: StudyDefinition, dataset: Dataset, defaults: dict[str, Any]
+) -> None:
+    split = dataset.split
+    with experimental_features():
+        study.set_metric_names([METRIC])
+    attributes = {
+        # Recorded, so that another machine or version goes on with the same space.
+        SPACE_DEFAULTS: defaults,
+        ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
+        CLASS_SIZES: dataset.class_sizes("validation"),
+        "classes": list(dataset.reviews.classes),
+        SPACE: definition.space,
+        SEED: definition.seed,
+        FINGERPRINT: dataset.fingerprint,  # last: with it the study counts as made
+    }
+    for name, value in attributes.items():
+        study.set_user_attr(name, value)
+
+
+def _refuse_other_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:
+    recorded = study.user_attrs
+    if FINGERPRINT not in recorded:
+        raise InputError(
+            f"study {study.study_name!r} exists but was not made by `sentiment-search run`; choose another --name"
+        )
+    for name, value in _identity(definition, dataset).items():
+        if recorded.get(name) == value:
+            continue
+        if name == FINGERPRINT:
+            raise _other_data(study.study_name, recorded[name], dataset)
+        raise InputError(
+            f"study {study.study_name!r} was made with {name} {recorded.get(name)}, not {value}; "
+            "choose another name for another search"
+        )
+
+
+def _other_data(name: str, recorded: str, dataset: Dataset) -> InputError:
+    return InputError(
+        f"study {name!r} was made with other data, labels or split (fingerprint {recorded[:12]}, now "
+        f"{dataset.fingerprint[:12]}); restore the file, or choose another name for a new study"
+    )
+
+
+def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
+    dataset, n_classes = opened.dataset, len(opened.dataset.classes)
+    measured: dict[str, dict[str, Any]] = {}
+    for name, fit in (("majority", baselines.majority), (LINEAR, baselines.linear)):
+        fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)
+        predictions = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
+        measured[name] = {"macro_f1": macro_f1(dataset.labels("validation"), predictions, n_classes)}
+        if opened.predictions is not None:
+            path = opened.predictions / f"baseline-{fit.__name__}.npy"
+            measured[name][PREDICTIONS] = keep_predictions(path, predictions.astype(np.int16))
+    return measured
+
+
+def remove_leftovers(opened: SearchStudy) -> None:
+    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; and weights
+    that no longer are among the best. Trials that run may be writing.
+    """
+    if opened.artifacts is None or opened.predictions is None:
+        return
+    opened.artifacts.clear(opened.study)
+    for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+        folder, predictions = opened.artifacts.folder(trial.number), predictions_file(opened.predictions, trial.number)
+        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in (predictions, *predictions.parent.glob(f"{predictions.stem}.*.tmp")):
+            left.unlink(missing_ok=True)

@@ -1,0 +1,191 @@
+"""One trial: sample a config, train it, report as it goes, return its validation macro-F1.
+
+`Objective` is public and needs nothing else of this package::
+
+    dataset = load_dataset(DataSource(path="reviews.csv", text="text", label="stars", classes="stars-3"))
+    study = optuna.create_study(direction="maximize")
+    study.optimize(Objective(dataset), n_trials=50)
+
+What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.training`). A step means the same
+number of training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
+since Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
+"""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+import torch
+from optuna.trial import FrozenTrial
+
+from search.storage.artifacts import TrialArtifacts
+from search.storage.predictions import keep_predictions
+from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS, positions
+from search.study.space import Space
+from sentiment.batches import Examples
+from sentiment.config import Config
+from sentiment.errors import InputError
+from sentiment.reviews import Dataset
+from sentiment.tokens import Corpus, load_corpus
+from sentiment.training import Report, TrainingData, train
+
+__all__ = ["CONFIG", "Objective", "environment", "predictions_file", "training_data", "why_ended"]
+
+# Names of the trials' user attributes, chosen to read well in the dashboard.
+CONFIG: Final = "config"
+CURVE: Final = "learning curve"
+ENDED: Final = "ended early because"
+COLLAPSED: Final = "collapsed"
+SECONDS: Final = "seconds"
+EPOCHS: Final = "epochs trained"
+ENVIRONMENT: Final = "environment"
+SEED: Final = "seed"
+AUDITED: Final = "condemned by the pruner, audited"
+PREDICTIONS: Final = "predictions"
+
+
+def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
+    """The training and validation rows of `dataset`, encoded. The sealed test stays out of reach."""
+
+    def examples(rows: np.ndarray) -> Examples:
+        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows])
+
+    return TrainingData(
+        train=examples(dataset.split.train),
+        validation=examples(dataset.split.validation),
+        vocabulary_size=corpus.vocabulary_size,
+        classes=dataset.reviews.classes,
+    )
+
+
+def why_ended(trial: FrozenTrial) -> str | None:
+    """Why a trial ended early, other than by the pruner; None if it did not."""
+    finished = trial.state in FINISHED
+    if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
+        return None  # it was taken for lost, and ended all the same
+    return trial.user_attrs.get(ENDED)
+
+
+def predictions_file(folder: Path, number: int) -> Path:
+    """Where in `folder` trial `number` keeps what it predicts."""
+    return folder / f"trial-{number:05d}.npy"
+
+
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """What a replay must share with a run for the same numbers, bit for bit."""
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "device": device,
+        "scored in": "float32",  # whatever it was trained in; not so before it was said here
+    }
+
+
+@dataclass
+class Objective:
+    """Callable that Optuna maximises; the value is validation macro-F1 in [0, 1].
+
+    Attributes:
+        dataset: the reviews, labelled and split.
+        space: what is sampled.
+        cache: where encoded corpora lie between runs.
+        artifacts: where the weights of the best trials are kept; None keeps none.
+        predictions: folder that keeps what each trial predicts for the validation rows; None keeps none.
+        seed: with the trial's position (`positions`) it decides the trial's initial weights, order and dropout.
+        device: a torch device.
+        end_early: end a trial that has collapsed by half of its epochs.
+        audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
+        on_report: called after each scoring, with the trial and the report; for progress.
+        on_batch: called after each batch with the trial, the batches done and all batches of the trial.
+    """
+
+    dataset: Dataset
+    space: Space = field(default_factory=Space.of)
+    cache: Path = Path("studies/cache")
+    artifacts: TrialArtifacts | None = None
+    predictions: Path | None = None
+    seed: int = 0
+    device: str = "cpu"
+    end_early: bool = True
+    audit: float = 0.0
+    on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
+    on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
+
+    def __call__(self, trial: optuna.Trial) -> float:
+        """Train the config that `trial` draws.
+
+        Returns:
+            The validation macro-F1 of its best checkpoint.
+
+        Raises:
+            optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
+        """
+        position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
+        seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
+        try:
+            config = self.space.sample(trial, seed=seed)
+        except InputError as error:
+            if self.space.distributions:  # other values may go together: this trial fails alone
+                raise RuntimeError(str(error)) from None
+            raise
+        trial.set_user_attr(CONFIG, config.to_dict())
+        trial.set_user_attr(ENVIRONMENT, environment(self.device))
+        corpus = self._corpus(config)
+        curve: list[dict[str, Any]] = []
+        audited = np.random.default_rng([self.seed, position]).random() < self.audit
+        condemned = False
+
+        def on_report(report: Report) -> None:
+            curve.append({name: value for name, value in report.to_dict().items() if name != "best_macro_f1"})
+            trial.report(report.best_macro_f1, report.step)
+            self.on_report(trial, config, report)
+            nonlocal condemned
+            if not condemned and trial.should_prune():
+                self._record(trial, curve)
+                if audited:
+                    condemned = True
+                    trial.set_user_attr(AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
+                    return
+                raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
+
+        try:
+            trained = train(
+                config,
+                training_data(self.dataset, corpus),
+                on_report=on_report,
+                on_batch=lambda done, total: self.on_batch(trial, done, total),
+                device=self.device,
+                end_early=self.end_early,
+            )
+        except InputError as error:
+            if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
+                raise RuntimeError(str(error)) from None
+            raise
+        self._record(trial, curve)
+        if self.predictions is not None:
+            classes = trained.probabilities.argmax(axis=1).astype(np.int16)
+            kept = keep_predictions(predictions_file(self.predictions, trial.number), classes)
+            trial.set_user_attr(PREDICTIONS, kept)
+        if trained.collapsed:
+            trial.set_user_attr(COLLAPSED, trained.collapsed)
+        if trained.ended:
+            trial.set_user_attr(ENDED, trained.ended)
+            raise optuna.TrialPruned(trained.ended)
+        if self.artifacts is not None:
+            self.artifacts.keep(trial, trained, corpus, self.dataset)
+        return trained.macro_f1
+
+    def _corpus(self, config: Config) -> Corpus:
+        return load_corpus(self.dataset, config.token_unit, config.vocabulary_size, self.cache)
+
+    def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
+        trial.set_user_attr(CURVE, curve)
+        trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
+        trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))

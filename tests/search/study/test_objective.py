@@ -1,0 +1,187 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from optuna.trial import TrialState
+
+from search import Objective, Space
+from search.storage.artifacts import TrialArtifacts
+from search.study.objective import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
+from sentiment.config import Config
+from sentiment.metrics import macro_f1
+from sentiment.reviews import Dataset, load_dataset
+from sentiment.training import Report
+from tests.support.tiny import SPACE, source
+
+
+@pytest.fixture(scope="module")
+def dataset(reviews_csv: Path) -> Dataset:
+    return load_dataset(source(reviews_csv))
+
+
+@pytest.fixture
+def objective(dataset: Dataset, tmp_path: Path) -> Objective:
+    return Objective(dataset, Space.of(SPACE), cache=tmp_path / "cache")
+
+
+class Stop(optuna.pruners.BasePruner):
+    """Prunes at one step, whatever the score."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        return trial.last_step == self.step
+
+
+class TestInAnybodysStudy:
+    def test_maximises_validation_macro_f1_in_memory(self, objective: Objective) -> None:
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        study.optimize(objective, n_trials=4)
+        assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 4
+        assert study.best_value > 0.7
+        assert {"architecture", "learning_rate", "epochs"} <= set(study.best_params)  # what is fixed is not sampled
+        assert not {"token_unit", "max_tokens", "optimizer"} & set(study.best_params)
+
+    def test_a_trials_value_is_its_best_checkpoints(self, dataset: Dataset, tmp_path: Path) -> None:
+        hasty = Space.of(SPACE | {"learning_rate": 0.3, "epochs": 4, "clip_norm": 0.0})
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=3))
+        study.optimize(Objective(dataset, hasty, cache=tmp_path / "cache"), n_trials=4)
+        fell = 0
+        for trial in study.trials:
+            scores = [report["macro_f1"] for report in trial.user_attrs[CURVE]]
+            assert trial.value == max(scores)
+            assert list(trial.intermediate_values.values()) == np.maximum.accumulate(scores).tolist()
+            assert list(trial.intermediate_values) == [1, 2, 3, 4, 5, 6, 7, 8][: len(scores)]
+            fell += scores[-1] < max(scores)
+        assert fell, "no run ended below its best; the test shows nothing"
+
+    def test_a_pruned_trial_is_worth_its_best_checkpoint_so_far(self, dataset: Dataset, tmp_path: Path) -> None:
+        space = Space.of(SPACE | {"learning_rate": 0.3, "epochs": 4, "clip_norm": 0.0})
+        pruned = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.RandomSampler(seed=3), pruner=Stop(step=3)
+        )
+        whole = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=3))
+        for study in (pruned, whole):
+            study.optimize(Objective(dataset, space, cache=tmp_path / "cache"), n_trials=2)
+        for short, long in zip(pruned.trials, whole.trials, strict=True):
+            scores = [report["macro_f1"] for report in long.user_attrs[CURVE]]
+            assert short.state == TrialState.PRUNED
+            assert short.value == max(scores[:3])
+            assert [report["macro_f1"] for report in short.user_attrs[CURVE]] == scores[:3]
+            assert short.user_attrs[EPOCHS] == 1.5
+            assert ENDED not in short.user_attrs  # that is for runs which went wrong by themselves
+
+    def test_a_trial_that_went_wrong_is_pruned_and_says_why(self, dataset: Dataset, tmp_path: Path) -> None:
+        wild = Space.of(SPACE | {"optimizer": "sgd", "learning_rate": 100.0, "clip_norm": 0.0, "epochs": 4})
+        study = optuna.create_study(direction="maximize")
+        study.optimize(Objective(dataset, wild, cache=tmp_path / "cache"), n_trials=1)
+        (trial,) = study.trials
+        assert trial.state == TrialState.PRUNED
+        assert "sgd with learning rate 100 and without clipping is too fast here" in trial.user_attrs[ENDED]
+        assert trial.value == max(report["macro_f1"] for report in trial.user_attrs[CURVE])
+
+    def test_a_trial_that_was_never_a_number_is_stored_without_one_and_keeps_no_weights(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        wild = {"optimizer": "sgd", "learning_rate": 100.0, "weight_decay": 10.0, "clip_norm": 0.0}
+        space = Space.of(SPACE | wild | {"epochs": 1, "evaluations_per_epoch": 1})
+        study = optuna.create_study(direction="maximize", storage=f"sqlite:///{tmp_path}/study.db")
+        kept = TrialArtifacts(tmp_path / "kept")
+        study.optimize(Objective(dataset, space, tmp_path / "cache", kept), n_trials=1)
+        (trial,) = study.trials
+        assert trial.state == TrialState.PRUNED
+        assert trial.user_attrs[ENDED].startswith("diverged by epoch 1: ")
+        assert COLLAPSED not in trial.user_attrs
+        assert trial.value == macro_f1(dataset.labels("validation"), np.zeros(len(dataset.split.validation), int), 2)
+        assert trial.user_attrs[CURVE][0]["train_loss"] is None
+        json.dumps(trial.user_attrs, allow_nan=False)
+        assert not kept.directory.exists()
+
+    def test_records_what_a_replay_needs_in_plain_values(self, objective: Objective) -> None:
+        study = optuna.create_study(direction="maximize")
+        study.optimize(objective, n_trials=1)
+        attributes = study.trials[0].user_attrs
+        config = Config.from_dict(attributes[CONFIG])
+        assert config == objective.space.sample(optuna.trial.FixedTrial(study.trials[0].params), seed=config.seed)
+        assert attributes[ENVIRONMENT]["torch"] == torch.__version__
+        assert attributes[ENVIRONMENT]["threads"] == torch.get_num_threads()
+        assert attributes[SECONDS] > 0
+        assert attributes[CURVE][0].keys() == Report.__dataclass_fields__.keys() - {"best_macro_f1"}
+
+    def test_the_same_parameters_under_the_same_number_give_the_same_value_and_another_seed_another_run(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        def curve(seed: int) -> Any:
+            study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+            study.optimize(Objective(dataset, Space.of(SPACE), tmp_path / "cache", seed=seed), n_trials=2)
+            return [[report["train_loss"] for report in trial.user_attrs[CURVE]] for trial in study.trials]
+
+        assert curve(0) == curve(0) != curve(1)
+
+    def test_the_same_parameters_in_another_trial_are_a_replicate(self, objective: Objective) -> None:
+        study = optuna.create_study(direction="maximize")
+        study.optimize(objective, n_trials=1)
+        study.enqueue_trial(study.trials[0].params)
+        study.optimize(objective, n_trials=1)
+        first, second = study.trials
+        assert first.params == second.params
+        assert first.user_attrs[CONFIG] | {"seed": second.user_attrs[CONFIG]["seed"]} == second.user_attrs[CONFIG]
+        assert first.user_attrs[CURVE][0]["train_loss"] != second.user_attrs[CURVE][0]["train_loss"]
+
+    def test_tells_its_progress(self, dataset: Dataset, tmp_path: Path) -> None:
+        reports, batches = [], []
+        objective = Objective(
+            dataset,
+            Space.of(SPACE | {"epochs": 2}),
+            cache=tmp_path / "cache",
+            on_report=lambda trial, config, report: reports.append((trial.number, config.epochs, report.step)),
+            on_batch=lambda trial, done, total: batches.append((done, total)),
+        )
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+        study.optimize(objective, n_trials=1)
+        assert reports == [(0, 2, 1), (0, 2, 2), (0, 2, 3), (0, 2, 4)]
+        assert batches == [(done, 40) for done in range(1, 41)]  # 320 rows in batches of 16, twice
+
+
+def test_a_pruned_trial_stops_then_and_there(dataset: Dataset, tmp_path: Path) -> None:
+    batches = []
+    objective = Objective(
+        dataset,
+        Space.of(SPACE | {"epochs": 2}),
+        cache=tmp_path / "cache",
+        on_batch=lambda trial, done, total: batches.append(done),
+    )
+    optuna.create_study(direction="maximize", pruner=Stop(step=1)).optimize(objective, n_trials=1)
+    assert batches[-1] == 10
+
+
+class TestAnAudit:
+    def test_lets_a_condemned_trial_run_on_and_remembers_when_it_was_condemned(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        study = optuna.create_study(direction="maximize", pruner=Stop(1))
+        space = Space.of(SPACE | {"epochs": 2})  # what is drawn may collapse, which is another reason to end
+        objective = Objective(dataset, space, cache=tmp_path / "cache", audit=1.0, end_early=False)
+        study.optimize(objective, n_trials=1)
+        (trial,) = study.trials
+        assert trial.state == TrialState.COMPLETE
+        assert trial.user_attrs[AUDITED] == {"epoch": 0.5, "macro-F1": trial.intermediate_values[1]}
+        assert trial.user_attrs[EPOCHS] == 2
+
+    def test_takes_about_the_share_that_was_asked_for_and_the_same_trials_again(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        def ran_on() -> list[int]:
+            study = optuna.create_study(direction="maximize", pruner=Stop(1))
+            space = Space.of(SPACE | {"epochs": 1, "architecture": "textcnn"})
+            study.optimize(Objective(dataset, space, cache=tmp_path / "cache", audit=0.5), n_trials=12)
+            return [trial.number for trial in study.trials if trial.state == TrialState.COMPLETE]
+
+        first = ran_on()
+        assert 2 <= len(first) <= 10  # outside once in 160 times, and the seed is fixed
+        assert ran_on() == first
