@@ -160,7 +160,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from search.ideas import read_comparison
+    from search.comparison.ideas import read_comparison
     from search.study.definition import MOST_THREADS, MOST_WORKERS
 
     refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
@@ -173,13 +173,13 @@ def _compare(args: argparse.Namespace) -> int:
 
     from concurrent.futures.process import BrokenProcessPool
 
-    from search.compare import compare, openings, publish, random_scores, refuse_other
+    from search.comparison.compare import compare, openings, publish, random_scores, refuse_other
+    from search.comparison.foresight import foresee
+    from search.comparison.price import plan
+    from search.comparison.results import results
+    from search.comparison.setting import Setting
     from search.execution.processes import LOST_SERVER
-    from search.foresight import foresee
-    from search.price import plan
     from search.progress import training_bar
-    from search.results import results
-    from search.setting import Setting
     from search.storage.databases import storage_url
     from search.tables import markdown, render, to_dict
 

@@ -19,8 +19,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from search.ideas import BASELINE
-from search.results import CollapseShare, Results
+from search.comparison.ideas import BASELINE
+from search.comparison.results import CollapseShare, Results
 from search.statistics import NO_DIFFERENCE, Difference, TuningCurve
 from sentiment.errors import InputError
 from sentiment.foreign import visible

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from search.comparison.results import Results
 from search.figures import write_figures
-from search.results import Results
 from search.tables import markdown, rows, to_dict, write_csv
 from sentiment import foreign
 from sentiment.errors import InputError

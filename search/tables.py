@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from search.decisions import Decision
-from search.ideas import BASELINE
-from search.results import ArmScore, IdeaResult, LinearScore, Results
+from search.comparison.decisions import Decision
+from search.comparison.ideas import BASELINE
+from search.comparison.results import ArmScore, IdeaResult, LinearScore, Results
 from search.statistics import FEW_GROUPS, Difference
 from sentiment import foreign
 from sentiment.terminal import ruled

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from search.compare import compare
-from search.ideas import read_comparison
-from search.results import results
-from search.setting import Setting
+from search.comparison.compare import compare
+from search.comparison.ideas import read_comparison
+from search.comparison.results import results
+from search.comparison.setting import Setting
 from search.statistics import Noise, sight
 
 STUDY = """

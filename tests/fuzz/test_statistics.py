@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from search.decisions import decide
+from search.comparison.decisions import decide
 from search.statistics import (
     Difference,
     Looks,

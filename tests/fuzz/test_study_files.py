@@ -7,7 +7,7 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.ideas import Comparison, read_comparison
+from search.comparison.ideas import Comparison, read_comparison
 from search.study.definition import StudyDefinition, read_definition
 from search.study.space import DEFAULTS, Space
 from sentiment.config import Config

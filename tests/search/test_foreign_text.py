@@ -10,9 +10,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from search.comparison.results import Results
+from search.comparison.slices import ErrorRate, Example, Slice, Slices
 from search.report import write_report
-from search.results import Results
-from search.slices import ErrorRate, Example, Slice, Slices
 from search.study.create import BASELINES, ROWS
 from search.study.leaderboard import leaderboard
 from search.study.objective import CONFIG, ENDED

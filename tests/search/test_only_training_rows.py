@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from search.compare import _as_trained, compare
-from search.ideas import BASELINE, LINEAR, PAIRS, Arm, read_comparison
-from search.setting import Setting
+from search.comparison.compare import _as_trained, compare
+from search.comparison.ideas import BASELINE, LINEAR, PAIRS, Arm, read_comparison
+from search.comparison.setting import Setting
+from search.comparison.topics import topics_of
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.create import BASELINES, SPACE_DEFAULTS, create_or_resume
 from search.study.objective import CONFIG, CURVE, training_data
 from search.study.optimization import optimize
 from search.study.space import defaults_for
-from search.topics import topics_of
 from sentiment import relabel
 from sentiment.baselines import linear, majority, nb_svm
 from sentiment.config import Config

@@ -8,8 +8,8 @@ import pytest
 
 from search import report
 from search.cli import main
+from search.comparison.slices import Slices
 from search.report import FILES, MARK, refuse_other_files, write_report
-from search.slices import Slices
 from search.study.export import export
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError

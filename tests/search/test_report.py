@@ -13,10 +13,10 @@ import pytest
 from scipy import stats
 
 from search import report
-from search.decisions import Decision
+from search.comparison.decisions import Decision
+from search.comparison.results import Results
+from search.comparison.slices import Slices, error_slices
 from search.report import write_report
-from search.results import Results
-from search.slices import Slices, error_slices
 from search.tables import rows, to_dict, words
 from sentiment.errors import InputError
 from tests.support.results import difference, results

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.ideas import read_comparison
+from search.comparison.ideas import read_comparison
 from search.study.definition import read_definition
 from sentiment.errors import InputError
 

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from search.decisions import Decision
-from search.results import ArmScore, CollapseShare, IdeaResult, LinearScore, Results, Winner
-from search.slices import Slices
+from search.comparison.decisions import Decision
+from search.comparison.results import ArmScore, CollapseShare, IdeaResult, LinearScore, Results, Winner
+from search.comparison.slices import Slices
 from search.statistics import CorrectedScore, Difference, Optimism, TuningCurve, paired_difference
 
 __all__ = ["VERDICTS", "curve", "difference", "idea", "results", "score"]

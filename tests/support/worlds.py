@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special, stats
 
-from search.decisions import chosen_by_others, searches_of
+from search.comparison.decisions import chosen_by_others, searches_of
 from search.statistics import (
     ALPHA,
     NO_DIFFERENCE,

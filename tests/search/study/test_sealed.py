@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.cli import main
-from search.compare import OPENINGS
+from search.comparison.compare import OPENINGS
 from search.storage.databases import open_storage
 from search.study import sealed
 from search.study.create import SearchStudy, create_or_resume, make_objective, open_recorded

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from search.compare import Compared, ComparedArm, Run
-from search.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
-from search.ideas import BASELINE, CHOSEN, Comparison
-from search.slices import Slices, error_slices
+from search.comparison.compare import Compared, ComparedArm, Run
+from search.comparison.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
+from search.comparison.ideas import BASELINE, CHOSEN, Comparison
+from search.comparison.slices import Slices, error_slices
 from search.statistics import (
     CorrectedScore,
     Difference,
@@ -88,13 +88,13 @@ class LinearScore:
 @dataclass(frozen=True)
 class Winner:
     """The best by validation scores of the arms that these chose for some pair; see
-    `search.decisions.chosen_by_others`."""
+    `search.comparison.decisions.chosen_by_others`."""
 
     score: ArmScore
     chosen: dict[str, int]
     """In how many pairs each arm was chosen, by the others; most often first."""
     macro_f1: float
-    """On the sealed test, without the luck of having been chosen; see `search.decisions.chosen_by_others`."""
+    """On the sealed test, without the luck of having been chosen; see `decisions.chosen_by_others`."""
     against_linear: Decision
     """The arm that is so chosen against the linear model, on the same pairs."""
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from search.ideas import read_comparison
-from search.setting import Setting
+from search.comparison.ideas import read_comparison
+from search.comparison.setting import Setting
 from search.statistics import Looks
 from sentiment.errors import InputError
 from sentiment.reviews import load_dataset

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from search.cli import main
-from search.compare import compare
-from search.foresight import Foresight, Outlook, foresee
+from search.comparison.compare import compare
+from search.comparison.foresight import Foresight, Outlook, foresee
 from sentiment.terminal import WIDTH
 from tests.support.compared import HARM, RECIPE, SAME, MadeUp, setting_in, write_comparison
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from search import compare as room
 from search.cli import main
-from search.compare import compare, openings, pairs_left
-from search.ideas import BASELINE, LINEAR
-from search.price import plan
+from search.comparison import compare as room
+from search.comparison.compare import compare, openings, pairs_left
+from search.comparison.ideas import BASELINE, LINEAR
+from search.comparison.price import plan
 from search.statistics import Looks
 from search.tables import heading, to_dict, words
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison

@@ -14,11 +14,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.compare import _tune, _winner, compare, openings, random_scores
-from search.ideas import BASELINE, LINEAR, PAIRS, read_comparison
-from search.price import plan
-from search.results import results
-from search.setting import Setting
+from search.comparison.compare import _tune, _winner, compare, openings, random_scores
+from search.comparison.ideas import BASELINE, LINEAR, PAIRS, read_comparison
+from search.comparison.price import plan
+from search.comparison.results import results
+from search.comparison.setting import Setting
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
 from search.study.objective import CONFIG, PREDICTIONS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search.slices import Slice, Slices, error_slices
+from search.comparison.slices import Slice, Slices, error_slices
 from search.statistics import paired_mean_difference
 
 CLASSES = ("bad", "good")

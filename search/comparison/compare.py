@@ -28,10 +28,10 @@ from optuna.pruners import NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.decisions import chosen_by_others, decide
+from search.comparison.decisions import chosen_by_others, decide
+from search.comparison.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
+from search.comparison.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.execution.pool import work_through
-from search.ideas import CHOSEN, PAIRS, RANDOM, Arm, tuning_name
-from search.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.statistics import Looks
 from search.storage.predictions import keep_predictions, kept_predictions
 from search.study.create import FINGERPRINT, SPACE_DEFAULTS, SearchStudy

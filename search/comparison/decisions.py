@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.ideas import CHOSEN
+from search.comparison.ideas import CHOSEN
 from search.statistics import ALPHA, Difference, Looks, exaggeration, holm, paired_difference, verdict
 
 __all__ = ["Decision", "chosen_by_others", "decide", "runs_of", "searches_of"]

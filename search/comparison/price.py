@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import torch
 
-from search.compare import pairs_left, random_config, random_trials_left
-from search.ideas import tuning_name
-from search.setting import Setting
+from search.comparison.compare import pairs_left, random_config, random_trials_left
+from search.comparison.ideas import tuning_name
+from search.comparison.setting import Setting
 from search.study.objective import training_data
 from search.study.positions import FINISHED
 from sentiment.config import Config

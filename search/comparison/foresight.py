@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from search.decisions import searches_of
-from search.ideas import BASELINE, CHOSEN, MOST_PAIRS
-from search.setting import Setting
+from search.comparison.decisions import searches_of
+from search.comparison.ideas import BASELINE, CHOSEN, MOST_PAIRS
+from search.comparison.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
 from sentiment.baselines import LINEAR
 from sentiment.terminal import ruled, wrapped

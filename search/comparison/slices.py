@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from search.comparison.topics import mostly_unspaced, topics_of
 from search.statistics import Difference, paired_mean_difference
-from search.topics import mostly_unspaced, topics_of
 from sentiment.foreign import markdown, markdown_table
 from sentiment.labels import canonical
 from sentiment.scripts import main_scripts

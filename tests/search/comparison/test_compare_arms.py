@@ -10,11 +10,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search import setting as room
-from search.compare import _begin, _tune, compare, random_config
-from search.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
-from search.results import Results, results
-from search.setting import ARM, PAIR, Setting
+from search.comparison import setting as room
+from search.comparison.compare import _begin, _tune, compare, random_config
+from search.comparison.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
+from search.comparison.results import Results, results
+from search.comparison.setting import ARM, PAIR, Setting
 from search.storage.databases import open_storage
 from search.study import space
 from search.study.create import SPACE_DEFAULTS

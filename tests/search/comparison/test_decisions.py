@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
-from search.ideas import CHOSEN
+from search.comparison.decisions import Decision, chosen_by_others, decide, runs_of, searches_of
+from search.comparison.ideas import CHOSEN
 from search.statistics import Looks
 
 ROWS = 4000
