@@ -93,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.execution.workers import cores, run_workers
-    from search.progress import SearchProgress
+    from search.report.progress import SearchProgress
     from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective, publish
     from search.study.leaderboard import leaderboard
     from search.study.optimization import optimize
@@ -179,9 +179,9 @@ def _compare(args: argparse.Namespace) -> int:
     from search.comparison.results import results
     from search.comparison.setting import Setting
     from search.execution.processes import LOST_SERVER
-    from search.progress import training_bar
+    from search.report.progress import training_bar
+    from search.report.tables import markdown, render, to_dict
     from search.storage.databases import storage_url
-    from search.tables import markdown, render, to_dict
 
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
@@ -213,7 +213,7 @@ def _compare(args: argparse.Namespace) -> int:
         else:
             show(markdown(found) if args.markdown else render(found))
         if args.out is not None:
-            from search.report import write_report
+            from search.report.folder import write_report
 
             try:
                 written = write_report(found, args.out, same_command(args))
@@ -368,7 +368,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 
 def _dashboard(args: argparse.Namespace) -> int:
-    from search.dashboard import serve
+    from search.report.dashboard import serve
     from search.storage.databases import open_storage, storage_url
 
     url = storage_url(args.storage)
@@ -484,7 +484,7 @@ def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
         raise InputError("--out takes the report of one comparison; give one study file at a time")
     if find_spec("matplotlib") is None:
         raise InputError("--out draws figures and needs the extra `figures`: pip install 'sentiment-search[figures]'")
-    from search.report import refuse_other_files
+    from search.report.folder import refuse_other_files
 
     refuse_other_files(out, comparisons[0].name)
     _make_folder(out, "--out")

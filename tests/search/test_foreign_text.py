@@ -12,12 +12,12 @@ from optuna.trial import TrialState, create_trial
 
 from search.comparison.results import Results
 from search.comparison.slices import ErrorRate, Example, Slice, Slices
-from search.report import write_report
+from search.report.folder import write_report
+from search.report.tables import heading, markdown, render, rows, tables, words, write_csv
 from search.study.create import BASELINES, ROWS
 from search.study.leaderboard import leaderboard
 from search.study.objective import CONFIG, ENDED
-from search.tables import heading, markdown, render, rows, tables, words, write_csv
-from tests.search.test_figures import difference, results
+from tests.search.report.test_figures import difference, results
 from tests.sentiment.test_foreign import OBEYED
 
 NAME = "=1+1 <script>alert(1)</script> a|b `c` [x](javascript:alert(1)) $x$\n\x1b[31m\u202e"

@@ -19,10 +19,10 @@ from search.comparison.ideas import BASELINE, LINEAR, PAIRS, read_comparison
 from search.comparison.price import plan
 from search.comparison.results import results
 from search.comparison.setting import Setting
+from search.report.tables import markdown, render, rows, to_dict
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
 from search.study.objective import CONFIG, PREDICTIONS
-from search.tables import markdown, render, rows, to_dict
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1

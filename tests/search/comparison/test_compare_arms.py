@@ -15,11 +15,11 @@ from search.comparison.compare import _begin, _tune, compare, random_config
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.comparison.results import Results, results
 from search.comparison.setting import ARM, PAIR, Setting
+from search.report.tables import heading, to_dict, words
 from search.storage.databases import open_storage
 from search.study import space
 from search.study.create import SPACE_DEFAULTS
 from search.study.objective import CONFIG
-from search.tables import heading, to_dict, words
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison

@@ -11,8 +11,8 @@ from search.comparison import compare as room
 from search.comparison.compare import compare, openings, pairs_left
 from search.comparison.ideas import BASELINE, LINEAR
 from search.comparison.price import plan
+from search.report.tables import heading, to_dict, words
 from search.statistics import Looks
-from search.tables import heading, to_dict, words
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
 OPEN = {LINEAR: 0.5, "no learning": 0.5, "another limit": 0.83}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from search.dashboard import _Server
+from search.report.dashboard import _Server
 from tests.search.conftest import Searched
 from tests.support.program import start
 
@@ -64,7 +64,7 @@ def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is
 SIGNAL_TO_ANOTHER_THREAD = """
 import signal, sys, threading, time
 from pathlib import Path
-from search.dashboard import serve
+from search.report.dashboard import serve
 
 def interrupt():
     time.sleep(0.5)

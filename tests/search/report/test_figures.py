@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.figures import write_figures
+from search.report.figures import write_figures
 from sentiment.errors import InputError
 from tests.support.results import VERDICTS, difference, idea, results
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from search.comparison.results import Results
-from search.figures import write_figures
-from search.tables import markdown, rows, to_dict, write_csv
+from search.report.figures import write_figures
+from search.report.tables import markdown, rows, to_dict, write_csv
 from sentiment import foreign
 from sentiment.errors import InputError
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from search import report
 from search.cli import main
 from search.comparison.slices import Slices
-from search.report import FILES, MARK, refuse_other_files, write_report
+from search.report import folder as report
+from search.report.folder import FILES, MARK, refuse_other_files, write_report
 from search.study.export import export
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
-from tests.search.test_figures import results
+from tests.search.report.test_figures import results
 
 COMPARISON = """
 [data]

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.progress import SearchProgress, training_bar
+from search.report.progress import SearchProgress, training_bar
 from sentiment.config import Config
 from sentiment.training import Report
 

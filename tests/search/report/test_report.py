@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search import report
 from search.comparison.decisions import Decision
 from search.comparison.results import Results
 from search.comparison.slices import Slices, error_slices
-from search.report import write_report
-from search.tables import rows, to_dict, words
+from search.report import folder as report
+from search.report.folder import write_report
+from search.report.tables import rows, to_dict, words
 from sentiment.errors import InputError
 from tests.support.results import difference, results
 
