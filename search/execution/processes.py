@@ -31,7 +31,7 @@ def context() -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["search.preloaded"])
+    made.set_forkserver_preload(["search.cli.preloaded"])
     return made
 
 

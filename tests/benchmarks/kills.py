@@ -88,7 +88,7 @@ class Connection:
     pass
 sqlalchemy.event.listen(sqlalchemy.Engine, "commit", lambda connection: count(not after))
 sqlalchemy.event.listen(sqlalchemy.pool.Pool, "checkin", lambda connection, record: count(after))
-from search.cli import main
+from search.cli.commands import main
 sys.exit(main(sys.argv[1:]))
 """
 

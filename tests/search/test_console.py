@@ -12,7 +12,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
-from search.arguments import same_command, to_copy
+from search.cli.arguments import same_command, to_copy
 from search.console import explained, tell_in_one_line
 
 URL = "postgresql+psycopg://me:secret@host/db"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.cli import main
+from search.cli.commands import main
 from search.comparison import compare as room
 from search.comparison.compare import compare, openings, pairs_left
 from search.comparison.ideas import BASELINE, LINEAR

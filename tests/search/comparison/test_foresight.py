@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import main
+from search.cli.commands import main
 from search.comparison.compare import compare
 from search.comparison.foresight import Foresight, Outlook, foresee
 from sentiment.terminal import WIDTH

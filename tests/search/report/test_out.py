@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import main
+from search.cli.commands import main
 from search.comparison.slices import Slices
 from search.report import folder as report
 from search.report.folder import FILES, MARK, refuse_other_files, write_report

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.cli import main
+from search.cli.commands import main
 from search.comparison.compare import OPENINGS
 from search.storage.databases import open_storage
 from search.study import sealed

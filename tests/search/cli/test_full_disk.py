@@ -13,7 +13,7 @@ import pytest
 
 import search.storage.predictions
 import sentiment.bundle
-from search.cli import main
+from search.cli.commands import main
 from tests.search.conftest import Searched
 from tests.support.program import start
 from tests.support.tiny import write_study_file

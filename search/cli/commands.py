@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
-from search.arguments import ARTIFACTS, parse, same_command, to_copy
+from search.cli.arguments import ARTIFACTS, parse, same_command, to_copy
 from search.console import explained, say, show, show_json, tell_in_one_line
 from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.foreign import one_line, visible

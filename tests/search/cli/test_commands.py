@@ -10,7 +10,7 @@ import pytest
 
 import search
 import sentiment
-from search.cli import main
+from search.cli.commands import main
 from tests.search.conftest import Searched
 from tests.sentiment.test_foreign import OBEYED
 from tests.support.program import PROGRAM, run
@@ -49,7 +49,7 @@ class TestImports:
     def test_help_waits_for_nothing_heavy(self) -> None:
         heavy = "{'torch', 'optuna', 'sklearn', 'pyarrow', 'numpy', 'scipy', 'sqlalchemy', 'tokenizers'}"
         script = (
-            "import sys; from search.cli import main\n"
+            "import sys; from search.cli.commands import main\n"
             "for arguments in (['--help'], ['run', '--help'], ['--version']):\n"
             "    try: main(arguments)\n"
             "    except SystemExit as ended: assert ended.code == 0\n"
@@ -153,7 +153,7 @@ class TestJSON:
 
 def test_with_standard_error_closed_what_is_said_is_not_among_the_answers(model: Path, reviews_csv: Path) -> None:
     order = [*PROGRAM, "predict", model, "--data", reviews_csv, "--text", "text"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     answers = [
         subprocess.run(order, stdout=subprocess.PIPE, check=True, preexec_fn=prepare, cwd=root).stdout
         for prepare in (None, lambda: os.close(2))
@@ -354,7 +354,7 @@ class TestStandardOutput:
 
     def shell(self, command: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
         surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        surroundings |= {"PROGRAM": " ".join(PROGRAM), "PYTHONPATH": str(Path(__file__).parents[2])} | environment
+        surroundings |= {"PROGRAM": " ".join(PROGRAM), "PYTHONPATH": str(Path(__file__).parents[3])} | environment
         return subprocess.run(
             ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, env=surroundings, capture_output=True, text=True
         )

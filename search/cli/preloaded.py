@@ -6,7 +6,7 @@ import signal
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all of them, it would take the exit status of each worker along
 
-import search.cli
+import search.cli.commands
 import search.comparison.compare
 import search.study.leaderboard
 
