@@ -26,10 +26,11 @@ demo: $(VENV)/installed  ## search the packaged reviews, export the best model, 
 	$(BIN)/sentiment-search export demo --to $(DEMO)/model --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
 	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "a dull, lifeless film that wastes its cast"
 
-test: $(VENV)/installed  ## every check: ruff, mypy, pytest
+test: $(VENV)/installed  ## every check: ruff, mypy, the floors, pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 browser:  ## install Debian's chromium, for the test that looks at the dashboard (needs root)

@@ -83,8 +83,8 @@ def test_for_labels_names_the_file_that_could_not_be_written(
 @pytest.mark.parametrize(
     ("room", "fitting", "named"),
     [
-        (search.predictions, 0, "predictions/baseline-majority.npy"),
-        (search.predictions, 2, "predictions/trial-00000.npy"),
+        (search.storage.predictions, 0, "predictions/baseline-majority.npy"),
+        (search.storage.predictions, 2, "predictions/trial-00000.npy"),
         (sentiment.bundle, 0, "trial-00000"),
     ],
     ids=["baselines", "predictions", "weights"],
