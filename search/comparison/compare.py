@@ -34,24 +34,24 @@ from search.comparison.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS, Setting
 from search.execution.pool import work_through
 from search.statistics import Looks
 from search.storage.predictions import keep_predictions, kept_predictions
-from search.study.create import FINGERPRINT, SPACE_DEFAULTS, SearchStudy
-from search.study.objective import (
+from search.study.create import SearchStudy
+from search.study.objective import Objective, environment, training_data
+from search.study.optimization import optimize
+from search.study.positions import FINISHED, begin_with
+from search.study.records import (
     COLLAPSED,
     CONFIG,
     CURVE,
     ENDED,
     EPOCHS,
+    FINGERPRINT,
+    OPENINGS,
     PREDICTIONS,
     SECONDS,
-    Objective,
-    environment,
-    training_data,
+    SPACE_DEFAULTS,
     why_ended,
 )
-from search.study.optimization import optimize
-from search.study.positions import FINISHED, begin_with
 from search.study.sampler import IndependentDraws
-from search.study.sealed import OPENINGS
 from sentiment.baselines import LINEAR, linear
 from sentiment.batches import Examples
 from sentiment.config import Config

@@ -17,9 +17,8 @@ from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
 from search.storage.predictions import kept_predictions
-from search.study.create import METRIC, SPACE_DEFAULTS
-from search.study.objective import PREDICTIONS
 from search.study.positions import in_order
+from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.baselines import LINEAR
 from sentiment.errors import InputError

@@ -32,8 +32,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.storage.databases import HEARTBEAT_SECONDS
-from search.study.objective import CONFIG, ENDED
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
+from search.study.records import CONFIG, ENDED
 
 __all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
 

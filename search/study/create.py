@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import optuna
@@ -26,8 +26,26 @@ from search.storage.databases import experimental_features, load_study
 from search.storage.predictions import keep_predictions, kept_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
-from search.study.objective import PREDICTIONS, Objective, predictions_file
+from search.study.objective import Objective, predictions_file
 from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.records import (
+    AGAINST_LINEAR,
+    AUDIT,
+    BASELINES,
+    CLASS_SIZES,
+    CORRECTED,
+    DATA,
+    FINGERPRINT,
+    KEEP_BEST,
+    METRIC,
+    PATIENCE,
+    PREDICTIONS,
+    ROUND_OF,
+    ROWS,
+    SEED,
+    SPACE,
+    SPACE_DEFAULTS,
+)
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
 from sentiment import baselines
@@ -37,23 +55,7 @@ from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, DataSource, load_dataset
 
-__all__ = ["BASELINES", "SearchStudy", "create_or_resume", "open_recorded"]
-
-DATA: Final = "data"
-FINGERPRINT: Final = "data fingerprint"
-SPACE: Final = "space"
-SPACE_DEFAULTS: Final = "default space"
-SEED: Final = "seed"
-AUDIT: Final = "share of condemned trials that run on"
-ROUND_OF: Final = "trials in a round"
-PATIENCE: Final = "trials that must raise the best score"
-KEEP_BEST: Final = "trials whose weights are kept"
-BASELINES: Final = "baselines"
-ROWS: Final = "rows"
-CLASS_SIZES: Final = "validation rows of each class"
-CORRECTED: Final = "best score corrected for choosing"
-AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
-METRIC: Final = "validation macro-F1"
+__all__ = ["SearchStudy", "create_or_resume", "open_recorded"]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 import optuna
 
 from search.storage.artifacts import TrialArtifacts
-from search.study.create import BASELINES
 from search.study.leaderboard import leaderboard
+from search.study.records import BASELINES
 from sentiment.bundle import copy_bundle
 from sentiment.errors import InputError
 

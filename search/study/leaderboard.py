@@ -12,10 +12,22 @@ from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
-from search.study.create import AGAINST_LINEAR, BASELINES, CLASS_SIZES, CORRECTED, PATIENCE, ROWS
 from search.study.edges import Edge, edges
-from search.study.objective import AUDITED, COLLAPSED, CONFIG, EPOCHS, SECONDS, why_ended
 from search.study.positions import in_order
+from search.study.records import (
+    AGAINST_LINEAR,
+    AUDITED,
+    BASELINES,
+    CLASS_SIZES,
+    COLLAPSED,
+    CONFIG,
+    CORRECTED,
+    EPOCHS,
+    PATIENCE,
+    ROWS,
+    SECONDS,
+    why_ended,
+)
 from search.study.stopping import Plateau, plateau
 from sentiment.baselines import LINEAR
 from sentiment.foreign import markdown, markdown_table, visible

@@ -15,16 +15,16 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import optuna
 import torch
-from optuna.trial import FrozenTrial
 
 from search.storage.artifacts import TrialArtifacts
 from search.storage.predictions import keep_predictions
-from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS, positions
+from search.study.positions import positions
+from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, PREDICTIONS, SECONDS
 from search.study.space import Space
 from sentiment.batches import Examples
 from sentiment.config import Config
@@ -33,19 +33,7 @@ from sentiment.reviews import Dataset
 from sentiment.tokens import Corpus, load_corpus
 from sentiment.training import Report, TrainingData, train
 
-__all__ = ["CONFIG", "Objective", "environment", "predictions_file", "training_data", "why_ended"]
-
-# Names of the trials' user attributes, chosen to read well in the dashboard.
-CONFIG: Final = "config"
-CURVE: Final = "learning curve"
-ENDED: Final = "ended early because"
-COLLAPSED: Final = "collapsed"
-SECONDS: Final = "seconds"
-EPOCHS: Final = "epochs trained"
-ENVIRONMENT: Final = "environment"
-SEED: Final = "seed"
-AUDITED: Final = "condemned by the pruner, audited"
-PREDICTIONS: Final = "predictions"
+__all__ = ["Objective", "environment", "predictions_file", "training_data"]
 
 
 def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
@@ -60,14 +48,6 @@ def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
         vocabulary_size=corpus.vocabulary_size,
         classes=dataset.reviews.classes,
     )
-
-
-def why_ended(trial: FrozenTrial) -> str | None:
-    """Why a trial ended early, other than by the pruner; None if it did not."""
-    finished = trial.state in FINISHED
-    if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
-        return None  # it was taken for lost, and ended all the same
-    return trial.user_attrs.get(ENDED)
 
 
 def predictions_file(folder: Path, number: int) -> Path:

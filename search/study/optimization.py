@@ -20,8 +20,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.execution.processes import Interrupts
 from search.study.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
 from search.study.create import SearchStudy, make_objective
-from search.study.objective import ENDED
 from search.study.pruner import BehindTheBest
+from search.study.records import ENDED
 from search.study.sampler import ConditionalTPE
 
 __all__ = ["optimize"]

@@ -8,7 +8,8 @@ import torch
 from optuna.trial import TrialState
 
 from search.study.create import SearchStudy
-from search.study.objective import CONFIG, CURVE, ENVIRONMENT, environment, training_data
+from search.study.objective import environment, training_data
+from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.tokens import load_corpus

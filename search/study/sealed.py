@@ -9,16 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from search.statistics import score_error
-from search.study.create import FINGERPRINT, SearchStudy
+from search.study.create import SearchStudy
+from search.study.records import FINGERPRINT, OPENINGS
 from sentiment.baselines import LINEAR, linear
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.scoring import Evaluation, Score, score
 
-__all__ = ["OPENINGS", "SealedEvaluation", "evaluate_sealed"]
+__all__ = ["SealedEvaluation", "evaluate_sealed"]
 
-OPENINGS: Final = "openings of the sealed test"
-"""Under which a study counts how often its sealed rows were scored."""
 AGAIN: Final = "Whoever looks again can choose by what is seen, and a number chosen among several is optimistic."
 
 

@@ -20,8 +20,9 @@ import numpy as np
 import optuna
 import torch
 
-from search.study.objective import EPOCHS, Objective
+from search.study.objective import Objective
 from search.study.pruner import BehindTheBest
+from search.study.records import EPOCHS
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
 from sentiment.reviews import Dataset, DataSource, load_dataset

@@ -15,8 +15,8 @@ import numpy as np
 import optuna
 
 from search.storage.databases import open_storage
-from search.study.objective import CONFIG
 from search.study.pruner import BehindTheBest
+from search.study.records import CONFIG
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space
 

@@ -20,7 +20,7 @@ from search.comparison.results import Results, results
 from search.comparison.setting import Setting
 from search.storage.databases import open_storage
 from search.storage.predictions import keep_predictions
-from search.study.objective import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
+from search.study.records import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
 
 __all__ = ["HARM", "RECIPE", "SAME", "Killed", "MadeUp", "compared", "setting_in", "write_comparison"]
 

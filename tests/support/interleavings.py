@@ -28,9 +28,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.study import claims, optimization
-from search.study.create import FINGERPRINT, SearchStudy, _is_new
-from search.study.objective import CONFIG, why_ended
+from search.study.create import SearchStudy, _is_new
 from search.study.positions import FINISHED, begin_with, positions
+from search.study.records import CONFIG, FINGERPRINT, why_ended
 from search.study.sampler import ConditionalTPE, IndependentDraws
 
 __all__ = ["KINDS", "Result", "Setting", "disturbed", "undisturbed"]

@@ -14,9 +14,8 @@ from search.comparison.results import Results
 from search.comparison.slices import ErrorRate, Example, Slice, Slices
 from search.report.folder import write_report
 from search.report.tables import heading, markdown, render, rows, tables, words, write_csv
-from search.study.create import BASELINES, ROWS
 from search.study.leaderboard import leaderboard
-from search.study.objective import CONFIG, ENDED
+from search.study.records import BASELINES, CONFIG, ENDED, ROWS
 from tests.search.report.test_figures import difference, results
 from tests.sentiment.test_foreign import OBEYED
 

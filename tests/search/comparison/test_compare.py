@@ -22,7 +22,7 @@ from search.comparison.setting import Setting
 from search.report.tables import markdown, render, rows, to_dict
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
-from search.study.objective import CONFIG, PREDICTIONS
+from search.study.records import CONFIG, PREDICTIONS
 from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1

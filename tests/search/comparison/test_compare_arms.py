@@ -18,8 +18,7 @@ from search.comparison.setting import ARM, PAIR, Setting
 from search.report.tables import heading, to_dict, words
 from search.storage.databases import open_storage
 from search.study import space
-from search.study.create import SPACE_DEFAULTS
-from search.study.objective import CONFIG
+from search.study.records import CONFIG, SPACE_DEFAULTS
 from sentiment.errors import InputError
 from sentiment.reviews import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison

@@ -12,8 +12,9 @@ from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
 from search.study.create import create_or_resume, make_objective, remove_leftovers
 from search.study.export import export
-from search.study.objective import CONFIG, training_data
+from search.study.objective import training_data
 from search.study.optimization import optimize
+from search.study.records import CONFIG
 from search.study.replay import replay
 from sentiment.bundle import Bundle
 from sentiment.config import Config

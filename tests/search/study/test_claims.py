@@ -16,8 +16,8 @@ from sqlalchemy import text
 from search.storage.databases import experimental_features, open_storage
 from search.study import claims
 from search.study.claims import RETRIES, WORKER, Heartbeat, begin_again, begin_lost_again, claim
-from search.study.objective import CONFIG, ENDED
 from search.study.positions import FINISHED
+from search.study.records import CONFIG, ENDED
 
 
 @pytest.fixture

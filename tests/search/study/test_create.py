@@ -11,11 +11,7 @@ from optuna.trial import TrialState
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.create import (
-    AGAINST_LINEAR,
-    BASELINES,
-    CORRECTED,
     LINEAR,
-    METRIC,
     SearchStudy,
     correct_for_choosing,
     create_or_resume,
@@ -24,8 +20,8 @@ from search.study.create import (
     open_recorded,
 )
 from search.study.leaderboard import leaderboard
-from search.study.objective import ENDED
 from search.study.optimization import optimize
+from search.study.records import AGAINST_LINEAR, BASELINES, CORRECTED, ENDED, METRIC
 from search.study.space import Space
 from sentiment.baselines import linear
 from sentiment.errors import InputError

@@ -17,8 +17,8 @@ from search.storage.predictions import kept_predictions
 from search.study.claims import WORKER
 from search.study.create import create_or_resume
 from search.study.definition import read_definition
-from search.study.objective import CURVE, ENDED, PREDICTIONS
 from search.study.optimization import optimize
+from search.study.records import CURVE, ENDED, PREDICTIONS
 from sentiment.bundle import Bundle
 from tests.support.program import run, start
 from tests.support.tiny import write_study_file

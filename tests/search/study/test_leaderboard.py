@@ -7,10 +7,9 @@ from optuna.trial import TrialState, create_trial
 
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again
-from search.study.create import AGAINST_LINEAR, BASELINES, PATIENCE, ROWS
 from search.study.leaderboard import leaderboard
-from search.study.objective import AUDITED, COLLAPSED, CONFIG, ENDED
 from search.study.positions import AGAIN
+from search.study.records import AGAINST_LINEAR, AUDITED, BASELINES, COLLAPSED, CONFIG, ENDED, PATIENCE, ROWS
 from tests.search.conftest import Searched
 
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from search import Objective, Space
 from search.storage.artifacts import TrialArtifacts
-from search.study.objective import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
+from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.reviews import Dataset, load_dataset

@@ -20,9 +20,10 @@ from search.comparison.setting import Setting
 from search.comparison.topics import topics_of
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
-from search.study.create import BASELINES, SPACE_DEFAULTS, create_or_resume
-from search.study.objective import CONFIG, CURVE, training_data
+from search.study.create import create_or_resume
+from search.study.objective import training_data
 from search.study.optimization import optimize
+from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment import relabel
 from sentiment.baselines import linear, majority, nb_svm

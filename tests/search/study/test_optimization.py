@@ -15,8 +15,8 @@ from search.storage.databases import open_storage
 from search.study import optimization
 from search.study.claims import begin_again, claim
 from search.study.create import SearchStudy, create_or_resume
-from search.study.objective import CONFIG, ENDED
 from search.study.optimization import optimize
+from search.study.records import CONFIG, ENDED
 from tests.support.tiny import definition
 
 

@@ -11,9 +11,9 @@ from optuna.trial import TrialState, create_trial
 
 from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
-from search.study.objective import CONFIG
 from search.study.positions import before, begin_with, positions, repeat
 from search.study.pruner import BehindTheBest
+from search.study.records import CONFIG
 from search.study.sampler import ConditionalTPE, IndependentDraws
 
 TRIALS = 18

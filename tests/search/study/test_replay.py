@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from search.study.objective import CURVE
+from search.study.records import CURVE
 from search.study.replay import Replay, replay
 from sentiment.errors import InputError
 from tests.search.conftest import Searched

@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.storage.databases import open_storage
-from search.study.create import PATIENCE, ROWS
 from search.study.leaderboard import leaderboard
+from search.study.records import PATIENCE, ROWS
 from search.study.stopping import plateau
 from tests.support.program import run
 from tests.support.tiny import write_study_file

@@ -1,0 +1,79 @@
+"""What is stored in a study, by name: who reads a study needs nothing that trains one.
+
+Of the names, chosen to read well in the dashboard, each stands here once.
+"""
+
+from typing import Final
+
+from optuna.trial import FrozenTrial
+
+from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
+
+__all__ = [
+    "AGAINST_LINEAR",
+    "AUDIT",
+    "AUDITED",
+    "BASELINES",
+    "CLASS_SIZES",
+    "COLLAPSED",
+    "CONFIG",
+    "CORRECTED",
+    "CURVE",
+    "DATA",
+    "ENDED",
+    "ENVIRONMENT",
+    "EPOCHS",
+    "FINGERPRINT",
+    "KEEP_BEST",
+    "METRIC",
+    "OPENINGS",
+    "PATIENCE",
+    "PREDICTIONS",
+    "ROUND_OF",
+    "ROWS",
+    "SECONDS",
+    "SEED",
+    "SPACE",
+    "SPACE_DEFAULTS",
+    "why_ended",
+]
+
+# ------------------------------------------------------------------ of a study
+
+DATA: Final = "data"
+FINGERPRINT: Final = "data fingerprint"
+SPACE: Final = "space"
+SPACE_DEFAULTS: Final = "default space"
+AUDIT: Final = "share of condemned trials that run on"
+ROUND_OF: Final = "trials in a round"
+PATIENCE: Final = "trials that must raise the best score"
+KEEP_BEST: Final = "trials whose weights are kept"
+BASELINES: Final = "baselines"
+ROWS: Final = "rows"
+CLASS_SIZES: Final = "validation rows of each class"
+CORRECTED: Final = "best score corrected for choosing"
+AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
+METRIC: Final = "validation macro-F1"
+OPENINGS: Final = "openings of the sealed test"
+"""Each time that its sealed rows were scored."""
+
+# ------------------------------------------------------------------ of a trial
+
+CONFIG: Final = "config"
+CURVE: Final = "learning curve"
+ENDED: Final = "ended early because"
+COLLAPSED: Final = "collapsed"
+SECONDS: Final = "seconds"
+EPOCHS: Final = "epochs trained"
+ENVIRONMENT: Final = "environment"
+SEED: Final = "seed"
+AUDITED: Final = "condemned by the pruner, audited"
+PREDICTIONS: Final = "predictions"
+
+
+def why_ended(trial: FrozenTrial) -> str | None:
+    """Why a trial ended early, other than by the pruner; None if it did not."""
+    finished = trial.state in FINISHED
+    if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
+        return None  # it was taken for lost, and ended all the same
+    return trial.user_attrs.get(ENDED)
