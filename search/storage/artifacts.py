@@ -7,17 +7,15 @@ complete before the trial says that it has one: a record never points to a file 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sentiment.bundle import write_bundle
-from sentiment.reviews import Dataset
-from sentiment.scoring import LABEL_RULE
-from sentiment.seen import SeenTexts
-from sentiment.tokens import Corpus
-from sentiment.training import Trained
+if TYPE_CHECKING:
+    from sentiment.reviews import Dataset
+    from sentiment.tokens import Corpus
+    from sentiment.training import Trained
 
 __all__ = ["WEIGHTS", "TrialArtifacts"]
 
@@ -45,8 +43,11 @@ class TrialArtifacts:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
         return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
 
-    def keep(self, trial: optuna.Trial, trained: Trained, corpus: Corpus, dataset: Dataset) -> None:
+    def keep(self, trial: optuna.Trial, trained: "Trained", corpus: "Corpus", dataset: "Dataset") -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not."""
+        from sentiment import bundle  # which imports torch, and who only asks what is kept must not wait for it
+        from sentiment.seen import SeenTexts
+
         self.clear(trial.study)
         better = self._completed(trial.study)
         if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
@@ -54,7 +55,7 @@ class TrialArtifacts:
         folder = self.folder(trial.number)
         if folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
-        sha256 = write_bundle(
+        sha256 = bundle.write_bundle(
             folder,
             config=trained.config,
             classes=dataset.reviews.classes,
@@ -80,7 +81,9 @@ class TrialArtifacts:
         return sorted(finished, key=lambda item: (-item[0], item[1]))
 
 
-def _facts(trial: optuna.Trial, trained: Trained, dataset: Dataset) -> dict[str, Any]:
+def _facts(trial: optuna.Trial, trained: "Trained", dataset: "Dataset") -> dict[str, Any]:
+    from sentiment.scoring import LABEL_RULE
+
     return {
         "study": trial.study.study_name,
         "trial": trial.number,

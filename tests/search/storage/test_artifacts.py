@@ -98,7 +98,7 @@ class TestKeeping:
             folder.mkdir(parents=True)  # refuses one that is there
             return "checksum"
 
-        monkeypatch.setattr("search.storage.artifacts.write_bundle", write)
+        monkeypatch.setattr("sentiment.bundle.write_bundle", write)
 
     def kept(
         self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None, clear: bool = True
