@@ -25,11 +25,13 @@ from tests.support.program import start
 
 PAGES: Final = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 
-WALKS: Final = (
+SEARCHES: Final = (
     ("README.md", "docs/search.md", "docs/program.md"),  # the two take up what the first page made
     ("docs/data.md", "docs/study-file.md"),
 )
-"""Pages that are read one after the other, in one folder."""
+"""Pages that are read one after the other, in one folder, without their comparisons."""
+COMPARISONS: Final = ("README.md", "docs/study-file.md")
+"""Those stand alone, and in a folder of their own can be run at the same time."""
 
 SMALLER_OPTIONS: Final = {"--trials": "2", "--workers": "1", "--trial": "1"}
 """Option of the program: what it is given here, where a page gives another value."""
@@ -125,20 +127,26 @@ def test_options_that_are_named_are_those_of_a_command_or_a_benchmark(name: str)
 # ------------------------------------------------------------------------------------------------ the commands
 
 
-def test_every_page_with_a_command_of_the_program_is_walked() -> None:
-    walked = {name for walk in WALKS for name in walk}
-    run = {name for name in PAGES if any(part for part in read_page(name).parts if is_run(part))}
-    assert run == walked
+def test_every_page_with_a_command_of_the_program_is_run() -> None:
+    searching = {name for name in PAGES if any(is_run(part) and not compares(part) for part in read_page(name).parts)}
+    comparing = {name for name in PAGES if any(map(compares, read_page(name).parts))}
+    assert searching == {name for walk in SEARCHES for name in walk}
+    assert comparing == set(COMPARISONS)
 
 
-@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk[0])
+@pytest.mark.parametrize("walk", SEARCHES, ids=lambda walk: walk[0])
 def test_commands_run_in_the_order_in_which_they_stand(walk: tuple[str, ...], folder: Path) -> None:
     for name in walk:
         for part in read_page(name).parts:
-            if isinstance(part, Block):
-                take_up(part, folder)
-            elif is_run(part):
-                run(part, folder)
+            if not compares(part):
+                take(part, folder)
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_run_in_the_order_in_which_they_stand(name: str, folder: Path) -> None:
+    for part in read_page(name).parts:
+        if compares(part) or (isinstance(part, Block) and part.file):
+            take(part, folder)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -194,6 +202,18 @@ def is_run(part: Command | Block) -> bool:
     if isinstance(part, Block):
         return part.language == "python"
     return part.words[0] == "sentiment-search" or part.words[:1] == ["optuna"]
+
+
+def compares(part: Command | Block) -> bool:
+    return isinstance(part, Command) and part.words[:2] == ["sentiment-search", "compare"]
+
+
+def take(part: Command | Block, folder: Path) -> None:
+    """Do what a reader would, if it is not only looked up."""
+    if isinstance(part, Block):
+        take_up(part, folder)
+    elif is_run(part):
+        run(part, folder)
 
 
 def take_up(block: Block, folder: Path) -> None:
