@@ -33,7 +33,7 @@ SEARCHES: Final = (
 COMPARISONS: Final = ("README.md", "docs/study-file.md")
 """Those stand alone, and in a folder of their own can be run at the same time."""
 
-SMALLER_OPTIONS: Final = {"--trials": "2", "--workers": "1", "--trial": "1"}
+SMALLER_OPTIONS: Final = {"--trials": "1", "--workers": "1", "--trial": "0"}
 """Option of the program: what it is given here, where a page gives another value."""
 MORE_OPTIONS: Final = {"dashboard": ("--port", "0")}
 """Command: what is added to it; the port of the dashboard may be taken."""
@@ -42,15 +42,13 @@ SMALLER_SETTINGS: Final = {
     r"^workers = \d+": "workers = 1",
     r"^pairs = \[.*?\]": "pairs = [2]",
     r"^epochs = \d+": "epochs = 1",
+    r"^\[baseline\]": "[baseline]\nmax_tokens = 12\nembedding_size = 16\nhidden_size = 16",
     r"^search = .*": "search = { architecture = 'textcnn', epochs = 1 }",
     r"\bn_trials=\d+": "n_trials=1",
 }
 """In study files and Python: what stands there, and what is put in its place."""
-MORE_SETTINGS: Final = {
-    r"^\[\[idea\]\](?![\s\S]*^\[budget\])": "[budget]\ntrials = 1\npairs = [2]\n",
-    r"^\[baseline\]": "[tune]\nlearning_rate = 0.01\n",
-}
-"""Study files with this, and what is added to them: a budget where there is none, and nothing that must be tuned."""
+SMALL_BUDGET: Final = "[budget]\ntrials = 1\npairs = [2]\n"
+"""For a comparison whose file names none."""
 
 STORAGE: Final = "sqlite:///studies/sentiment.db"
 """The program's default, which a page may name."""
@@ -78,10 +76,10 @@ def write_reviews(path: Path, text: str, label: str, rows: int, seed: int) -> No
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """With the files that the pages speak of."""
-    write_reviews(tmp_path / "netflix.csv", "content", "score", 300, seed=0)
+    write_reviews(tmp_path / "netflix.csv", "content", "score", 200, seed=0)
     write_reviews(tmp_path / "other-reviews.csv", "content", "score", 60, seed=1)
     write_reviews(tmp_path / "new-reviews.csv", "content", "score", 20, seed=2)
-    write_reviews(tmp_path / "reviews.csv", "text", "stars", 200, seed=3)
+    write_reviews(tmp_path / "reviews.csv", "text", "stars", 100, seed=3)
     return tmp_path
 
 
@@ -225,9 +223,8 @@ def take_up(block: Block, folder: Path) -> None:
         arguments = [sys.executable, "-c", text]
         ended(Command(block.page, block.line, "Python"), started(arguments, folder))
     elif block.file:
-        more = [added for there, added in MORE_SETTINGS.items() if re.search(there, text, flags=re.MULTILINE)]
-        (folder / block.file).write_text("\n".join([text, *more]), "utf-8")
-        tomllib.loads(block.text)
+        unbounded = "[[idea]]" in text and "[budget]" not in text
+        (folder / block.file).write_text(f"{text}\n{SMALL_BUDGET}" if unbounded else text, "utf-8")
 
 
 def run(command: Command, folder: Path) -> None:
