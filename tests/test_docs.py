@@ -7,6 +7,7 @@ benchmark, and has it these options?
 
 import ast
 import csv
+import os
 import random
 import re
 import shlex
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +58,7 @@ STORAGE: Final = "sqlite:///studies/sentiment.db"
 GOOD: Final = ("great", "wonderful", "excellent", "good", "best")
 FAIR: Final = ("fair", "okay", "usual", "average", "so-so")
 BAD: Final = ("terrible", "awful", "bad", "worst", "boring")
-FILLER: Final = "the app is a series to watch on my phone since update it and with new films every week".split()
+FILLER: Final = ("the", "app", "is", "a", "series", "to", "watch", "on", "my", "phone", "since", "it", "and", "films")
 
 
 def write_reviews(path: Path, text: str, label: str, rows: int, seed: int) -> None:
@@ -247,7 +249,7 @@ def run(command: Command, folder: Path) -> None:
 
 
 def started(arguments: list[str], folder: Path) -> "subprocess.Popen[str]":
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         arguments, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -276,7 +278,7 @@ def complaints(command: Command) -> list[str]:
         case [pip, "install", *words] if Path(pip).name == "pip":
             extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
             named = [extra for group in re.findall(r"\[([\w,]+)\]", command.text) for extra in group.split(",")]
-            files = [word for option, word in zip(words, words[1:], strict=False) if option in ("-c", "-r")]
+            files = [word for option, word in pairwise(words) if option in ("-c", "-r")]
             return [name for name in named if name not in extras] + [file for file in files if not exists(file)]
     return ["nobody here knows this command"]
 
@@ -308,10 +310,11 @@ def benchmark_options(benchmark: str) -> frozenset[str] | None:
     path = ROOT / "tests" / "benchmarks" / f"{benchmark}.py"
     if not path.exists():
         return None
-    found, text = set(), path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
-            found |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+            found |= {str(word.value) for word in node.args if isinstance(word, ast.Constant)}
     shared = benchmark_options("reviews") if "reviews.parser(" in text else None
     return frozenset(found) | (shared or frozenset())
 
