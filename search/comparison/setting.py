@@ -1,16 +1,18 @@
 """Where a comparison runs, and what is on record of it: its studies, its predictions, the looks that were taken.
 
-Everything is read anew from the storage when it is asked for, since other processes write there.
+Everything is read anew from the storage when it is asked for, since other processes write there; the storage is opened
+once.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.comparison.ideas import PAIRS, Arm, Comparison
@@ -94,7 +96,7 @@ class Setting:
 
     def recorded(self, part: str = PAIRS) -> dict[str, Any]:
         """What the study of an arm, or of the pairs, has on record; nothing if there is no such study yet."""
-        storage = open_storage(self.storage)
+        storage = _opened(self.storage)
         if self.name(part) not in optuna.get_all_study_names(storage):
             return {}
         return dict(optuna.load_study(study_name=self.name(part), storage=storage).user_attrs)
@@ -158,7 +160,7 @@ class Setting:
 
     def study(self, part: str) -> optuna.Study:
         """The study of an arm, or of the pairs, made if there is none."""
-        storage = open_storage(self.storage)
+        storage = _opened(self.storage)
         study = optuna.create_study(
             study_name=self.name(part), storage=storage, direction="maximize", load_if_exists=True
         )
@@ -169,8 +171,14 @@ class Setting:
 
     def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
         """The trials of that study in these states, by position; none if there is no such study yet."""
-        storage = open_storage(self.storage)
+        storage = _opened(self.storage)
         if self.name(part) not in optuna.get_all_study_names(storage):
             return []
         trials = optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False)
         return [trial for trial in in_order(trials) if trial.state in states]
+
+
+@lru_cache(maxsize=4)
+def _opened(url: str) -> BaseStorage:
+    """Opened once in each process: that takes 50 ms, and a comparison asks a hundred times and more."""
+    return open_storage(url)

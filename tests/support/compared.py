@@ -5,20 +5,17 @@ Of a made-up training only the predictions are not real: it is recorded as a rea
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from optuna.trial import create_trial
 
-import search.comparison.setting
 from search.comparison import compare as room
 from search.comparison.compare import compare, openings
 from search.comparison.ideas import LINEAR, Arm, read_comparison, tuning_name
 from search.comparison.results import Results, results
 from search.comparison.setting import Setting
-from search.storage.databases import open_storage
 from search.storage.predictions import keep_predictions
 from search.study.records import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
 
@@ -100,9 +97,6 @@ class MadeUp:
         patch.setattr(room, "_tune", self._tune)
         patch.setattr(room, "_train_pair", self._train_pair)
         patch.setattr(room, "_fit_linear", self._fit_linear)
-        patch.setattr(
-            search.comparison.setting, "open_storage", cache(open_storage)
-        )  # which takes longer than all else here
         return self
 
     def _tune(self, setting: Setting, index: int, search: int) -> None:
