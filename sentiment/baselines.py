@@ -1,4 +1,4 @@
-"""What a network must beat before it is worth anything: the prior, and two linear models over n-grams.
+"""What a network must beat before it is worth anything: the prior, and a linear model over n-grams.
 
 Each baseline is a function that is fitted on training texts and returns something with `probabilities(texts)`, so
 all of them are scored and compared like a network. They need seconds, no vocabulary file and no GPU, and the same
@@ -17,13 +17,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
-from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
-__all__ = ["BASELINES", "LINEAR", "Baseline", "linear", "majority", "nb_svm"]
+__all__ = ["BASELINES", "LINEAR", "Baseline", "linear", "majority"]
 
 LINEAR: Final = "TF-IDF + logistic regression"
 """What `linear` is called in tables and sentences."""
@@ -80,32 +78,9 @@ def linear(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> Baseline:
     return _Linear(features, model, n_classes)
 
 
-def nb_svm(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> Baseline:
-    """A linear SVM over word (1, 2) presence, scaled by naive Bayes log-count ratios; one against the rest.
-
-    Wang & Manning 2012, "Baselines and Bigrams", with their alpha = 1, C = 0.1 and beta = 0.25; classes are
-    balanced, as in `linear`. An SVM has no probabilities: the sigmoid (two classes) or softmax of its margins
-    ranks the classes as the margins do and is not calibrated.
-    """
-    true = _checked(texts, labels, n_classes)
-    features, matrix = _fit_features(
-        [CountVectorizer(token_pattern=_TOKEN, ngram_range=_WORD_NGRAMS, binary=True, dtype=np.float64)], texts
-    )
-    present = np.unique(true)
-    if not matrix.shape[1] or len(present) < 2:
-        return majority(texts, labels, n_classes)
-    separated = present[1:] if len(present) == 2 else present
-    weights = np.empty((matrix.shape[1], len(separated)))
-    biases = np.empty(len(separated))
-    for column, one in enumerate(separated):
-        weights[:, column], biases[column] = _separate(matrix, true == one)
-    return _NbSvm(features, weights, biases, present, n_classes)
-
-
 BASELINES: Final[dict[str, Callable[[Sequence[str], ArrayLike, int], Baseline]]] = {
     "majority": majority,
     "linear": linear,
-    "nb_svm": nb_svm,
 }
 
 
@@ -139,26 +114,6 @@ class _Linear:
         return _all_classes(self.model.predict_proba(self.features.of(texts)), self.model.classes_, self.n_classes)
 
 
-@dataclass(frozen=True)
-class _NbSvm:
-    features: _Features
-    weights: np.ndarray
-    """[features, separated classes]"""
-    biases: np.ndarray
-    present: np.ndarray
-    """The classes that the training rows hold; with two of them, one margin separates them."""
-    n_classes: int
-
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        if not len(texts):
-            return np.empty((0, self.n_classes))
-        margins = self.features.of(texts) @ self.weights + self.biases
-        if len(self.present) == 2:
-            second = expit(margins[:, 0])
-            return _all_classes(np.column_stack([1 - second, second]), self.present, self.n_classes)
-        return _all_classes(softmax(margins, axis=1), self.present, self.n_classes)
-
-
 def _checked(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> np.ndarray:
     true = np.asarray(labels, dtype=np.int64)
     if not len(texts) or true.shape != (len(texts),):
@@ -180,21 +135,6 @@ def _fit_features(vectorizers: Sequence[Any], texts: Sequence[str]) -> tuple[_Fe
         else:
             fitted.append(vectorizer)
     return _Features(tuple(fitted)), scipy.sparse.hstack(matrices[1:] or matrices, format="csr")
-
-
-def _separate(matrix: Any, positive: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and bias of one class against the rest: Wang & Manning 2012, section 2."""
-    alpha, beta = 1.0, 0.25
-    inside = alpha + np.asarray(matrix[positive].sum(axis=0)).ravel()
-    outside = alpha + np.asarray(matrix[~positive].sum(axis=0)).ravel()
-    ratios = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
-    svm = LinearSVC(C=0.1, class_weight="balanced", random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        svm.fit(matrix @ scipy.sparse.diags(ratios), positive)
-    learned = svm.coef_.ravel()
-    interpolated = (1 - beta) * np.abs(learned).mean() + beta * learned
-    return ratios * interpolated, float(svm.intercept_[0])
 
 
 def _all_classes(probabilities: np.ndarray, present: np.ndarray, n_classes: int) -> np.ndarray:

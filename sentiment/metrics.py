@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike
 __all__ = [
     "PerClass",
     "accuracy",
-    "brier_score",
     "collapse",
     "confusion_matrix",
     "expected_calibration_error",
@@ -116,17 +115,6 @@ def expected_calibration_error(probabilities: np.ndarray, labels: ArrayLike, bin
     # A bin's weight times |accuracy - confidence| is |sum of (right - confidence)| / n.
     gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
-
-
-def brier_score(probabilities: np.ndarray, labels: ArrayLike) -> float:
-    """Mean squared distance between the probabilities [n, K] and the one-hot label, in 0..2 (Brier 1950)."""
-    if not len(probabilities):
-        return math.nan
-    true = np.asarray(labels)
-    scores = probabilities.astype(np.float64)
-    # sum (p - y)^2 = sum p^2 - 2 p_true + 1, without an [n, K] copy of the one-hot labels
-    of_label = scores[np.arange(len(true)), true]
-    return float((np.einsum("nk,nk->n", scores, scores) - 2 * of_label + 1).mean())
 
 
 def prior_entropy(labels: ArrayLike, n_classes: int) -> float:

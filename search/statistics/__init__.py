@@ -26,7 +26,7 @@ from search.statistics.optimism import (
     optimism,
 )
 from search.statistics.power import Noise, Sight, exaggeration, sight
-from search.statistics.verdicts import ALPHA, FEW_GROUPS, NO_DIFFERENCE, holm, pairs_needed, verdict
+from search.statistics.verdicts import ALPHA, FEW_GROUPS, NO_DIFFERENCE, holm, verdict
 
 __all__ = [
     "ALPHA",
@@ -50,7 +50,6 @@ __all__ = [
     "optimism",
     "paired_difference",
     "paired_mean_difference",
-    "pairs_needed",
     "score_error",
     "sight",
     "tuning_curve",

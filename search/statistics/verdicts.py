@@ -1,16 +1,14 @@
 """From numbers to words: several ideas at once, a region that nobody cares about, four verdicts."""
 
-import math
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from search.statistics.crossed import Difference, Floats
 from search.statistics.inputs import finite
 
-__all__ = ["ALPHA", "FEW_GROUPS", "NO_DIFFERENCE", "holm", "pairs_needed", "verdict"]
+__all__ = ["ALPHA", "FEW_GROUPS", "NO_DIFFERENCE", "holm", "verdict"]
 
 ALPHA: Final = 0.05
 """The chance of any wrong direction among all that is compared, over all looks."""
@@ -53,18 +51,3 @@ def verdict(difference: Difference, adjusted_p: float, *, alpha: float = ALPHA, 
     if adjusted_p < alpha and (difference.low > 0 or difference.high < 0):
         return "improves" if difference.mean > 0 else "worse"
     return "undecided"
-
-
-def pairs_needed(p_a_beats_b: float = 0.75, *, alpha: float = 0.05, power: float = 0.95) -> int:
-    """Pairs that find so large a P(A>B) with probability `power`, at a one-sided error of `alpha`.
-
-    Noether 1987, "Sample size determination for some common nonparametric tests", as used by Bouthillier et al. 2021:
-    ((z(1 - alpha) + z(power)) / (sqrt(6) (p - 1/2)))**2. 29 pairs for P(A>B) = .75, or 17 at a power of 80 %.
-
-    Raises:
-        ValueError: `p_a_beats_b` does not lie between one half and one.
-    """
-    if not 0.5 < p_a_beats_b < 1.0:
-        raise ValueError(f"p_a_beats_b must lie between 0.5 and 1, but got {p_a_beats_b}")
-    z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power))
-    return math.ceil((z / (math.sqrt(6) * (p_a_beats_b - 0.5))) ** 2)

@@ -3,16 +3,14 @@ import importlib.resources
 
 import numpy as np
 import pytest
-from scipy.special import expit
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_union
-from sklearn.svm import LinearSVC
 
-from sentiment.baselines import BASELINES, linear, majority, nb_svm
+from sentiment.baselines import BASELINES, linear, majority
 from sentiment.metrics import accuracy, macro_f1
 
-LEARNED = ["linear", "nb_svm"]
+LEARNED = ["linear"]
 
 
 @pytest.fixture(scope="module")
@@ -132,19 +130,3 @@ def test_the_logistic_regression_is_solved_and_not_stopped_early(snippets):
     expected = exact.predict_proba(features.transform(texts[1500:2000]))
     ours = linear(texts[:1500], labels[:1500], 2).probabilities(texts[1500:2000])
     np.testing.assert_allclose(ours, expected, atol=0.01)
-
-
-def test_nb_svm_equals_the_formula_of_the_paper_written_out_in_dense_arrays():
-    texts, labels = three_classes(80)
-    positive = labels == 0
-    vectorizer = CountVectorizer(token_pattern=r"\w+|[^\w\s]", ngram_range=(1, 2), binary=True)
-    counts = vectorizer.fit_transform(texts).toarray().astype(float)
-    p, q = 1 + counts[positive].sum(axis=0), 1 + counts[~positive].sum(axis=0)
-    r = np.log((p / np.abs(p).sum()) / (q / np.abs(q).sum()))
-    svm = LinearSVC(C=0.1, class_weight="balanced", random_state=0).fit(counts * r, positive)
-    w = svm.coef_[0]
-    w = 0.75 * np.abs(w).mean() + 0.25 * w
-    unseen = three_classes(30, seed=1)[0]
-    margins = (vectorizer.transform(unseen).toarray() * r) @ w + svm.intercept_[0]
-    ours = nb_svm(texts, positive.astype(int), 2).probabilities(unseen)
-    np.testing.assert_allclose(ours[:, 1], expit(margins), rtol=1e-4)

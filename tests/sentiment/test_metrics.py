@@ -7,7 +7,6 @@ from sklearn.calibration import calibration_curve
 
 from sentiment.metrics import (
     accuracy,
-    brier_score,
     collapse,
     confusion_matrix,
     expected_calibration_error,
@@ -97,17 +96,9 @@ def test_calibration_error_of_a_case_worked_by_hand():
     assert expected_calibration_error(probabilities, [0, 0, 0], bins=2) == pytest.approx(expected)
 
 
-def test_brier_score_equals_scikit_learns():
-    probabilities, labels = random_probabilities(500, 4)
-    expected = sklearn_metrics.brier_score_loss(labels, probabilities, labels=list(range(4)), scale_by_half=False)
-    assert brier_score(probabilities, labels) == pytest.approx(expected)
-    assert brier_score(probabilities.astype(np.float32), labels) == pytest.approx(expected, rel=1e-5)
-
-
 def test_no_rows_give_nan_and_not_an_exception():
     nothing = np.empty((0, 2))
     assert math.isnan(accuracy([], []))
-    assert math.isnan(brier_score(nothing, []))
     assert math.isnan(expected_calibration_error(nothing, []))
     assert macro_f1([], [], 2) == 0
     assert collapse([], [], ("a", "b"), 0.7) is None

@@ -20,7 +20,6 @@ from search.statistics import (
     holm,
     paired_difference,
     paired_mean_difference,
-    pairs_needed,
     score_error,
     verdict,
 )
@@ -360,13 +359,6 @@ def test_holm_equals_statsmodels() -> None:
     for size in (1, 2, 8, 20):
         p = rng.random(size) ** 3
         np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
-
-
-def test_pairs_needed_are_those_of_bouthillier() -> None:
-    assert pairs_needed(0.75) == 29
-    assert pairs_needed(0.75, power=0.8) == 17
-    with pytest.raises(ValueError, match=r"between 0\.5 and 1, but got 0\.5"):
-        pairs_needed(0.5)
 
 
 def test_the_chance_of_a_decision_comes_true_as_often() -> None:

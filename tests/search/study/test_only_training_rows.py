@@ -26,7 +26,7 @@ from search.study.optimization import optimize
 from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment import relabel
-from sentiment.baselines import linear, majority, nb_svm
+from sentiment.baselines import linear, majority
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.relabel import Polarities
@@ -90,7 +90,7 @@ class TestFittedOnTrainingRowsAlone:
     def test_are_the_default_limits_of_a_search(self, dataset: Dataset) -> None:
         assert_only_training_rows_matter(dataset, lambda given: defaults_for(given.texts("train")))
 
-    @pytest.mark.parametrize("fit", [majority, linear, nb_svm])
+    @pytest.mark.parametrize("fit", [majority, linear])
     def test_are_the_baselines_and_so_the_prior(self, dataset: Dataset, fit: Any) -> None:
         few = replace(dataset, split=replace(dataset.split, train=dataset.split.train[:101]))
 
