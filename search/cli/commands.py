@@ -173,11 +173,12 @@ def _compare(args: argparse.Namespace) -> int:
 
     from concurrent.futures.process import BrokenProcessPool
 
-    from search.comparison.compare import compare, openings, publish, random_scores, refuse_other
+    from search.comparison.compare import compare, openings, publish, refuse_other
     from search.comparison.foresight import foresee
     from search.comparison.price import plan
     from search.comparison.results import results
     from search.comparison.setting import Setting
+    from search.comparison.tuning import random_scores
     from search.execution.processes import LOST_SERVER
     from search.report.progress import training_bar
     from search.report.tables import markdown, render, to_dict

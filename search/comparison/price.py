@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import torch
 
-from search.comparison.compare import pairs_left, random_config, random_trials_left
 from search.comparison.ideas import tuning_name
+from search.comparison.looks import pairs_left
 from search.comparison.setting import Setting
+from search.comparison.tuning import random_config, random_trials_left
 from search.study.objective import training_data
 from search.study.positions import FINISHED
 from sentiment.config import Config

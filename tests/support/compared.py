@@ -14,8 +14,10 @@ from optuna.trial import create_trial
 from search.comparison import compare as room
 from search.comparison.compare import compare, openings
 from search.comparison.ideas import LINEAR, Arm, read_comparison, tuning_name
+from search.comparison.pairs import VALIDATION, record_pair
 from search.comparison.results import Results, results
 from search.comparison.setting import Setting
+from search.comparison.tuning import winner_of
 from search.storage.predictions import keep_predictions
 from search.study.records import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
 
@@ -94,9 +96,9 @@ class MadeUp:
 
     def instead_of_training(self, patch: pytest.MonkeyPatch) -> "MadeUp":
         """From now on, in this process."""
-        patch.setattr(room, "_tune", self._tune)
-        patch.setattr(room, "_train_pair", self._train_pair)
-        patch.setattr(room, "_fit_linear", self._fit_linear)
+        patch.setattr(room, "tune", self._tune)
+        patch.setattr(room, "train_pair", self._train_pair)
+        patch.setattr(room, "fit_linear", self._fit_linear)
         return self
 
     def _tune(self, setting: Setting, index: int, search: int) -> None:
@@ -115,7 +117,7 @@ class MadeUp:
 
     def _train_pair(self, setting: Setting, index: int, pair: int) -> None:
         arm: Arm = setting.comparison.arms[index]
-        winner, _ = room._winner(setting, arm, pair % setting.comparison.searches)
+        winner, _ = winner_of(setting, arm, pair % setting.comparison.searches)
         attributes = {CONFIG: winner.replace(seed=pair).to_dict(), CURVE: [], EPOCHS: 1, COLLAPSED: False, ENDED: None}
         self._record(setting, arm.name, 0 if arm.name in self.same else index, pair, attributes)
 
@@ -135,6 +137,6 @@ class MadeUp:
             luck = np.where(rng.random(len(labels)) < self.of_group, shared, luck)
         said = np.where(luck < right, labels, 1 - labels)
         probabilities = np.where(np.arange(2) == said[:, None], 0.9, 0.1).astype(np.float32)
-        known = {room.VALIDATION: float(right), SECONDS: 1.0}
-        room._record_pair(setting, arm, pair, f"made-up-{number:02d}", probabilities, known | attributes)
+        known = {VALIDATION: float(right), SECONDS: 1.0}
+        record_pair(setting, arm, pair, f"made-up-{number:02d}", probabilities, known | attributes)
         self.trained.append((arm, pair))

@@ -14,11 +14,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.comparison.compare import _tune, _winner, compare, openings, random_scores
+from search.comparison.compare import compare, openings
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, read_comparison
 from search.comparison.price import plan
 from search.comparison.results import results
 from search.comparison.setting import Setting
+from search.comparison.tuning import random_scores, tune, winner_of
 from search.report.tables import markdown, render, rows, to_dict
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
@@ -138,7 +139,7 @@ def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Pat
     def tuned(name: str, *stops: int) -> list[dict[str, object]]:
         for trials in stops:
             setting = Setting(replace(comparison, trials=trials), f"sqlite:///{folder}/{name}.db", folder / name)
-            _tune(setting, 0, 0)
+            tune(setting, 0, 0)
         return [trial.params for trial in setting.trials(BASELINE, TrialState.COMPLETE)]
 
     assert tuned("interrupted", 1, 3, 4) == tuned("whole", 4)
@@ -147,11 +148,11 @@ def test_a_tuning_that_is_interrupted_draws_what_it_would_have_drawn(folder: Pat
 def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     compare(setting_in(folder))
     arm = setting_in(folder).comparison.arms[0]
-    winner, score = _winner(setting_in(folder), arm, 0)
+    winner, score = winner_of(setting_in(folder), arm, 0)
     study = setting_in(folder).study(BASELINE)
     other = next(trial for trial in study.trials if Config.from_dict(trial.user_attrs[CONFIG]) != winner)
     study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
-    assert _winner(setting_in(folder), arm, 0) == (winner, score)
+    assert winner_of(setting_in(folder), arm, 0) == (winner, score)
 
 
 def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> None:
@@ -165,7 +166,7 @@ def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> Non
     assert again
     storage.set_trial_user_attr(again._trial_id, CONFIG, attributes[0][CONFIG])
     study.tell(again, 0.5)
-    assert _winner(setting, setting.comparison.arms[0], 0)[0].epochs == 1
+    assert winner_of(setting, setting.comparison.arms[0], 0)[0].epochs == 1
 
 
 def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_are_there(folder: Path) -> None:
@@ -191,7 +192,7 @@ def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:
     other = setting.finished_pairs()[BASELINE, 0].user_attrs[CONFIG] | {"epochs": 9}
     study.add_trial(create_trial(value=1.0, user_attrs={CONFIG: other}))
     with pytest.raises(InputError, match="the database was changed"):
-        _winner(setting_in(folder), setting_in(folder).comparison.arms[0], 0)
+        winner_of(setting_in(folder), setting_in(folder).comparison.arms[0], 0)
 
 
 def test_begun_with_other_ideas_or_data_it_is_refused(folder: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 from optuna.trial import TrialState
 
 from search.comparison import setting as room
-from search.comparison.compare import _begin, _tune, compare, random_config
+from search.comparison.compare import _begin, compare
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.comparison.results import Results, results
 from search.comparison.setting import ARM, PAIR, Setting
+from search.comparison.tuning import random_config, tune
 from search.report.tables import heading, to_dict, words
 from search.storage.databases import open_storage
 from search.study import space
@@ -121,7 +122,7 @@ class TestSeveralSearches:
         write_comparison(tmp_path, self.RECIPE.replace("epochs = 2", "epochs = 1") + SAME, rows=200)
         setting = setting_in(tmp_path)
         for search in (0, 1):
-            _tune(setting, 0, search)
+            tune(setting, 0, search)
         first, second = (setting.trials(tuning_name(BASELINE, search), TrialState.COMPLETE) for search in (0, 1))
         assert first[0].params == second[0].params  # both begin where the study file says
         assert first[1].params != second[1].params
@@ -223,9 +224,9 @@ def test_the_linear_model_is_fitted_once_for_each_pair_and_kept_beside_the_arms(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_comparison(tmp_path, RECIPE.replace("pairs = 3", "pairs = 2") + SAME, rows=200)
-    made_up, fit = MadeUp(), compare.__globals__["_fit_linear"]
+    made_up, fit = MadeUp(), compare.__globals__["fit_linear"]
     made_up.instead_of_training(monkeypatch)
-    monkeypatch.setitem(compare.__globals__, "_fit_linear", fit)
+    monkeypatch.setitem(compare.__globals__, "fit_linear", fit)
     found = compared(tmp_path)
     setting = setting_in(tmp_path)
     trials = [t for t in setting.trials(PAIRS, TrialState.COMPLETE) if t.user_attrs[ARM] == LINEAR]

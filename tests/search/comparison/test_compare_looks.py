@@ -8,8 +8,11 @@ import pytest
 
 from search.cli.commands import main
 from search.comparison import compare as room
-from search.comparison.compare import compare, openings, pairs_left
+from search.comparison import looks as looks_room
+from search.comparison.compare import compare, openings
 from search.comparison.ideas import BASELINE, LINEAR
+from search.comparison.looks import pairs_left
+from search.comparison.pairs import VALIDATION
 from search.comparison.price import plan
 from search.report.tables import heading, to_dict, words
 from search.statistics import Looks
@@ -43,7 +46,7 @@ class TestEveryLookThatWasEverTaken:
     ) -> None:
         MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
         everybody = {BASELINE, "another limit", "no learning", LINEAR}
-        monkeypatch.setattr(room, "_worth_more", lambda *_: everybody)
+        monkeypatch.setattr(looks_room, "_worth_more", lambda *_: everybody)
         before: list[tuple[int, float]] = []
         assert taken(folder) == []
         for planned, after in (
@@ -76,12 +79,12 @@ class TestEveryLookThatWasEverTaken:
         made_up = MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
         plan_looks(folder, [2, 3])
         with monkeypatch.context() as patch:
-            patch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", LINEAR})
+            patch.setattr(looks_room, "_worth_more", lambda *_: {BASELINE, "another limit", LINEAR})
             compare(setting_in(folder))
         before = taken(folder)
         # Beyond deciding with three pairs is not beyond deciding with eight: it lacks the third, and is killed there.
         plan_looks(folder, [2, 3, 8])
-        monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+        monkeypatch.setattr(looks_room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
         assert ("no learning", 2) in pairs_left(setting_in(folder)).wanted
         made_up.most = len(made_up.trained)
         with pytest.raises(Killed):
@@ -144,11 +147,11 @@ class TestTheNextLook:
         made_up = MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
         everybody = {BASELINE, "another limit", "no learning", LINEAR}
         plan_looks(folder, [2, 4])
-        monkeypatch.setattr(room, "_worth_more", lambda *_: everybody)
+        monkeypatch.setattr(looks_room, "_worth_more", lambda *_: everybody)
         compare(setting_in(folder))
         assert len(made_up.trained) == 16
         # Beyond deciding after two, by the new plan, and not after four: they have been seen.
-        monkeypatch.setattr(room, "_worth_more", lambda _, __, pairs: everybody if pairs == 4 else set())
+        monkeypatch.setattr(looks_room, "_worth_more", lambda _, __, pairs: everybody if pairs == 4 else set())
         plan_looks(folder, [2, 4, 6])
         assert pairs_left(setting_in(folder)).wanted == {(arm, pair) for arm in everybody for pair in (4, 5)}
 
@@ -159,7 +162,7 @@ class TestTheNextLook:
         plan_looks(folder, [2, 4])
         at_last = [{BASELINE, "no learning"}, set()]
         first = {BASELINE, "another limit", LINEAR}
-        monkeypatch.setattr(room, "_worth_more", lambda _, __, pairs: first if pairs == 2 else at_last.pop(0))
+        monkeypatch.setattr(looks_room, "_worth_more", lambda _, __, pairs: first if pairs == 2 else at_last.pop(0))
         found = compared(folder)
         assert [pair for arm, pair in made_up.trained if arm == "no learning"] == [0, 1, 2, 3]
         assert [len(idea.difference.pairs) for idea in found.ideas] == [4, 4]
@@ -187,10 +190,10 @@ class TestTheNextLook:
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         MadeUp(OPEN, pair_sd=0.03).instead_of_training(monkeypatch)
-        monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+        monkeypatch.setattr(looks_room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
         plan_looks(folder, [2])
         with monkeypatch.context() as before:
-            before.setattr(room, "_record_plan", lambda _: None)
+            before.setattr(room, "record_plan", lambda _: None)
             compare(setting_in(folder))
         assert setting_in(folder).looks_planned is None
         plan_looks(folder, [2, 4])
@@ -214,7 +217,7 @@ def test_pairs_of_a_look_that_was_taken_out_of_the_plan_before_it_was_reached_ar
     # Killed when all arms have three of the four pairs: no look ever saw the third, and of two searches one has more.
     plan_looks(folder, [2, 4], searches=2)
     made_up = MadeUp(OPEN, pair_sd=0.03, most=8).instead_of_training(monkeypatch)
-    monkeypatch.setattr(room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
+    monkeypatch.setattr(looks_room, "_worth_more", lambda *_: {BASELINE, "another limit", "no learning", LINEAR})
     made_up.most = 8 + 2 + 3  # the linear model is first
     with pytest.raises(Killed):
         compare(setting_in(folder))
@@ -237,7 +240,7 @@ def test_macro_f1_is_over_the_pairs_that_all_arms_have(folder: Path, monkeypatch
     for score in (found.baseline, more.score, early.score, found.linear):
         assert score.macro_f1 == pytest.approx(sum(scores(folder, score.name)[:4]) / 4)
     setting = setting_in(folder)
-    validation = [setting.finished_pairs()[BASELINE, pair].user_attrs[room.VALIDATION] for pair in range(4)]
+    validation = [setting.finished_pairs()[BASELINE, pair].user_attrs[VALIDATION] for pair in range(4)]
     assert found.baseline.validation_macro_f1 == pytest.approx(sum(validation) / 4)
     # The differences are over all pairs that an idea shares with the baseline.
     assert (len(more.difference.pairs), len(early.difference.pairs)) == (8, 4)

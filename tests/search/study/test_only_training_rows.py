@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
-from search.comparison.compare import _as_trained, compare
+from search.comparison.compare import compare
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, Arm, read_comparison
 from search.comparison.setting import Setting
 from search.comparison.topics import topics_of
+from search.comparison.tuning import as_trained
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.create import create_or_resume
@@ -122,7 +123,7 @@ class TestFittedOnTrainingRowsAlone:
 
     def test_are_the_labels_of_a_lexicon(self, dataset: Dataset, by_length: None) -> None:
         arm = a_relabelling_arm()
-        assert_only_training_rows_matter(dataset, lambda given: _as_trained(given, arm).labels("train").tolist())
+        assert_only_training_rows_matter(dataset, lambda given: as_trained(given, arm).labels("train").tolist())
 
 
 def a_relabelling_arm() -> Arm:
@@ -134,7 +135,7 @@ class TestRelabelling:
         self, dataset: Dataset, by_length: None
     ) -> None:
         users = dataset.reviews.labels.copy()
-        trained = _as_trained(dataset, a_relabelling_arm())
+        trained = as_trained(dataset, a_relabelling_arm())
         changed = np.flatnonzero(trained.reviews.labels != users)
         assert 20 < len(changed) < 300
         assert set(changed) <= set(dataset.split.train)
@@ -143,7 +144,7 @@ class TestRelabelling:
 
     def test_follows_a_fresh_draw_of_the_training_rows(self, dataset: Dataset, by_length: None) -> None:
         drawn = redraw(dataset, 3)
-        trained = _as_trained(drawn, a_relabelling_arm())
+        trained = as_trained(drawn, a_relabelling_arm())
         for part in NOT_TRAINED_ON:
             assert (
                 trained.labels(part).tolist()
@@ -154,7 +155,7 @@ class TestRelabelling:
         assert trained.labels("train").tolist() == expected
 
     def test_is_nothing_to_an_arm_that_did_not_ask_for_it(self, dataset: Dataset) -> None:
-        assert _as_trained(dataset, replace(a_relabelling_arm(), relabel=None)) is dataset
+        assert as_trained(dataset, replace(a_relabelling_arm(), relabel=None)) is dataset
 
 
 IDEAS = """
@@ -205,7 +206,7 @@ def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: No
     last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
     config, arm = Config.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
     assert last.user_attrs["arm"] == arm.name
-    drawn = _as_trained(redraw(setting.dataset, config.seed), arm)
+    drawn = as_trained(redraw(setting.dataset, config.seed), arm)
     assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()
     corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
     again = train(config, training_data(drawn, corpus), end_early=False)

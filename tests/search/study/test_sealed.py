@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from search.cli.commands import main
-from search.comparison.compare import OPENINGS
 from search.storage.databases import open_storage
 from search.study import sealed
 from search.study.create import SearchStudy, create_or_resume, make_objective, open_recorded
 from search.study.export import export
 from search.study.leaderboard import LINEAR
 from search.study.optimization import optimize
+from search.study.records import OPENINGS
 from search.study.sealed import evaluate_sealed
 from sentiment.baselines import linear
 from sentiment.bundle import Bundle
