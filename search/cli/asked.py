@@ -1,0 +1,125 @@
+"""What the arguments of several commands mean."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sentiment.errors import InputError, refuse_unless_whole
+
+__all__ = [
+    "classes_of",
+    "definition_of",
+    "device_of",
+    "make_folder",
+    "reading",
+    "set_threads",
+    "shown_storage",
+    "study_of",
+]
+
+
+def definition_of(args: argparse.Namespace) -> Any:
+    """The study file, or what the flags say in its place."""
+    from search.study.definition import StudyDefinition, parse_duration, read_definition
+    from sentiment.reviews import DataSource
+
+    changes = {
+        name: getattr(args, name)
+        for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit", "patience")
+        if getattr(args, name) is not None
+    }
+    if args.timeout is not None:
+        changes["timeout"] = parse_duration(args.timeout)
+    if args.study_file is not None:
+        if args.data or args.text or args.label:
+            raise InputError("give a study file, or --data, --text and --label, not both")
+        for flag in ("group", "classes", "encoding", "validation", "test", "max_rows"):
+            if getattr(args, flag) is not None:
+                raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
+        if args.max_bytes is not None:
+            changes["data"] = replace(read_definition(args.study_file).data, max_bytes=args.max_bytes)
+        return read_definition(args.study_file).replace(**changes)
+    missing = [f"--{name}" for name in ("data", "text", "label") if not getattr(args, name)]
+    if missing:
+        raise InputError(f"give a study file, or --data, --text and --label ({', '.join(missing)} is missing)")
+    source = DataSource(
+        path=tuple(args.data),
+        text=args.text,
+        label=args.label,
+        group=args.group,
+        classes=classes_of(args.classes) or "as-is",
+        **reading(args),
+        validation_path=args.validation,
+        test_path=args.test,
+        max_rows=args.max_rows,
+    )
+    name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]
+    return StudyDefinition(name=name, data=source, **changes)
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """What is said of a file besides its columns."""
+    return {"encoding": args.encoding} | ({} if args.max_bytes is None else {"max_bytes": args.max_bytes})
+
+
+def study_of(args: argparse.Namespace) -> Any:
+    """The study that is named, which must be there."""
+    from search.storage.databases import load_study, open_storage, storage_url
+
+    return load_study(args.name, open_storage(storage_url(args.storage), create=False))
+
+
+def shown_storage(parsed: argparse.Namespace) -> str:
+    """The URL of the database, without its password; nothing for a command that needs none."""
+    if not hasattr(parsed, "storage"):
+        return ""
+    from search.storage.databases import shown, storage_url
+
+    return shown(storage_url(parsed.storage))
+
+
+def set_threads(threads: int) -> None:
+    """Of torch, in this process."""
+    from search.study.definition import MOST_THREADS
+
+    refuse_unless_whole("threads", threads, 1, MOST_THREADS)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def device_of(name: str) -> str:
+    """A torch device that works here; auto is the GPU, if there is one."""
+    if name == "cpu":
+        return name
+    import torch
+
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+    try:
+        torch.zeros(1, device=device).item()  # "meta" makes tensors, without numbers in them
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def make_folder(folder: Path, flag: str) -> None:
+    """With those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another {flag}") from None
+
+
+def classes_of(text: str | None) -> str | dict[str, list[str]] | None:
+    """A rule by its name, or a mapping: `negative=1,2 positive=4,5`."""
+    """A rule's name, or "negative=1,2 positive=4,5" as a mapping."""
+    if text is None or "=" not in text:
+        return text
+    mapping: dict[str, list[str]] = {}
+    for part in text.split():
+        name, _, values = part.partition("=")
+        if not name or not all(values.split(",")):
+            raise InputError(f'--classes has {part!r}; write "negative=1,2 positive=4,5", or a rule such as stars-3')
+        mapping.setdefault(name, []).extend(values.split(","))
+    return mapping

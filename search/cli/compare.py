@@ -1,0 +1,96 @@
+"""`sentiment-search compare`: ideas against a baseline."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from search.cli.answer import KILLED_BY, fail
+from search.cli.arguments import same_command
+from search.cli.asked import device_of, make_folder
+from search.console import say, show, show_json
+from sentiment.errors import InputError, refuse_unless_whole
+
+__all__ = ["command"]
+
+
+def command(args: argparse.Namespace) -> int:
+    """As `--help` says."""
+    from search.comparison.ideas import read_comparison
+    from search.study.definition import MOST_THREADS, MOST_WORKERS
+
+    refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
+    refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
+
+    comparisons = [read_comparison(path) for path in args.study_files]
+    device = device_of(args.device)
+    _check_extras(args.out, comparisons)
+    make_folder(args.artifacts, "--artifacts")
+
+    from concurrent.futures.process import BrokenProcessPool
+
+    from search.comparison.compare import compare, openings, publish, refuse_other
+    from search.comparison.foresight import foresee
+    from search.comparison.price import plan
+    from search.comparison.results import results
+    from search.comparison.setting import Setting
+    from search.comparison.tuning import random_scores
+    from search.execution.processes import LOST_SERVER
+    from search.report.progress import training_bar
+    from search.report.tables import markdown, render, to_dict
+    from search.storage.databases import storage_url
+
+    for comparison in comparisons:
+        setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
+        refuse_other(setting)
+        for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
+            say(line)
+        if args.dry_run:
+            show(foresee(setting).render())
+            continue
+        try:
+            with training_bar() as on_training:
+                compared = compare(setting, workers=args.workers, on_training=on_training)
+        except (BrokenProcessPool, *LOST_SERVER):
+            return fail(
+                f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
+                f"Go on with the same command: {same_command(args)}",
+                1,
+            )
+        found = results(
+            comparison,
+            setting.dataset,
+            compared,
+            openings=len(openings(setting)),
+            random_scores=random_scores(setting),
+        )
+        publish(setting, markdown(found))
+        if args.json:
+            show_json(to_dict(found))
+        else:
+            show(markdown(found) if args.markdown else render(found))
+        if args.out is not None:
+            from search.report.folder import write_report
+
+            try:
+                written = write_report(found, args.out, same_command(args))
+            except OSError as error:  # one that came of writing does not say where
+                raise OSError(error.errno, error.strerror, str(args.out)) from None
+            say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
+    return 0
+
+
+def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:
+    """Before hours of training, not after them."""
+    from importlib.util import find_spec
+
+    if out is None:
+        return
+    if len(comparisons) > 1:
+        raise InputError("--out takes the report of one comparison; give one study file at a time")
+    if find_spec("matplotlib") is None:
+        raise InputError("--out draws figures and needs the extra `figures`: pip install 'sentiment-search[figures]'")
+    from search.report.folder import refuse_other_files
+
+    refuse_other_files(out, comparisons[0].name)
+    make_folder(out, "--out")

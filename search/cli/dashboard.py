@@ -1,0 +1,20 @@
+"""`sentiment-search dashboard`: the studies in a browser."""
+
+import argparse
+
+from search.cli.asked import make_folder
+from search.console import say
+
+__all__ = ["command"]
+
+
+def command(args: argparse.Namespace) -> int:
+    """As `--help` says."""
+    from search.report.dashboard import serve
+    from search.storage.databases import open_storage, storage_url
+
+    url = storage_url(args.storage)
+    open_storage(url, create=False)
+    make_folder(args.artifacts, "--artifacts")
+    serve(url, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
+    return 0

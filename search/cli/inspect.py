@@ -1,0 +1,22 @@
+"""`sentiment-search inspect`: what is in a file; nothing is trained."""
+
+import argparse
+
+from search.cli.asked import classes_of, reading
+from search.console import show, show_json
+
+__all__ = ["command"]
+
+
+def command(args: argparse.Namespace) -> int:
+    """As `--help` says."""
+    from sentiment.inspection import inspect
+
+    inspection = inspect(
+        args.data, text=args.text, label=args.label, classes=classes_of(args.classes) or "as-is", **reading(args)
+    )
+    if args.json:
+        show_json(inspection.to_dict())
+    else:
+        show(inspection.render())
+    return 0

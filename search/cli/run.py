@@ -1,0 +1,93 @@
+"""`sentiment-search run`: one search."""
+
+import argparse
+import shlex
+
+from search.cli import worker
+from search.cli.answer import KILLED_BY, answer
+from search.cli.arguments import ARTIFACTS, same_command, to_copy
+from search.cli.asked import definition_of, device_of, set_threads
+from search.console import say, show, show_json
+
+__all__ = ["command"]
+
+
+def command(args: argparse.Namespace) -> int:
+    """As `--help` says."""
+    definition = definition_of(args)
+    device = device_of(args.device)
+
+    from search.storage.databases import holds_secret, open_storage, storage_url
+
+    url = storage_url(args.storage)
+    storage = open_storage(url)
+
+    from search.execution.workers import cores, run_workers
+    from search.report.progress import SearchProgress
+    from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective, publish
+    from search.study.leaderboard import leaderboard
+    from search.study.optimization import optimize
+
+    opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
+    threads = definition.threads or max(1, cores() // definition.workers)
+    say(describe(opened, definition.trials))
+    if definition.workers > 1 and not definition.synchronous:
+        say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
+    interrupted = False
+    statuses: tuple[int, ...] = (0,)
+    with SearchProgress(opened.study, definition.trials) as progress:
+        try:
+            if definition.workers == 1:
+                set_threads(threads)
+                hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
+                optimize(
+                    opened,
+                    trials=definition.trials,
+                    timeout=definition.timeout,
+                    objective=make_objective(opened, **hooks),
+                    on_trial=progress.on_trial,
+                )
+            elif opened.finished < definition.trials:
+                statuses = run_workers(
+                    _as_worker,
+                    min(definition.workers, definition.trials - opened.finished),
+                    storage=url,
+                    study=definition.name,
+                    artifacts=args.artifacts,
+                    trials=definition.trials,
+                    timeout=definition.timeout,
+                    threads=threads,
+                    device=device,
+                    on_poll=progress.refresh,
+                )
+        except KeyboardInterrupt:
+            interrupted = True
+    correct_for_choosing(opened)
+    board = leaderboard(opened.study, args.artifacts)
+    publish(opened.study, board)
+    if args.json:
+        show_json(board.to_dict())
+    else:
+        show(board.render())
+    short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
+    killed = sum(status < 0 for status in statuses)
+    if args.storage is not None and holds_secret(args.storage):
+        say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
+    if killed:
+        advice = f"Go on with the same command: {same_command(args)}" if short else "The others did their work."
+        say(f"\n{killed} of {len(statuses)} workers were killed; {KILLED_BY}. {advice}")
+    if interrupted:
+        say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
+        return 130
+    if not args.json and board.best is not None:
+        where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
+        where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
+        name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
+        show(f"\nNext: sentiment-search export {name} --to {model}{where}")
+        show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
+        show(f"      sentiment-search dashboard{where}")
+    return max(*statuses, int(killed > 0 and short))
+
+
+def _as_worker(arguments: list[str]) -> int:
+    return answer(arguments, {"worker": worker.command})
