@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentiment.errors import InputError, refuse_unless_whole
-from sentiment.files import Table, joined, read_table
+from sentiment.files.reader import Table, joined, read_table
+from sentiment.files.unpacking import MAX_BYTES
 from sentiment.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
 from sentiment.splits import (
     PARTS,
@@ -36,7 +37,6 @@ from sentiment.splits import (
     refuse_small_class,
     shares_to_draw,
 )
-from sentiment.unpacking import MAX_BYTES
 
 __all__ = [
     "DataSource",

@@ -19,10 +19,10 @@ import numpy as np
 from sentiment import foreign, metrics
 from sentiment.bundle import CHUNK, Bundle
 from sentiment.errors import NO_SPACE, InputError
-from sentiment.files import read_table
+from sentiment.files.reader import read_table
+from sentiment.files.unpacking import MAX_BYTES
 from sentiment.labels import canonical, label_rule
 from sentiment.terminal import in_columns
-from sentiment.unpacking import MAX_BYTES
 
 __all__ = ["Evaluation", "Overlap", "Score", "evaluate", "predict_file", "predictions", "score"]
 

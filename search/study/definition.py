@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from search.study.space import Space
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
+from sentiment.files.unpacking import refuse_irregular
 from sentiment.reviews import DataSource
-from sentiment.unpacking import refuse_irregular
 
 __all__ = [
     "MOST_SEED",

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentiment.errors import InputError
-from sentiment.files import read_table
+from sentiment.files.reader import read_table
+from sentiment.files.unpacking import MAX_BYTES
 from sentiment.foreign import visible
 from sentiment.inspection import Inspection, inspect
 from sentiment.reviews import Dataset, DataSource, load_dataset
-from sentiment.unpacking import MAX_BYTES
 
 COLUMNS = ("text", "label")
 ROWS = [(f"a {word} film, number {n}", str(n % 2)) for n, word in enumerate(["fine", "dull", "정말", 'so "so"'] * 15)]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
+from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
 from sentiment.splits import Split
-from sentiment.unpacking import MAX_BYTES
 
 Rows = list[tuple[str, str]]
 

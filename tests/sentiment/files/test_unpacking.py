@@ -16,12 +16,12 @@ import pytest
 import zstandard
 
 from search.study.definition import read_toml
-from sentiment.cells import CELL_SHARE
-from sentiment.columns import MAX_COLUMNS
 from sentiment.errors import InputError
-from sentiment.files import read_table
+from sentiment.files.cells import CELL_SHARE
+from sentiment.files.columns import MAX_COLUMNS
+from sentiment.files.reader import read_table
+from sentiment.files.unpacking import read_unpacked
 from sentiment.foreign import visible
-from sentiment.unpacking import read_unpacked
 
 MEGABYTE = 1 << 20
 COMPRESSIONS = [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sentiment.errors import InputError
-from sentiment.unpacking import raise_the_limit
+from sentiment.files.unpacking import raise_the_limit
 
 __all__ = ["CELL_SHARE", "Cells", "refuse_too_many", "without_long_cells"]
 

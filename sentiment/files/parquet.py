@@ -7,10 +7,10 @@ is known how long they all are together. This room knows nothing of files or com
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sentiment.cells import Cells, refuse_too_many
-from sentiment.columns import match_columns, refuse_repeated, refuse_too_wide
 from sentiment.errors import InputError
-from sentiment.unpacking import raise_the_limit
+from sentiment.files.cells import Cells, refuse_too_many
+from sentiment.files.columns import match_columns, refuse_repeated, refuse_too_wide
+from sentiment.files.unpacking import raise_the_limit
 
 __all__ = ["read_parquet"]
 

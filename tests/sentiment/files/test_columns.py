@@ -2,8 +2,8 @@ import unicodedata
 
 import pytest
 
-from sentiment.columns import match_column, match_columns, refuse_repeated
 from sentiment.errors import InputError
+from sentiment.files.columns import match_column, match_columns, refuse_repeated
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "리뷰") for form in ("NFC", "NFD"))
 

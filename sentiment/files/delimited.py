@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sentiment.cells import Cells
-from sentiment.columns import match_columns, refuse_repeated, refuse_too_wide
-from sentiment.encodings import line_of
 from sentiment.errors import InputError
+from sentiment.files.cells import Cells
+from sentiment.files.columns import match_columns, refuse_repeated, refuse_too_wide
+from sentiment.files.encodings import line_of
 
 __all__ = ["read_delimited"]
 

@@ -10,8 +10,8 @@ import pytest
 import zstandard
 
 from sentiment.errors import InputError
-from sentiment.files import read_table
-from sentiment.unpacking import MAX_BYTES
+from sentiment.files.reader import read_table
+from sentiment.files.unpacking import MAX_BYTES
 
 COLUMNS = ("text", "label")
 KOREAN = ("이 영화 정말 재미있어요", "최악의 영화 돈이 아깝다", "그냥 그래요 볼만합니다")

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sentiment.cells import without_long_cells
-from sentiment.columns import match_column
-from sentiment.delimited import read_delimited
-from sentiment.demo import PREFIX, demo_reviews
-from sentiment.encodings import as_utf8, refuse_nul
 from sentiment.errors import InputError
-from sentiment.jsonlines import read_json_lines
-from sentiment.parquet import read_parquet
-from sentiment.unpacking import MAX_BYTES, read_unpacked
+from sentiment.files.cells import without_long_cells
+from sentiment.files.columns import match_column
+from sentiment.files.delimited import read_delimited
+from sentiment.files.demo import PREFIX, demo_reviews
+from sentiment.files.encodings import as_utf8, refuse_nul
+from sentiment.files.jsonlines import read_json_lines
+from sentiment.files.parquet import read_parquet
+from sentiment.files.unpacking import MAX_BYTES, read_unpacked
 
 __all__ = ["Table", "joined", "read_table"]
 
@@ -88,7 +88,7 @@ def read_table(
         path: the file.
         columns: the columns wanted, in any Unicode normal form; None for all that have a name.
         encoding: a Python codec name that overrides what the file looks like.
-        max_bytes: how large the file may be after unpacking; see `sentiment.cells` for what follows for its cells.
+        max_bytes: how large the file may be after unpacking; see `sentiment.files.cells` for what follows for cells.
 
     Raises:
         InputError: the file, a row of it or a column that is wanted cannot be used; the message says where and what to

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Final
 
-from sentiment.cells import Cells, refuse_too_many
-from sentiment.columns import match_columns, refuse_repeated, refuse_too_wide
 from sentiment.errors import InputError
+from sentiment.files.cells import Cells, refuse_too_many
+from sentiment.files.columns import match_columns, refuse_repeated, refuse_too_wide
 
 __all__ = ["read_json_lines"]
 

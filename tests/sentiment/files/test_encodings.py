@@ -2,8 +2,8 @@ import codecs
 
 import pytest
 
-from sentiment.encodings import as_utf8
 from sentiment.errors import InputError
+from sentiment.files.encodings import as_utf8
 
 
 def refusal(data: bytes, encoding: str | None = None) -> str:
