@@ -21,7 +21,7 @@ from sentiment.bundle import CHUNK, Bundle
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.files.reader import read_table
 from sentiment.files.unpacking import MAX_BYTES
-from sentiment.labels import canonical, label_rule
+from sentiment.reviews.labels import canonical, label_rule
 from sentiment.terminal import in_columns
 
 __all__ = ["Evaluation", "Overlap", "Score", "evaluate", "predict_file", "predictions", "score"]

@@ -40,7 +40,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from sentiment.errors import InputError
 
 if TYPE_CHECKING:  # it brings pyarrow, which whoever only encodes does not need
-    from sentiment.reviews import Dataset
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = [
     "PAD",

@@ -26,8 +26,8 @@ from search.study.space import Space
 from sentiment.baselines import LINEAR
 from sentiment.config import Config
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
-from sentiment.relabel import SOURCES
-from sentiment.reviews import DataSource
+from sentiment.reviews.dataset import DataSource
+from sentiment.reviews.relabel import SOURCES
 
 __all__ = [
     "BASELINE",
@@ -82,7 +82,7 @@ class Arm:
     source: str = ""
     """Who guessed it."""
     relabel: str | None = None
-    """Training rows get their labels from this source (see `sentiment.relabel`) instead of the user's."""
+    """Training rows get their labels from this source (see `sentiment.reviews.relabel`) instead of the user's."""
     threshold: float = 0.1
     """Polarities within this distance of zero are neutral."""
     free: dict[str, Any] | None = None

@@ -24,7 +24,7 @@ from search.study.records import (
 from sentiment.baselines import LINEAR, linear
 from sentiment.batches import Examples
 from sentiment.metrics import macro_f1
-from sentiment.reviews import redraw
+from sentiment.reviews.dataset import redraw
 from sentiment.tokens import load_corpus
 from sentiment.training import train
 

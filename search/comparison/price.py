@@ -15,7 +15,7 @@ from search.comparison.tuning import random_config, random_trials_left
 from search.study.objective import training_data
 from search.study.positions import FINISHED
 from sentiment.config import Config
-from sentiment.reviews import Dataset
+from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import load_corpus
 from sentiment.training import train
 

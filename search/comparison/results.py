@@ -29,8 +29,8 @@ from search.statistics import (
 )
 from sentiment.baselines import LINEAR, linear
 from sentiment.metrics import expected_calibration_error, macro_f1
-from sentiment.relabel import Relabelled, relabel
-from sentiment.reviews import Dataset
+from sentiment.reviews.dataset import Dataset
+from sentiment.reviews.relabel import Relabelled, relabel
 
 __all__ = ["ArmScore", "CollapseShare", "IdeaResult", "Results", "results"]
 

@@ -24,7 +24,7 @@ from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
-from sentiment.reviews import Dataset, load_dataset, redraw
+from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
 __all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
 

@@ -24,8 +24,8 @@ from scipy import stats
 from search.comparison.topics import mostly_unspaced, topics_of
 from search.statistics import Difference, paired_mean_difference
 from sentiment.foreign import markdown, markdown_table
-from sentiment.labels import canonical
-from sentiment.scripts import main_scripts
+from sentiment.reviews.labels import canonical
+from sentiment.reviews.scripts import main_scripts
 from sentiment.terminal import aligned, wrapped
 
 __all__ = ["ErrorRate", "Example", "Slice", "Slices", "error_slices"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import sparse
 
-from sentiment.scripts import UNSPACED, main_scripts
+from sentiment.reviews.scripts import UNSPACED, main_scripts
 
 __all__ = ["NO_KNOWN_WORD", "NO_TOPIC", "mostly_unspaced", "topics_of"]
 

@@ -29,8 +29,8 @@ from search.study.records import (
 from search.study.sampler import IndependentDraws
 from sentiment.config import Config
 from sentiment.errors import InputError
-from sentiment.relabel import relabel
-from sentiment.reviews import Dataset, redraw
+from sentiment.reviews.dataset import Dataset, redraw
+from sentiment.reviews.relabel import relabel
 from sentiment.tokens import load_corpus
 from sentiment.training import train
 

@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
-    from sentiment.reviews import Dataset
+    from sentiment.reviews.dataset import Dataset
     from sentiment.tokens import Corpus
     from sentiment.training import Trained
 

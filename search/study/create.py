@@ -53,7 +53,7 @@ from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
-from sentiment.reviews import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 
 __all__ = ["SearchStudy", "create_or_resume", "open_recorded"]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from search.study.space import Space
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.files.unpacking import refuse_irregular
-from sentiment.reviews import DataSource
+from sentiment.reviews.dataset import DataSource
 
 __all__ = [
     "MOST_SEED",

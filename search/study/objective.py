@@ -29,7 +29,7 @@ from search.study.space import Space
 from sentiment.batches import Examples
 from sentiment.config import Config
 from sentiment.errors import InputError
-from sentiment.reviews import Dataset
+from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import Corpus, load_corpus
 from sentiment.training import Report, TrainingData, train
 

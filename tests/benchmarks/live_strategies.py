@@ -25,7 +25,7 @@ from search.study.pruner import BehindTheBest
 from search.study.records import EPOCHS
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
-from sentiment.reviews import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 from tests.benchmarks import reviews
 
 NAMES = ("ours", "Optuna's defaults")

@@ -30,7 +30,7 @@ def work(args: argparse.Namespace) -> None:
 
     from search.study.objective import Objective
     from search.study.space import Space, defaults_for
-    from sentiment.reviews import load_dataset
+    from sentiment.reviews.dataset import load_dataset
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(1)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from sentiment.reviews import DataSource
+from sentiment.reviews.dataset import DataSource
 
 
 def parser(description: str, rows: int = 8000) -> argparse.ArgumentParser:

@@ -36,7 +36,7 @@ from search.study.space import defaults_for
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
 from sentiment.model import build_model
-from sentiment.reviews import Dataset, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import PAD, Corpus, load_corpus
 from sentiment.training import TrainingData, predict_probabilities, train
 from tests.benchmarks import reviews

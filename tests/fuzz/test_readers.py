@@ -21,7 +21,7 @@ from sentiment.files.reader import read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.foreign import visible
 from sentiment.inspection import Inspection, inspect
-from sentiment.reviews import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 
 COLUMNS = ("text", "label")
 ROWS = [(f"a {word} film, number {n}", str(n % 2)) for n, word in enumerate(["fine", "dull", "정말", 'so "so"'] * 15)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentiment.config import Config
-from sentiment.reviews import Dataset, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import Corpus
 from sentiment.training import Trained
 from tests.support.tiny import source

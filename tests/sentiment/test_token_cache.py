@@ -14,8 +14,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from sentiment import tokens
-from sentiment.reviews import Dataset, DataSource, Reviews
-from sentiment.splits import Split
+from sentiment.reviews.dataset import Dataset, DataSource, Reviews
+from sentiment.reviews.splits import Split
 from sentiment.tokens import Corpus, load_corpus
 
 MIXED = [

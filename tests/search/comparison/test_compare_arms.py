@@ -21,7 +21,7 @@ from search.storage.databases import open_storage
 from search.study import space
 from search.study.records import CONFIG, SPACE_DEFAULTS
 from sentiment.errors import InputError
-from sentiment.reviews import Dataset
+from sentiment.reviews.dataset import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
 FREE = """[[idea]]

@@ -8,7 +8,7 @@ from search.comparison.ideas import read_comparison
 from search.comparison.setting import Setting
 from search.statistics import Looks
 from sentiment.errors import InputError
-from sentiment.reviews import load_dataset
+from sentiment.reviews.dataset import load_dataset
 from tests.search.study.test_definition import NAMES_OF_NO_FOLDER
 
 HEAD = """

@@ -6,7 +6,7 @@ import optuna
 
 from search.study.create import SearchStudy, describe
 from search.study.space import Space
-from sentiment.reviews import load_dataset
+from sentiment.reviews.dataset import load_dataset
 from tests.support.tiny import SPACE, source
 
 

@@ -13,7 +13,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.config import Config
 from sentiment.metrics import macro_f1
-from sentiment.reviews import Dataset, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.training import Report
 from tests.support.tiny import SPACE, source
 

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from sentiment.scripts import UNSPACED, letter_shares, main_scripts
+from sentiment.reviews.scripts import UNSPACED, letter_shares, main_scripts
 
 
 def test_the_main_script_of_a_text_is_that_of_most_letters() -> None:

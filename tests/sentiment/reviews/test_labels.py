@@ -1,7 +1,7 @@
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.labels import (
+from sentiment.reviews.labels import (
     LONGEST_LABEL,
     MAX_CLASSES,
     READY_RULES,

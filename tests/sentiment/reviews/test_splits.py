@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.splits import (
+from sentiment.reviews.splits import (
     PARTS,
     Split,
     draw,

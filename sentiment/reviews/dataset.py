@@ -25,8 +25,8 @@ import numpy.typing as npt
 from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.files.reader import Table, joined, read_table
 from sentiment.files.unpacking import MAX_BYTES
-from sentiment.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
-from sentiment.splits import (
+from sentiment.reviews.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
+from sentiment.reviews.splits import (
     PARTS,
     Indices,
     Split,
@@ -76,7 +76,7 @@ class DataSource:
     group: str | None = None
     """Name of the column that says which rows belong together (an app, an author): they are never split apart."""
     classes: str | dict[str, list[str]] = "as-is"
-    """A label rule: as-is, a ready rule (see `sentiment.labels`), or {class: raw values}."""
+    """A label rule: as-is, a ready rule (see `sentiment.reviews.labels`), or {class: raw values}."""
     encoding: str | None = None
     """Overrides what the file looks like."""
     validation_path: str | None = None

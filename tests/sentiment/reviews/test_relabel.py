@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from sentiment import relabel as room
 from sentiment.errors import InputError
-from sentiment.relabel import LEAST_COVERAGE, Polarities, polarity_classes, relabel, textblob
+from sentiment.reviews import relabel as room
+from sentiment.reviews.relabel import LEAST_COVERAGE, Polarities, polarity_classes, relabel, textblob
 
 TWO = ("negative", "positive")
 THREE = ("negative", "neutral", "positive")

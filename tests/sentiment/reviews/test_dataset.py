@@ -9,8 +9,8 @@ import pytest
 
 from sentiment.errors import InputError
 from sentiment.files.unpacking import MAX_BYTES
-from sentiment.reviews import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
-from sentiment.splits import Split
+from sentiment.reviews.dataset import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
+from sentiment.reviews.splits import Split
 
 Rows = list[tuple[str, str]]
 
