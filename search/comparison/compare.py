@@ -44,9 +44,9 @@ from search.study.records import (
     SPACE_DEFAULTS,
     why_ended,
 )
-from sentiment.baselines import LINEAR
-from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.models.baselines import LINEAR
+from sentiment.models.config import Config
 
 __all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "publish", "refuse_other"]
 

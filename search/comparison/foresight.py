@@ -10,7 +10,7 @@ from search.comparison.decisions import searches_of
 from search.comparison.ideas import BASELINE, CHOSEN, MOST_PAIRS
 from search.comparison.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
-from sentiment.baselines import LINEAR
+from sentiment.models.baselines import LINEAR
 from sentiment.terminal import ruled, wrapped
 
 __all__ = ["Foresight", "Outlook", "foresee"]

@@ -23,9 +23,9 @@ from search.study.definition import (
     refuse_text,
 )
 from search.study.space import Space
-from sentiment.baselines import LINEAR
-from sentiment.config import Config
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
+from sentiment.models.baselines import LINEAR
+from sentiment.models.config import Config
 from sentiment.reviews.dataset import DataSource
 from sentiment.reviews.relabel import SOURCES
 

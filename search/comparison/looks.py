@@ -9,7 +9,7 @@ from search.comparison.ideas import CHOSEN, PAIRS
 from search.comparison.pairs import VALIDATION
 from search.comparison.setting import LOOKS, PLANNED_LOOKS, Setting
 from search.statistics import Looks
-from sentiment.baselines import LINEAR
+from sentiment.models.baselines import LINEAR
 
 __all__ = ["PairsLeft", "pairs_left", "record_looks", "record_plan"]
 

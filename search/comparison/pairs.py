@@ -21,12 +21,12 @@ from search.study.records import (
     PREDICTIONS,
     SECONDS,
 )
-from sentiment.baselines import LINEAR, linear
-from sentiment.batches import Examples
 from sentiment.metrics import macro_f1
+from sentiment.models.baselines import LINEAR, linear
+from sentiment.models.batches import Examples
+from sentiment.models.training import train
 from sentiment.reviews.dataset import redraw
 from sentiment.tokens import load_corpus
-from sentiment.training import train
 
 __all__ = ["VALIDATION", "fit_linear", "record_pair", "train_pair"]
 

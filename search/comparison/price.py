@@ -14,10 +14,10 @@ from search.comparison.setting import Setting
 from search.comparison.tuning import random_config, random_trials_left
 from search.study.objective import training_data
 from search.study.positions import FINISHED
-from sentiment.config import Config
+from sentiment.models.config import Config
+from sentiment.models.training import train
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import load_corpus
-from sentiment.training import train
 
 __all__ = ["Plan", "plan"]
 

@@ -27,8 +27,8 @@ from search.statistics import (
     paired_difference,
     tuning_curve,
 )
-from sentiment.baselines import LINEAR, linear
 from sentiment.metrics import expected_calibration_error, macro_f1
+from sentiment.models.baselines import LINEAR, linear
 from sentiment.reviews.dataset import Dataset
 from sentiment.reviews.relabel import Relabelled, relabel
 

@@ -22,8 +22,8 @@ from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
 from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
 from search.study.space import defaults_for
-from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
+from sentiment.models.baselines import LINEAR
 from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
 __all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]

@@ -27,12 +27,12 @@ from search.study.records import (
     SECONDS,
 )
 from search.study.sampler import IndependentDraws
-from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.models.config import Config
+from sentiment.models.training import train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
 from sentiment.tokens import load_corpus
-from sentiment.training import train
 
 __all__ = ["as_trained", "random_config", "random_scores", "random_trials_left", "train_random", "tune", "winner_of"]
 

@@ -13,9 +13,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
+    from sentiment.models.training import Trained
     from sentiment.reviews.dataset import Dataset
     from sentiment.tokens import Corpus
-    from sentiment.training import Trained
 
 __all__ = ["WEIGHTS", "TrialArtifacts"]
 

@@ -48,11 +48,11 @@ from search.study.records import (
 )
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
-from sentiment import baselines
-from sentiment.baselines import LINEAR
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
+from sentiment.models import baselines
+from sentiment.models.baselines import LINEAR
 from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 
 __all__ = ["SearchStudy", "create_or_resume", "open_recorded"]

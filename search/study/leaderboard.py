@@ -29,8 +29,8 @@ from search.study.records import (
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
-from sentiment.baselines import LINEAR
 from sentiment.foreign import markdown, markdown_table, visible
+from sentiment.models.baselines import LINEAR
 from sentiment.terminal import ruled
 
 __all__ = ["Leaderboard", "leaderboard"]

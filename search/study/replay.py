@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 from search.study.create import SearchStudy
 from search.study.objective import environment, training_data
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
-from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.models.config import Config
+from sentiment.models.training import Report, train
 from sentiment.tokens import load_corpus
-from sentiment.training import Report, train
 
 __all__ = ["Replay", "replay"]
 

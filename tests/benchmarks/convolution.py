@@ -1,4 +1,4 @@
-"""Window features by matrix products, as `sentiment.model.convolution` trains those of short texts, against
+"""Window features by matrix products, as `sentiment.models.network.convolution` trains those of short texts, against
 `torch.nn.Conv1d`.
 
     python -m tests.benchmarks.convolution
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sentiment.model.convolution import Convolution
+from sentiment.models.network.convolution import Convolution
 from tests.benchmarks.training_loop import mm_flops_per_second
 
 ROUNDS = 15

@@ -30,9 +30,9 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 
 from search.study.objective import training_data
 from search.study.space import KNOWN_GOOD, Space, defaults_for
+from sentiment.models.training import train
 from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 from sentiment.tokens import load_corpus
-from sentiment.training import train
 
 BANK = Path(__file__).parent / "curves.jsonl"
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sentiment.bundle import FILES, SEEN, Bundle, write_bundle
-from sentiment.config import CHOICES, Config
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.model import build_model
+from sentiment.models.config import CHOICES, Config
+from sentiment.models.network import build_model
 from sentiment.seen import SeenTexts
 from sentiment.tokens import fit_tokenizer
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from search.comparison.ideas import Comparison, read_comparison
 from search.study.definition import StudyDefinition, read_definition
 from search.study.space import DEFAULTS, Space
-from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.foreign import visible
+from sentiment.models.config import Config
 
 VALID = """\
 name = "netflix"

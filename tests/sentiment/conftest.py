@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.config import Config
+from sentiment.models.config import Config
+from sentiment.models.training import Trained
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import Corpus
-from sentiment.training import Trained
 from tests.support.tiny import source
 
 
@@ -26,9 +26,9 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     """Not to be changed; copy its folder first."""
     from search.study.objective import training_data
     from sentiment.bundle import write_bundle
+    from sentiment.models.training import train
     from sentiment.seen import SeenTexts
     from sentiment.tokens import load_corpus
-    from sentiment.training import train
 
     scratch = tmp_path_factory.mktemp("bundle")
     dataset = load_dataset(source(reviews_csv))

@@ -13,14 +13,14 @@ import safetensors.torch
 import torch
 
 from search.study.objective import training_data
-from sentiment import batches
 from sentiment import bundle as bundles
-from sentiment.batches import Examples
 from sentiment.bundle import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
-from sentiment.config import Config
 from sentiment.errors import InputError
-from sentiment.model import build_model
-from sentiment.training import train
+from sentiment.models import batches
+from sentiment.models.batches import Examples
+from sentiment.models.config import Config
+from sentiment.models.network import build_model
+from sentiment.models.training import train
 from tests.sentiment.conftest import Exported
 from tests.support.precisions import precisions_of
 

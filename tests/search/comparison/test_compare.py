@@ -24,9 +24,9 @@ from search.report.tables import markdown, render, rows, to_dict
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
 from search.study.records import CONFIG, PREDICTIONS
-from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.config import Config
 from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
 
 

@@ -17,11 +17,11 @@ from search.study.optimization import optimize
 from search.study.records import CONFIG
 from search.study.replay import replay
 from sentiment.bundle import Bundle
-from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.config import Config
+from sentiment.models.training import train
 from sentiment.tokens import load_corpus
-from sentiment.training import train
 from tests.search.conftest import Searched
 from tests.support.precisions import precisions_of
 from tests.support.tiny import SPACE, definition

@@ -23,9 +23,9 @@ from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
 from search.study.records import AGAINST_LINEAR, BASELINES, CORRECTED, ENDED, METRIC
 from search.study.space import Space
-from sentiment.baselines import linear
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.baselines import linear
 from tests.search.conftest import Searched
 from tests.support.tiny import SPACE, definition, source, write_reviews
 

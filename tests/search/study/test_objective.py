@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 from search import Objective, Space
 from search.storage.artifacts import TrialArtifacts
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
-from sentiment.config import Config
 from sentiment.metrics import macro_f1
+from sentiment.models.config import Config
+from sentiment.models.training import Report
 from sentiment.reviews.dataset import Dataset, load_dataset
-from sentiment.training import Report
 from tests.support.tiny import SPACE, source
 
 

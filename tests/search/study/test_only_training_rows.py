@@ -26,15 +26,15 @@ from search.study.objective import training_data
 from search.study.optimization import optimize
 from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
-from sentiment.baselines import linear, majority
-from sentiment.config import Config
 from sentiment.metrics import macro_f1
+from sentiment.models.baselines import linear, majority
+from sentiment.models.config import Config
+from sentiment.models.training import train
 from sentiment.reviews import relabel
 from sentiment.reviews.dataset import Dataset, fingerprint_of, load_dataset, redraw
 from sentiment.reviews.relabel import Polarities
 from sentiment.reviews.splits import PARTS
 from sentiment.tokens import UNITS, load_corpus
-from sentiment.training import train
 from tests.support.tiny import SPACE, definition, source, write_reviews
 
 NOT_TRAINED_ON = ("validation", "test")

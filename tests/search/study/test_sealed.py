@@ -16,10 +16,10 @@ from search.study.leaderboard import LINEAR
 from search.study.optimization import optimize
 from search.study.records import OPENINGS
 from search.study.sealed import evaluate_sealed
-from sentiment.baselines import linear
 from sentiment.bundle import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import accuracy, macro_f1
+from sentiment.models.baselines import linear
 from tests.support.tiny import definition, write_reviews
 
 

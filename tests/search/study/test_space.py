@@ -7,8 +7,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FixedTrial
 
 from search.study.space import DEFAULTS, Space, defaults_for
-from sentiment.config import Config
 from sentiment.errors import InputError
+from sentiment.models.config import Config
 
 
 def sampled(space: Space, n: int = 200) -> list[tuple[Config, dict[str, Any]]]:

@@ -25,12 +25,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sentiment.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
-from sentiment.config import Config
 from sentiment.errors import InputError
 from sentiment.metrics import collapse, macro_f1
-from sentiment.model import Network, build_model
-from sentiment.precision import has_bfloat16_lstm
+from sentiment.models.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
+from sentiment.models.config import Config
+from sentiment.models.network import Network, build_model
+from sentiment.models.precision import has_bfloat16_lstm
 
 __all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
 

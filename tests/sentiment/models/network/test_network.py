@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sentiment.config import Config
-from sentiment.model import Network, build_model, model_without_memory
-from sentiment.model.convolution import SHORT, Convolution
-from sentiment.model.recurrent import reverse_by_length
+from sentiment.models.config import Config
+from sentiment.models.network import Network, build_model, model_without_memory
+from sentiment.models.network.convolution import SHORT, Convolution
+from sentiment.models.network.recurrent import reverse_by_length
 from sentiment.tokens import PAD
 
 VOCABULARY, CLASSES = 50, 3

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from sentiment.config import Config
-from sentiment.model.as_written import AsWritten
-from sentiment.model.convolution import Convolution
-from sentiment.model.pooling import AdditiveAttention, max_over, mean_over
-from sentiment.model.recurrent import Recurrent
+from sentiment.models.config import Config
+from sentiment.models.network.as_written import AsWritten
+from sentiment.models.network.convolution import Convolution
+from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
+from sentiment.models.network.recurrent import Recurrent
 from sentiment.tokens import PAD, UNKNOWN
 
 __all__ = ["Network", "build_model", "model_without_memory"]

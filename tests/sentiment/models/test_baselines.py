@@ -7,8 +7,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_union
 
-from sentiment.baselines import BASELINES, linear, majority
 from sentiment.metrics import accuracy, macro_f1
+from sentiment.models.baselines import BASELINES, linear, majority
 
 LEARNED = ["linear"]
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from sentiment.config import ARCHITECTURES, CHOICES, Config
 from sentiment.errors import InputError
+from sentiment.models.config import ARCHITECTURES, CHOICES, Config
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -7,7 +7,7 @@ difference can be measured.
 
 import os
 
-from sentiment.model.network import Network, build_model, model_without_memory
+from sentiment.models.network.network import Network, build_model, model_without_memory
 
 __all__ = ["Network", "build_model", "model_without_memory"]
 
