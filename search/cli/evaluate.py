@@ -25,8 +25,8 @@ def command(args: argparse.Namespace) -> int:
             raise InputError(
                 f"evaluate needs --{flag}, the column with the {'reviews' if flag == 'text' else 'labels'}"
             )
-    from sentiment.bundle import Bundle
-    from sentiment.scoring import evaluate
+    from sentiment.bundle.folder import Bundle
+    from sentiment.bundle.scoring import evaluate
 
     evaluation = evaluate(
         Bundle.open(args.bundle),
@@ -50,7 +50,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     from search.storage.databases import open_storage, storage_url
     from search.study.create import open_recorded
     from search.study.sealed import evaluate_sealed
-    from sentiment.bundle import Bundle
+    from sentiment.bundle.folder import Bundle
 
     bundle = Bundle.open(args.bundle)
     opened = open_recorded(args.sealed, open_storage(storage_url(args.storage), create=False), args.artifacts)

@@ -19,8 +19,8 @@ def command(args: argparse.Namespace) -> int:
     for flag in ("text", "out", "encoding", "max_bytes"):
         if getattr(args, flag) is not None and not args.data:
             raise InputError(f"--{flag.replace('_', '-')} is for a file; give --data FILE, or leave it out")
-    from sentiment.bundle import Bundle
-    from sentiment.scoring import predict_file, predictions
+    from sentiment.bundle.folder import Bundle
+    from sentiment.bundle.scoring import predict_file, predictions
 
     bundle = Bundle.open(args.bundle)
     if args.data:

@@ -45,8 +45,8 @@ class TrialArtifacts:
 
     def keep(self, trial: optuna.Trial, trained: "Trained", corpus: "Corpus", dataset: "Dataset") -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not."""
-        from sentiment import bundle  # which imports torch, and who only asks what is kept must not wait for it
-        from sentiment.seen import SeenTexts
+        from sentiment.bundle import folder as bundles  # imports torch, and who asks what is kept must not wait for it
+        from sentiment.bundle.seen import SeenTexts
 
         self.clear(trial.study)
         better = self._completed(trial.study)
@@ -55,7 +55,7 @@ class TrialArtifacts:
         folder = self.folder(trial.number)
         if folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
-        sha256 = bundle.write_bundle(
+        sha256 = bundles.write_bundle(
             folder,
             config=trained.config,
             classes=dataset.reviews.classes,
@@ -82,7 +82,7 @@ class TrialArtifacts:
 
 
 def _facts(trial: optuna.Trial, trained: "Trained", dataset: "Dataset") -> dict[str, Any]:
-    from sentiment.scoring import LABEL_RULE
+    from sentiment.bundle.scoring import LABEL_RULE
 
     return {
         "study": trial.study.study_name,

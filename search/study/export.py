@@ -8,7 +8,7 @@ import optuna
 from search.storage.artifacts import TrialArtifacts
 from search.study.leaderboard import leaderboard
 from search.study.records import BASELINES
-from sentiment.bundle import copy_bundle
+from sentiment.bundle.folder import copy_bundle
 from sentiment.errors import InputError
 
 __all__ = ["export"]

@@ -11,10 +11,10 @@ from typing import Any, Final
 from search.statistics import score_error
 from search.study.create import SearchStudy
 from search.study.records import FINGERPRINT, OPENINGS
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
+from sentiment.bundle.scoring import Evaluation, Score, score
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR, linear
-from sentiment.scoring import Evaluation, Score, score
 
 __all__ = ["SealedEvaluation", "evaluate_sealed"]
 

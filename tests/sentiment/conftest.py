@@ -25,9 +25,9 @@ class Exported:
 def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Not to be changed; copy its folder first."""
     from search.study.objective import training_data
-    from sentiment.bundle import write_bundle
+    from sentiment.bundle.folder import write_bundle
+    from sentiment.bundle.seen import SeenTexts
     from sentiment.models.training import train
-    from sentiment.seen import SeenTexts
     from sentiment.tokens import load_corpus
 
     scratch = tmp_path_factory.mktemp("bundle")

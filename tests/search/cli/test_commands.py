@@ -307,7 +307,7 @@ class TestForeignText:
 
     @pytest.fixture
     def hostile(self, model: Path, tmp_path: Path) -> Path:
-        from sentiment.bundle import Bundle, write_bundle
+        from sentiment.bundle.folder import Bundle, write_bundle
 
         bundle = Bundle.open(model)
         write_bundle(

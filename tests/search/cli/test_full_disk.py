@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import search.storage.predictions
-import sentiment.bundle
+import sentiment.bundle.folder
 from search.cli.commands import main
 from tests.search.conftest import Searched
 from tests.support.program import start
@@ -85,7 +85,7 @@ def test_for_labels_names_the_file_that_could_not_be_written(
     [
         (search.storage.predictions, 0, "predictions/baseline-majority.npy"),
         (search.storage.predictions, 2, "predictions/trial-00000.npy"),
-        (sentiment.bundle, 0, "trial-00000"),
+        (sentiment.bundle.folder, 0, "trial-00000"),
     ],
     ids=["baselines", "predictions", "weights"],
 )

@@ -11,7 +11,7 @@ from search.comparison.slices import Slices
 from search.report import folder as report
 from search.report.folder import FILES, MARK, refuse_other_files, write_report
 from search.study.export import export
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.search.report.test_figures import results

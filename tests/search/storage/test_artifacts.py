@@ -16,7 +16,7 @@ from search.study.objective import training_data
 from search.study.optimization import optimize
 from search.study.records import CONFIG
 from search.study.replay import replay
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.config import Config
@@ -98,7 +98,7 @@ class TestKeeping:
             folder.mkdir(parents=True)  # refuses one that is there
             return "checksum"
 
-        monkeypatch.setattr("sentiment.bundle.write_bundle", write)
+        monkeypatch.setattr("sentiment.bundle.folder.write_bundle", write)
 
     def kept(
         self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None, clear: bool = True

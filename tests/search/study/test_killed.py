@@ -19,7 +19,7 @@ from search.study.create import create_or_resume
 from search.study.definition import read_definition
 from search.study.optimization import optimize
 from search.study.records import CURVE, ENDED, PREDICTIONS
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
 from tests.support.program import run, start
 from tests.support.tiny import write_study_file
 

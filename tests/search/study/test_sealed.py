@@ -16,7 +16,7 @@ from search.study.leaderboard import LINEAR
 from search.study.optimization import optimize
 from search.study.records import OPENINGS
 from search.study.sealed import evaluate_sealed
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import accuracy, macro_f1
 from sentiment.models.baselines import linear

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
-from sentiment.seen import SeenTexts
 
 
 def test_a_text_is_known_again_also_with_blanks_around_it() -> None:

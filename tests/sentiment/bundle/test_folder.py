@@ -13,8 +13,8 @@ import safetensors.torch
 import torch
 
 from search.study.objective import training_data
-from sentiment import bundle as bundles
-from sentiment.bundle import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
+from sentiment.bundle import folder as bundles
+from sentiment.bundle.folder import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
 from sentiment.errors import InputError
 from sentiment.models import batches
 from sentiment.models.batches import Examples
@@ -301,7 +301,7 @@ class TestWeights:
             vouch_for(folders[-1], "config.json", json.dumps(described).encode())
         script = """
 import resource, sys
-from sentiment.bundle import Bundle
+from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), used + (1 << 29)))

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from sentiment import foreign, metrics
-from sentiment.bundle import CHUNK, Bundle
+from sentiment.bundle.folder import CHUNK, Bundle
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.files.reader import read_table
 from sentiment.files.unpacking import MAX_BYTES

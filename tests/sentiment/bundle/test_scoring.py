@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from sentiment import scoring
-from sentiment.bundle import Bundle
+from sentiment.bundle import scoring
+from sentiment.bundle.folder import Bundle
+from sentiment.bundle.scoring import evaluate, predict_file, predictions, score
 from sentiment.errors import InputError
-from sentiment.scoring import evaluate, predict_file, predictions, score
 from tests.sentiment.conftest import Exported
 from tests.sentiment.test_foreign import OBEYED
 from tests.support.tiny import CLASSES
