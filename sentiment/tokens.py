@@ -41,6 +41,7 @@ from sentiment.errors import InputError
 
 if TYPE_CHECKING:  # it brings pyarrow, which whoever only encodes does not need
     from sentiment.reviews.dataset import Dataset
+from sentiment.writing import write_through
 
 __all__ = [
     "PAD",
@@ -401,16 +402,9 @@ def _write(corpus: Corpus, directory: Path, wanted: dict[str, Any]) -> None:
             np.save(file, array, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-    _write_bytes(directory / _TOKENIZER, corpus.tokenizer_json.encode())
+    write_through(directory / _TOKENIZER, corpus.tokenizer_json.encode())
     files = {name: _checksum(directory / name) for name in (_IDS, _OFFSETS, _TOKENIZER)}
-    _write_bytes(directory / _MANIFEST, json.dumps(wanted | {"files": files}, indent=1).encode())
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    write_through(directory / _MANIFEST, json.dumps(wanted | {"files": files}, indent=1).encode())
 
 
 def _temporary_path(cache: Path) -> Path:

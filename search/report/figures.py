@@ -8,7 +8,6 @@ font of the reader, of which Matplotlib's own has none. Widths are measured in M
 than what readers have instead. Style, ids and metadata are fixed, so equal results give equal bytes.
 """
 
-import os
 import statistics
 import unicodedata
 import warnings
@@ -24,6 +23,7 @@ from search.comparison.results import CollapseShare, Results
 from search.statistics import NO_DIFFERENCE, Difference, TuningCurve
 from sentiment.errors import InputError
 from sentiment.foreign import visible
+from sentiment.writing import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ def write_figures(found: Results, folder: Path) -> list[Path]:
         svgs = {folder / f"{name}.svg": _svg(figure) for name, figure in drawn.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for path, svg in svgs.items():
-        _write(path, svg)
+        write_whole(path, svg)
     return list(svgs)
 
 
@@ -137,19 +137,6 @@ def _svg(figure: "Figure") -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """A reader, or a full disk, never meets half a file under the final name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------- differences

@@ -6,14 +6,13 @@ A file is complete and its checksum known before a trial says that it has one; a
 
 import hashlib
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sentiment.errors import InputError
+from sentiment.writing import write_whole
 
 __all__ = ["keep_predictions", "kept_predictions"]
 
@@ -35,19 +34,8 @@ def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = 
     sha256 = hashlib.sha256(content.getbuffer()).hexdigest()
     if by_content:
         path = path.with_stem(f"{path.stem}-{sha256[:8]}")
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:  # one that came of writing does not say what was written
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content.getbuffer())
     return {"file": path.name, "sha256": sha256}
 
 

@@ -19,7 +19,6 @@ those of the network that the config describes, and the tokenizer must be one th
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,6 +41,7 @@ from sentiment.models.config import Config, allowed_range
 from sentiment.models.network import Network, model_without_memory
 from sentiment.models.training import predict_probabilities
 from sentiment.tokens import encode, read_tokenizer
+from sentiment.writing import write_through
 
 __all__ = ["Bundle", "copy_bundle", "write_bundle"]
 
@@ -321,10 +321,7 @@ def _write_folder(directory: Path, contents: dict[str, bytes]) -> str:
         temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent))
         try:
             for name, content in (contents | {"manifest.json": manifest}).items():
-                with open(temporary / name, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                write_through(temporary / name, content)
             temporary.chmod(0o755)
             temporary.rename(directory)  # also over an empty folder
         except BaseException:

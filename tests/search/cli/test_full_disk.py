@@ -3,17 +3,16 @@
 import errno
 import itertools
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
-import search.storage.predictions
 import sentiment.bundle.folder
 from search.cli.commands import main
+from sentiment import writing
 from tests.search.conftest import Searched
 from tests.support.program import start
 from tests.support.tiny import write_study_file
@@ -83,8 +82,8 @@ def test_for_labels_names_the_file_that_could_not_be_written(
 @pytest.mark.parametrize(
     ("room", "fitting", "named"),
     [
-        (search.storage.predictions, 0, "predictions/baseline-majority.npy"),
-        (search.storage.predictions, 2, "predictions/trial-00000.npy"),
+        (writing, 0, "predictions/baseline-majority.npy"),
+        (writing, 2, "predictions/trial-00000.npy"),
         (sentiment.bundle.folder, 0, "trial-00000"),
     ],
     ids=["baselines", "predictions", "weights"],
@@ -99,12 +98,14 @@ def test_for_what_is_kept_leaves_no_piece_of_it_and_the_study_goes_on_afterwards
 ) -> None:
     files = itertools.count()
 
-    def full(_: int) -> None:
+    def full(path: Path, content: bytes) -> None:
         if next(files) >= fitting:
+            path.write_bytes(content[:10])
             raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "os", SimpleNamespace(**vars(os) | {"fsync": full}))
+        patched.setattr(room, "write_through", full)
         assert main(["run", "study.toml"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"sentiment-search: no space is left for studies/artifacts/tiny/{named}; free some space, then give the same "

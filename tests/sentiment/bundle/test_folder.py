@@ -397,7 +397,7 @@ class TestWriting:
         def full(descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(bundles.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left on device") as failed:
             copy_bundle(exported.folder, tmp_path / "model", {})
         assert failed.value.filename == str(tmp_path / "model")
