@@ -6,6 +6,9 @@ import signal
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all of them, it would take the exit status of each worker along
 
+import sklearn.feature_extraction.text
+import sklearn.linear_model
+
 import search.cli.commands
 import search.comparison.compare
 import search.study.leaderboard

@@ -17,9 +17,6 @@ from typing import Any, Final, Protocol
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 __all__ = ["BASELINES", "LINEAR", "Baseline", "linear", "majority"]
 
@@ -54,6 +51,11 @@ def linear(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> Baseline:
     Both kinds of n-grams, because spaces say much in English and little in Korean or Thai. Term frequencies are
     logarithmic; a class weighs n / (K * n_class).
     """
+    # Half a second, for which who only reads what is stored must not wait.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     true = _checked(texts, labels, n_classes)
     least = 2 if len(texts) >= _FEW_ROWS else 1
     features, matrix = _fit_features(
