@@ -16,9 +16,9 @@ crossing rarer than computed.
 That holds for looks that were planned before anything was seen. Who sees a result and then picks the number of pairs
 that suits it best, or drops a look that was planned, crosses more often: by such levels the best of policies would come
 to 5.5 to 6.5 % in place of 5 (integrated over all that it may see: `tests/support/policies.py`). So the level of an
-added look is half of its share, without any credit for the looks before it. The best of policies then stays at 4.8 % or
+added look is half of its share, without any credit for the looks before it. The best of policies then stays at 4.9 % or
 below, also beside a plan of 10 and 1,000 pairs, which makes dropping the second cost nothing. (Of the level that Holm
-leaves to one of twenty it reaches 1.04 there, if it picks for that one alone; but one number is picked for all.)
+leaves to one of twenty it reaches 1.07 there, if it picks for that one alone; but one number is picked for all.)
 
 A p-value over the looks taken so far is the least alpha at which one of them would have crossed ("repeated p-value":
 Jennison & Turnbull 2000, section 9.5). It holds *whatever* made one stop, so ideas may stop one by one, and Holm over

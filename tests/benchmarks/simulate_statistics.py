@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.statistics import Looks, tuning_curve
+from search.statistics import ALPHA, Looks, tuning_curve
 from tests.support.policies import worst_case
 from tests.support.searches import SEARCHES, as_good_as_the_chosen, choosing
 from tests.support.worlds import (
@@ -154,9 +154,12 @@ def _print_added(number: int) -> None:
     print(
         "\nthe same if the next number of pairs is picked by what was seen, by the best of policies: any direction, %"
     )
-    for planned, most in (([10], 4), ([8, 16], 4), ([5, 10, 20], 5)):
-        found = worst_case(planned, (1.02, 1.1, 1.25, 1.6, 2.2, 4.0, 20.0), most)
-        print(f"{', '.join(map(str, planned))} planned, {most} looks taken{'':12s} {100 * found:.2f}", flush=True)
+    print(f"{'':44s} of {ALPHA:.0%}  of a twentieth of them, in units of {ALPHA:.0%}")
+    for planned, most in (([10], 4), ([8, 16], 4), ([5, 10, 20], 5), ([10, 1000], 4)):
+        growths = (1.02, 1.1, 1.25, 1.6, 2.2, 4.0, 20.0, 100.0)
+        whole, part = (worst_case(planned, growths, most, ALPHA / share) * share for share in (1, 20))
+        name = f"{', '.join(map(str, planned))} planned, {most} looks taken"
+        print(f"{name:44s} {100 * whole:5.2f}  {100 * part:5.2f}", flush=True)
 
 
 def _print_winner(number: int) -> None:
