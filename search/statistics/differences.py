@@ -64,15 +64,7 @@ def paired_difference(
     check_classes(n_classes, labels=labels, baseline=baseline, idea=idea)
     weights = np.full(n_classes, 1 / n_classes) if one_class is None else np.eye(n_classes)[one_class]
     scores, influences = zip(*(_f1(labels, arm, weights) for arm in (baseline, idea)), strict=True)
-    return _of_shares(
-        crossed_difference(
-            scores[1] - scores[0],
-            influences[1] - influences[0],
-            groups=_named("groups", groups, len(labels)),
-            searches=_named("searches", searches, len(idea)),
-            confidence=confidence,
-        )
-    )
+    return _of_shares(_crossed(scores[1] - scores[0], influences[1] - influences[0], groups, searches, confidence))
 
 
 def paired_mean_difference(
@@ -104,13 +96,7 @@ def paired_mean_difference(
     gain = after - before
     pairs = gain.mean(axis=1)
     influence = (gain - pairs[:, None]) / gain.shape[1]
-    return crossed_difference(
-        pairs,
-        influence,
-        groups=_named("groups", groups, gain.shape[1]),
-        searches=_named("searches", searches, len(gain)),
-        confidence=confidence,
-    )
+    return _crossed(pairs, influence, groups, searches, confidence)
 
 
 def calibration_difference(
@@ -148,14 +134,19 @@ def calibration_difference(
             f"{labels.shape} labels, but got {baseline.shape} and {idea.shape}"
         )
     errors, influences = zip(*(_calibration(labels, arm, bins) for arm in (baseline, idea)), strict=True)
-    return _of_shares(
-        crossed_difference(
-            errors[1] - errors[0],
-            influences[1] - influences[0],
-            groups=_named("groups", groups, len(labels)),
-            searches=_named("searches", searches, len(idea)),
-            confidence=confidence,
-        )
+    return _of_shares(_crossed(errors[1] - errors[0], influences[1] - influences[0], groups, searches, confidence))
+
+
+def _crossed(
+    pairs: Floats, influence: Floats, groups: Integers | None, searches: Integers | None, confidence: float
+) -> Difference:
+    n_pairs, n_rows = influence.shape
+    return crossed_difference(
+        pairs,
+        influence,
+        groups=_named("groups", groups, n_rows),
+        searches=_named("searches", searches, n_pairs),
+        confidence=confidence,
     )
 
 
