@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentiment.bundle.folder import Bundle
-    from sentiment.models.config import Config
+    from sentiment.models.network.config import Config
     from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 
 __all__ = ["Bundle", "Config", "DataSource", "Dataset", "load_dataset"]
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return Bundle
     if name == "Config":
-        from sentiment.models.config import Config
+        from sentiment.models.network.config import Config
 
         return Config
     if name in ("DataSource", "Dataset", "load_dataset"):

@@ -46,7 +46,7 @@ from search.study.records import (
 )
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 
 __all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "publish", "refuse_other"]
 

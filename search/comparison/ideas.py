@@ -25,7 +25,7 @@ from search.study.definition import (
 from search.study.space import Space
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.models.baselines import LINEAR
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 from sentiment.reviews.dataset import DataSource
 from sentiment.reviews.relabel import SOURCES
 

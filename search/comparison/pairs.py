@@ -23,8 +23,8 @@ from search.study.records import (
 )
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR, linear
-from sentiment.models.batches import Examples
-from sentiment.models.training import train
+from sentiment.models.network.batches import Examples
+from sentiment.models.network.training import train
 from sentiment.reviews.dataset import redraw
 from sentiment.tokens import load_corpus
 

@@ -14,8 +14,8 @@ from search.comparison.setting import Setting
 from search.comparison.tuning import random_config, random_trials_left
 from search.study.objective import training_data
 from search.study.positions import FINISHED
-from sentiment.models.config import Config
-from sentiment.models.training import train
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import train
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import load_corpus
 

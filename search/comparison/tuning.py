@@ -28,8 +28,8 @@ from search.study.records import (
 )
 from search.study.sampler import IndependentDraws
 from sentiment.errors import InputError
-from sentiment.models.config import Config
-from sentiment.models.training import train
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
 from sentiment.tokens import load_corpus

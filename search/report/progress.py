@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import TrialState
 from tqdm import tqdm
 
-from sentiment.models.config import Config
-from sentiment.models.training import Report
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import Report
 
 __all__ = ["SearchProgress", "training_bar"]
 

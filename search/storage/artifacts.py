@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
-    from sentiment.models.training import Trained
+    from sentiment.models.network.training import Trained
     from sentiment.reviews.dataset import Dataset
     from sentiment.tokens import Corpus
 

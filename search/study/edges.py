@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sentiment.models.config import allowed_range
+from sentiment.models.network.config import allowed_range
 
 __all__ = ["Edge", "edges"]
 

@@ -6,8 +6,8 @@
     study = optuna.create_study(direction="maximize")
     study.optimize(Objective(dataset), n_trials=50)
 
-What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.training`). A step is as many
-training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
+What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.network.training`). A step
+is as many training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
 since Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
 """
 
@@ -27,9 +27,9 @@ from search.study.positions import positions
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, PREDICTIONS, SECONDS
 from search.study.space import Space
 from sentiment.errors import InputError
-from sentiment.models.batches import Examples
-from sentiment.models.config import Config
-from sentiment.models.training import Report, TrainingData, train
+from sentiment.models.network.batches import Examples
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import Report, TrainingData, train
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import Corpus, load_corpus
 

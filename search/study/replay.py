@@ -11,8 +11,8 @@ from search.study.create import SearchStudy
 from search.study.objective import environment, training_data
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
-from sentiment.models.config import Config
-from sentiment.models.training import Report, train
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import Report, train
 from sentiment.tokens import load_corpus
 
 __all__ = ["Replay", "replay"]

@@ -26,8 +26,8 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial, FixedTrial
 
 from sentiment.errors import InputError
-from sentiment.models.config import ARCHITECTURES, Config, unknown_parameter
-from sentiment.models.precision import has_native_bfloat16
+from sentiment.models.network.config import ARCHITECTURES, Config, unknown_parameter
+from sentiment.models.network.precision import has_native_bfloat16
 from sentiment.reviews.scripts import UNSPACED, letter_shares
 
 __all__ = ["DEFAULTS", "Space", "defaults_for"]

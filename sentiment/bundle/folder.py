@@ -36,10 +36,10 @@ from torch import Tensor
 from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
-from sentiment.models.batches import SORTED_TOGETHER, Examples
-from sentiment.models.config import Config, allowed_range
-from sentiment.models.network import Network, model_without_memory
-from sentiment.models.training import predict_probabilities
+from sentiment.models.network.batches import SORTED_TOGETHER, Examples
+from sentiment.models.network.config import Config, allowed_range
+from sentiment.models.network.network import Network, model_without_memory
+from sentiment.models.network.training import predict_probabilities
 from sentiment.tokens import encode, read_tokenizer
 from sentiment.writing import write_through
 

@@ -30,7 +30,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 
 from search.study.objective import training_data
 from search.study.space import KNOWN_GOOD, Space, defaults_for
-from sentiment.models.training import train
+from sentiment.models.network.training import train
 from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 from sentiment.tokens import load_corpus
 

@@ -1,4 +1,4 @@
-"""Seconds per epoch of `sentiment.models.training` against the two loops that people write, with equal macro-F1.
+"""Seconds per epoch of our training loop against the two loops that people write, with equal macro-F1.
 
     python -m tests.benchmarks.training_loop                                   # the packaged reviews
     python -m tests.benchmarks.training_loop --data FILE --text COL --label COL --classes RULE --rows 50000
@@ -8,7 +8,7 @@ minute of the machine hits all of them.
 
 - post: tokenizes each item when it is asked for, pads every batch to the longest review, `DataLoader`, `Adam`.
 - tutorial: token lists made beforehand, `DataLoader`, pads to the longest of the batch, `Adam`.
-- ours: `sentiment.models.training.train`, in float32 and, where the processor multiplies it natively, in bfloat16.
+- ours: `sentiment.models.network.training.train`, in float32 and, where multiplied natively, in bfloat16.
 
 An epoch includes one scoring of the validation rows, by the same function, for all three.
 
@@ -34,9 +34,9 @@ from torch.utils.data import DataLoader
 from search.study.objective import training_data
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
-from sentiment.models.config import Config
-from sentiment.models.network import build_model
-from sentiment.models.training import TrainingData, predict_probabilities, train
+from sentiment.models.network.config import Config
+from sentiment.models.network.network import build_model
+from sentiment.models.network.training import TrainingData, predict_probabilities, train
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import PAD, Corpus, load_corpus
 from tests.benchmarks import reviews

@@ -31,7 +31,7 @@ import optuna
 import torch
 
 import search.study.objective
-import sentiment.models.training
+import sentiment.models.network.training
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import open_storage
 from search.study.objective import Objective
@@ -97,14 +97,14 @@ def _shares(trials: int) -> None:
     @contextmanager
     def watched() -> Iterator[None]:
         places = [
-            ("validation", sentiment.models.training, "predict_probabilities"),
+            ("validation", sentiment.models.network.training, "predict_probabilities"),
             ("storage and pruning", optuna.trial.Trial, "report"),
             ("storage and pruning", optuna.trial.Trial, "should_prune"),
             ("storage and pruning", optuna.trial.Trial, "set_user_attr"),
             ("storage and pruning", optuna.trial.Trial, "_suggest"),
             ("checkpoints", TrialArtifacts, "keep"),
             ("checkpoints", search.study.objective, "keep_predictions"),
-            ("scoring", sentiment.models.training._BestCheckpoint, "score"),
+            ("scoring", sentiment.models.network.training._BestCheckpoint, "score"),
         ]
         patches = [mock.patch.object(where, name, timed(kind, getattr(where, name))) for kind, where, name in places]
         for patch in patches:

@@ -21,8 +21,8 @@ from sentiment.bundle.folder import FILES, SEEN, Bundle, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.models.config import CHOICES, Config
-from sentiment.models.network import build_model
+from sentiment.models.network.config import CHOICES, Config
+from sentiment.models.network.network import build_model
 from sentiment.tokens import fit_tokenizer
 
 TEXTS = ["a wonderful film", "", "aaaaaaaaaaaaaaaaaaaaaaaaac", "좋은 \ud800 \x00 <pad> ▁", "good " * 200]

@@ -12,7 +12,7 @@ from search.study.definition import StudyDefinition, read_definition
 from search.study.space import DEFAULTS, Space
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 
 VALID = """\
 name = "netflix"

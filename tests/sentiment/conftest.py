@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.models.config import Config
-from sentiment.models.training import Trained
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import Trained
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import Corpus
 from tests.support.tiny import source
@@ -27,7 +27,7 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     from search.study.objective import training_data
     from sentiment.bundle.folder import write_bundle
     from sentiment.bundle.seen import SeenTexts
-    from sentiment.models.training import train
+    from sentiment.models.network.training import train
     from sentiment.tokens import load_corpus
 
     scratch = tmp_path_factory.mktemp("bundle")

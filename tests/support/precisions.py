@@ -5,8 +5,8 @@ from typing import Any, Final
 import pytest
 import torch
 
-from sentiment.models.config import Config
-from sentiment.models.precision import has_bfloat16_lstm, has_native_bfloat16
+from sentiment.models.network.config import Config
+from sentiment.models.network.precision import has_bfloat16_lstm, has_native_bfloat16
 
 __all__ = ["PRECISIONS", "precisions_of", "seen"]
 

@@ -7,10 +7,6 @@ difference can be measured.
 
 import os
 
-from sentiment.models.network.network import Network, build_model, model_without_memory
-
-__all__ = ["Network", "build_model", "model_without_memory"]
-
 # PyTorch keeps up to 1,024 compiled oneDNN kernels with their scratch memory, and oneDNN as many again: one for each
 # shape of a batch. Random trials held 1.1 GB instead of 0.6 after eight of them, and were no faster
 # (python -m tests.benchmarks.memory). Both are read at the first kernel; whoever sets them outside is left alone.

@@ -8,13 +8,13 @@ What is wrong with them, on purpose:
   its recurrent weights get a gradient of exactly zero;
 - attention spreads its weights over pads too.
 
-Batches are padded to the longest training review (see `sentiment.models.batches`), as the post's loader did.
+Batches are padded to the longest training review (see `sentiment.models.network.batches`), as the post's loader did.
 """
 
 import torch
 from torch import Tensor, nn
 
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 from sentiment.models.network.pooling import AdditiveAttention
 
 __all__ = ["AsWritten"]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from sentiment.models.config import Config
 from sentiment.models.network.as_written import AsWritten
+from sentiment.models.network.config import Config
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent

@@ -26,7 +26,7 @@ from search.study.claims import begin_again, claim
 from search.study.records import CONFIG, PREDICTIONS
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
 
 

@@ -19,8 +19,8 @@ from search.study.replay import replay
 from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.models.config import Config
-from sentiment.models.training import train
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import train
 from sentiment.tokens import load_corpus
 from tests.search.conftest import Searched
 from tests.support.precisions import precisions_of

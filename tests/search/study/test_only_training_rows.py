@@ -28,8 +28,8 @@ from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear, majority
-from sentiment.models.config import Config
-from sentiment.models.training import train
+from sentiment.models.network.config import Config
+from sentiment.models.network.training import train
 from sentiment.reviews import relabel
 from sentiment.reviews.dataset import Dataset, fingerprint_of, load_dataset, redraw
 from sentiment.reviews.relabel import Polarities

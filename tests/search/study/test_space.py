@@ -8,7 +8,7 @@ from optuna.trial import FixedTrial
 
 from search.study.space import DEFAULTS, Space, defaults_for
 from sentiment.errors import InputError
-from sentiment.models.config import Config
+from sentiment.models.network.config import Config
 
 
 def sampled(space: Space, n: int = 200) -> list[tuple[Config, dict[str, Any]]]:

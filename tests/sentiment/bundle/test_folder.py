@@ -16,11 +16,11 @@ from search.study.objective import training_data
 from sentiment.bundle import folder as bundles
 from sentiment.bundle.folder import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
 from sentiment.errors import InputError
-from sentiment.models import batches
-from sentiment.models.batches import Examples
-from sentiment.models.config import Config
-from sentiment.models.network import build_model
-from sentiment.models.training import train
+from sentiment.models.network import batches
+from sentiment.models.network.batches import Examples
+from sentiment.models.network.config import Config
+from sentiment.models.network.network import build_model
+from sentiment.models.network.training import train
 from tests.sentiment.conftest import Exported
 from tests.support.precisions import precisions_of
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sentiment.models.config import Config
-from sentiment.models.network import Network, build_model, model_without_memory
+from sentiment.models.network.config import Config
 from sentiment.models.network.convolution import SHORT, Convolution
+from sentiment.models.network.network import Network, build_model, model_without_memory
 from sentiment.models.network.recurrent import reverse_by_length
 from sentiment.tokens import PAD
 

@@ -1,6 +1,6 @@
 """What bfloat16 asks of a processor: whether it can train in it, and whether that is fast.
 
-Nothing that is scored asks: a network answers in float32, whatever it was trained in (`sentiment.models.training`).
+Nothing that is scored asks: a network answers in float32, whatever it was trained in.
 """
 
 from functools import cache

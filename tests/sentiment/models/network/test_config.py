@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.models.config import ARCHITECTURES, CHOICES, Config
+from sentiment.models.network.config import ARCHITECTURES, CHOICES, Config
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sentiment.models.training import TrainingData, train
-from tests.sentiment.models.test_training import SMALL, data  # noqa: F401
+from sentiment.models.network.training import TrainingData, train
+from tests.sentiment.models.network.test_training import SMALL, data  # noqa: F401
 
 pytestmark = [
     pytest.mark.gpu,

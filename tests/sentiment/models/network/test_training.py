@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-import sentiment.models.training
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.models.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
-from sentiment.models.config import Config
-from sentiment.models.network import build_model
-from sentiment.models.precision import has_bfloat16_lstm
-from sentiment.models.training import Report, TrainingData, predict_probabilities, train
+from sentiment.models.network.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
+from sentiment.models.network.config import Config
+from sentiment.models.network.network import build_model
+from sentiment.models.network.precision import has_bfloat16_lstm
+from sentiment.models.network.training import Report, TrainingData, predict_probabilities, train
 from sentiment.tokens import PAD, EncodedTexts
 from tests.support.precisions import PRECISIONS, precisions_of
 
@@ -123,7 +122,7 @@ class TestTheScoreOfARun:
     def test_in_a_precision_that_the_processor_lacks_is_refused(
         self, data: TrainingData, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sentiment.models.training, "has_bfloat16_lstm", lambda: False)
+        monkeypatch.setattr(training, "has_bfloat16_lstm", lambda: False)
         with pytest.raises(InputError, match='train with precision = "float32"') as refused:
             train(SMALL.replace(architecture="lstm", precision="bfloat16"), data)
         assert "\n" not in str(refused.value)
@@ -169,9 +168,7 @@ class TestARunThatGoesWrong:
         assert math.isfinite(trained.macro_f1)
 
     def test_says_that_the_loss_is_no_number(self, data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(
-            sentiment.models.training.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * math.nan
-        )
+        monkeypatch.setattr(training.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * math.nan)
         trained = train(SMALL, data)
         assert trained.ended is not None
         assert "the training loss is not a number" in trained.ended
@@ -209,7 +206,9 @@ class TestARunThatGoesWrong:
 
         networks = []
         monkeypatch.setattr(
-            sentiment.models.training, "build_model", lambda *args: networks.append(build_model(*args)) or networks[0]
+            training,
+            "build_model",
+            lambda *args: networks.append(build_model(*args)) or networks[0],
         )
         words = TrainingData(data.train, data.validation, vocabulary_size=70, classes=CLASSES)
         trained = train(SMALL, words, on_report=reports.append, on_batch=spoil)

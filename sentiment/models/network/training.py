@@ -27,10 +27,10 @@ from torch.nn import functional as F
 
 from sentiment.errors import InputError
 from sentiment.metrics import collapse, macro_f1
-from sentiment.models.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
-from sentiment.models.config import Config
-from sentiment.models.network import Network, build_model
-from sentiment.models.precision import has_bfloat16_lstm
+from sentiment.models.network.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
+from sentiment.models.network.config import Config
+from sentiment.models.network.network import Network, build_model
+from sentiment.models.network.precision import has_bfloat16_lstm
 
 __all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
 
