@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentiment.bundle.folder import Bundle
-    from sentiment.models.network.config import Config
+    from sentiment.models.network.config import NetworkConfig
     from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 
-__all__ = ["Bundle", "Config", "DataSource", "Dataset", "load_dataset"]
+__all__ = ["Bundle", "DataSource", "Dataset", "NetworkConfig", "load_dataset"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,10 +19,10 @@ def __getattr__(name: str) -> Any:
         from sentiment.bundle.folder import Bundle
 
         return Bundle
-    if name == "Config":
-        from sentiment.models.network.config import Config
+    if name == "NetworkConfig":
+        from sentiment.models.network.config import NetworkConfig
 
-        return Config
+        return NetworkConfig
     if name in ("DataSource", "Dataset", "load_dataset"):
         from sentiment.reviews import dataset
 

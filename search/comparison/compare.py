@@ -46,7 +46,7 @@ from search.study.records import (
 )
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 
 __all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "publish", "refuse_other"]
 
@@ -57,7 +57,7 @@ RECORD: Final = "comparison"
 class Run:
     """One training of an arm, tuning or pair: what it was, and whether it went wrong."""
 
-    config: Config
+    config: NetworkConfig
     collapsed: bool
     """It ended in (almost) one class."""
     diverged: bool = False
@@ -82,7 +82,7 @@ class ComparedArm(PairedScores):
     """The same of an arm that was tuned."""
 
     arm: Arm
-    configs: tuple[Config, ...]
+    configs: tuple[NetworkConfig, ...]
     """The winner of each of its searches."""
     tuned_macro_f1: float
     """The validation score that chose the winner, mean over the searches."""
@@ -277,5 +277,5 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
 
 
 def _run(trial: FrozenTrial) -> Run:
-    config = Config.from_dict(trial.user_attrs[CONFIG])
+    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
     return Run(config, bool(trial.user_attrs.get(COLLAPSED)), bool(why_ended(trial)))

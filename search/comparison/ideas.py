@@ -25,7 +25,7 @@ from search.study.definition import (
 from search.study.space import Space
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.models.baselines import LINEAR
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.reviews.dataset import DataSource
 from sentiment.reviews.relabel import SOURCES
 
@@ -74,7 +74,7 @@ class Arm:
     """The baseline, or the baseline with one idea."""
 
     name: str
-    config: Config
+    config: NetworkConfig
     """What is fixed; the values of tuned parameters in it are not used."""
     space: Space
     guess: float | None = None
@@ -263,7 +263,7 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
 
 def _baseline(settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
     try:
-        Config.from_dict(dict(settings))
+        NetworkConfig.from_dict(dict(settings))
     except InputError as error:
         raise InputError(f"[baseline] {error}") from None
     return _arm(BASELINE, settings, {}, tuned)
@@ -273,7 +273,7 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     free = {parameter: entry for parameter, entry in tuned.items() if parameter not in change}
     if "learning_rate" in change:
         free.pop("sgd_learning_rate", None)
-    config = Config.from_dict(dict(settings)).replace(**change)
+    config = NetworkConfig.from_dict(dict(settings)).replace(**change)
     fixed = {parameter: value for parameter, value in config.to_dict().items() if parameter not in ("seed", *free)}
     if "learning_rate" in free and "sgd_learning_rate" not in free:
         free["sgd_learning_rate"] = free["learning_rate"]

@@ -14,7 +14,7 @@ from search.comparison.setting import Setting
 from search.comparison.tuning import random_config, random_trials_left
 from search.study.objective import training_data
 from search.study.positions import FINISHED
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import train
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import load_corpus
@@ -94,7 +94,7 @@ class _Enough(Exception):
     """The price of a batch is known."""
 
 
-def _seconds_per_epoch(config: Config, dataset: Dataset, setting: Setting) -> float:
+def _seconds_per_epoch(config: NetworkConfig, dataset: Dataset, setting: Setting) -> float:
     corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
     data = training_data(dataset, corpus)
     moments = [time.perf_counter()]

@@ -28,7 +28,7 @@ from search.study.records import (
 )
 from search.study.sampler import IndependentDraws
 from sentiment.errors import InputError
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
@@ -71,7 +71,7 @@ def random_trials_left(setting: Setting) -> list[int]:
     return [number for number in range(wanted) if number not in done]
 
 
-def random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
+def random_config(setting: Setting, number: int) -> tuple[NetworkConfig, optuna.Trial]:
     """The config that random trial `number` trains, and the trial that drew it, in memory."""
     comparison = setting.comparison
     assert comparison.curve is not None
@@ -109,11 +109,11 @@ def train_random(setting: Setting, number: int) -> None:
     )
 
 
-def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
+def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[NetworkConfig, float]:
     """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
-        (trial.value, Config.from_dict(trial.user_attrs[CONFIG]))
+        (trial.value, NetworkConfig.from_dict(trial.user_attrs[CONFIG]))
         for trial in setting.trials(tuning_name(arm.name, search), *FINISHED)
         if trial.value is not None
     ]
@@ -123,7 +123,7 @@ def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
         if name == arm.name and pair % setting.comparison.searches == search
     ]
     if paired:
-        frozen = Config.from_dict(paired[0].user_attrs[CONFIG])
+        frozen = NetworkConfig.from_dict(paired[0].user_attrs[CONFIG])
         scored = [tuned for tuned in scored if tuned[1].replace(seed=frozen.seed) == frozen]
         if not scored:
             raise InputError(

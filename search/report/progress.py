@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import TrialState
 from tqdm import tqdm
 
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Report
 
 __all__ = ["SearchProgress", "training_bar"]
@@ -65,7 +65,7 @@ class SearchProgress:
             self.epochs.reset(total=total)
         self.epochs.update(done - self.epochs.n)
 
-    def on_report(self, trial: optuna.Trial, config: Config, report: Report) -> None:
+    def on_report(self, trial: optuna.Trial, config: NetworkConfig, report: Report) -> None:
         """The validation rows have been scored."""
         if not self.epochs.disable:
             self.epochs.set_description_str(

@@ -28,7 +28,7 @@ from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIR
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.network.batches import Examples
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Report, TrainingData, train
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens import Corpus, load_corpus
@@ -95,7 +95,7 @@ class Objective:
     device: str = "cpu"
     end_early: bool = True
     audit: float = 0.0
-    on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
+    on_report: Callable[[optuna.Trial, NetworkConfig, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -162,7 +162,7 @@ class Objective:
             self.artifacts.keep(trial, trained, corpus, self.dataset)
         return trained.macro_f1
 
-    def _corpus(self, config: Config) -> Corpus:
+    def _corpus(self, config: NetworkConfig) -> Corpus:
         return load_corpus(self.dataset, config.token_unit, config.vocabulary_size, self.cache)
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:

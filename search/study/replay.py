@@ -11,7 +11,7 @@ from search.study.create import SearchStudy
 from search.study.objective import environment, training_data
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Report, train
 from sentiment.tokens import load_corpus
 
@@ -78,7 +78,7 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     device = device or then["device"]
     now = environment(device)
 
-    config = Config.from_dict(trial.user_attrs[CONFIG])
+    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
     corpus = load_corpus(opened.dataset, config.token_unit, config.vocabulary_size, opened.cache)
     replayed: list[float] = []
 

@@ -1,6 +1,6 @@
 """What is sampled, and under which condition.
 
-A `Space` holds, for each parameter of a `Config`, either a fixed value or an Optuna distribution. Parameters that mean
+A `Space` holds, for each parameter of a `NetworkConfig`, either a fixed value or an Optuna distribution. Parameters that mean
 nothing under the values already drawn (the hidden size of a network without a recurrent layer) are not sampled at all,
 so neither the sampler nor a reader of the study is misled by them.
 
@@ -26,7 +26,7 @@ from optuna.distributions import (
 from optuna.trial import BaseTrial, FixedTrial
 
 from sentiment.errors import InputError
-from sentiment.models.network.config import ARCHITECTURES, Config, unknown_parameter
+from sentiment.models.network.config import ARCHITECTURES, NetworkConfig, unknown_parameter
 from sentiment.models.network.precision import has_native_bfloat16
 from sentiment.reviews.scripts import UNSPACED, letter_shares
 
@@ -163,7 +163,7 @@ def defaults_for(texts: Sequence[str], device: str = "cpu") -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Space:
-    """Fixed values and Optuna distributions for the parameters of a `Config`.
+    """Fixed values and Optuna distributions for the parameters of a `NetworkConfig`.
 
     ``Space.of({...})`` starts from the defaults and changes what is named, with the forms of a study file.
     """
@@ -182,7 +182,7 @@ class Space:
         """The default space with `changes`: a scalar fixes, a list gives choices, a table gives a range.
 
         Raises:
-            InputError: a parameter is unknown, or a value lies outside what a `Config` allows; the message begins with
+            InputError: a parameter is unknown, or a value lies outside what a `NetworkConfig` allows; the message begins with
                 `where`, the table that holds the changes.
         """
         try:
@@ -217,7 +217,7 @@ class Space:
         return space
 
     def _refuse_too_large(self) -> None:
-        """Draws the largest network of every kind that there is here; a `Config` refuses what nobody should train."""
+        """Draws the largest network of every kind that there is here; a `NetworkConfig` refuses what nobody should train."""
         largest = {name: _largest(distribution) for name, distribution in self.distributions.items()}
         kinds = [name for name in _KINDS if name in largest]
         for kind in product(*map(self._values, kinds)):
@@ -230,7 +230,7 @@ class Space:
             return distribution.choices
         return [self.fixed[name]] if name in self.fixed else []
 
-    def sample(self, trial: BaseTrial, *, seed: int = 0) -> Config:
+    def sample(self, trial: BaseTrial, *, seed: int = 0) -> NetworkConfig:
         """Draw one config. `trial` may be a running trial, an `optuna.trial.FixedTrial` or a finished one."""
         settings: dict[str, Any] = {"architecture": "lstm", "optimizer": "adam", "token_unit": "subword"}
         for name, applies in _CONDITIONS.items():
@@ -245,7 +245,7 @@ class Space:
             settings["learning_rate"] = settings.pop("sgd_learning_rate")
         if "vocabulary_size" not in settings:  # characters: as many as there are
             settings["vocabulary_size"] = 8000
-        return Config.from_dict(settings | {"seed": seed})
+        return NetworkConfig.from_dict(settings | {"seed": seed})
 
     def known_good(self) -> list[dict[str, Any]]:
         """Parameters of trials worth making first, as far as this space contains them."""
@@ -306,7 +306,7 @@ def _largest(distribution: BaseDistribution) -> Any:
 
 
 def _parse(name: str, entry: Any) -> Any:
-    """A fixed value or a distribution; every end and choice is tried in a `Config` first."""
+    """A fixed value or a distribution; every end and choice is tried in a `NetworkConfig` first."""
     if isinstance(entry, Mapping):
         return _range(name, entry)
     if name == "kernel_sizes":
@@ -356,7 +356,7 @@ def _range(name: str, table: Mapping[str, Any]) -> Any:
 
 
 def _field_type(name: str) -> Any:
-    return Config.__annotations__["learning_rate" if name == "sgd_learning_rate" else name]
+    return NetworkConfig.__annotations__["learning_rate" if name == "sgd_learning_rate" else name]
 
 
 def _check(name: str, value: Any) -> None:
@@ -364,7 +364,7 @@ def _check(name: str, value: Any) -> None:
     context: dict[str, Any] = {"architecture": "custom"} if field in ("pooling", "recurrent", "kernel_sizes") else {}
     if field == "momentum":
         context = {"optimizer": "sgd"}
-    Config.from_dict(context | {field: value})
+    NetworkConfig.from_dict(context | {field: value})
 
 
 def _as_text(name: str, sizes: Any) -> str:

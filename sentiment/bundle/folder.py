@@ -4,7 +4,7 @@
 
     weights.safetensors   the best checkpoint
     tokenizer.json        a Hugging Face tokenizer, fitted on the training rows
-    config.json           the `Config`, the classes, and the facts of the card as data
+    config.json           the `NetworkConfig`, the classes, and the facts of the card as data
     README.md             the card: what it is, how well it did, how to use it
     seen-texts.bin        hashes of the texts that it was trained on and chosen by; not in bundles of earlier versions
     manifest.json         sizes and SHA-256 of all of these
@@ -37,7 +37,7 @@ from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples
-from sentiment.models.network.config import Config, allowed_range
+from sentiment.models.network.config import NetworkConfig, allowed_range
 from sentiment.models.network.network import Network, model_without_memory
 from sentiment.models.network.training import predict_probabilities
 from sentiment.tokens import encode, read_tokenizer
@@ -67,7 +67,7 @@ class Bundle:
     """An opened bundle."""
 
     directory: Path
-    config: Config
+    config: NetworkConfig
     classes: tuple[str, ...]
     facts: dict[str, Any]
     """What the card says, as data: fingerprint, scores, study, trial."""
@@ -130,7 +130,7 @@ class Bundle:
 def write_bundle(
     directory: str | Path,
     *,
-    config: Config,
+    config: NetworkConfig,
     classes: Sequence[str],
     vocabulary_size: int,
     tokenizer_json: str,
@@ -175,7 +175,7 @@ def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]
     return _write_folder(Path(directory), contents)
 
 
-def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
+def card(config: NetworkConfig, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
     scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
     recipe = [(name, str(value)) for name, value in config.to_dict().items()]
@@ -259,14 +259,20 @@ def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
         raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
 
 
-def _described(content: Any) -> tuple[Config, tuple[str, ...], int, dict[str, Any], dict[str, int] | None]:
+def _described(content: Any) -> tuple[NetworkConfig, tuple[str, ...], int, dict[str, Any], dict[str, int] | None]:
     """What config.json says: config, classes, entries of the vocabulary, facts, and of how many texts it has hashes."""
     if not isinstance(content, dict) or not isinstance(content.get("facts"), dict):
         raise InputError("config.json must be an object with an object of facts")
     said: dict[str, Any] = dict.fromkeys(("config", "classes", "vocabulary_size")) | content
     _check(said["classes"], said["vocabulary_size"])
     sizes = _checked_sizes(said[SEEN_SIZES]) if SEEN_SIZES in said else None
-    return Config.from_dict(said["config"]), tuple(said["classes"]), said["vocabulary_size"], said["facts"], sizes
+    return (
+        NetworkConfig.from_dict(said["config"]),
+        tuple(said["classes"]),
+        said["vocabulary_size"],
+        said["facts"],
+        sizes,
+    )
 
 
 def _check(classes: Any, vocabulary_size: Any) -> None:

@@ -34,19 +34,19 @@ from torch.utils.data import DataLoader
 from search.study.objective import training_data
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import build_model
 from sentiment.models.network.training import TrainingData, predict_probabilities, train
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import PAD, Corpus, load_corpus
 from tests.benchmarks import reviews
 
-Loop = Callable[[Config], tuple[list[float], float]]
+Loop = Callable[[NetworkConfig], tuple[list[float], float]]
 """Trains a config; returns the seconds of each epoch, and the best macro-F1 of the epochs."""
 
 
 def tutorial_loop(
-    config: Config, data: TrainingData, items: object, pad_to: int | None, device: str
+    config: NetworkConfig, data: TrainingData, items: object, pad_to: int | None, device: str
 ) -> tuple[list[float], float]:
     """The loop of the tutorials: only where the items come from, and how far they are padded, differs from the
     post's.
@@ -98,13 +98,13 @@ class TokenizedWhenAsked:
         return ids or [1], int(self.labels[index])
 
 
-def our_loop(config: Config, data: TrainingData, device: str) -> tuple[list[float], float]:
+def our_loop(config: NetworkConfig, data: TrainingData, device: str) -> tuple[list[float], float]:
     trained = train(config, data, end_early=False, device=device)
     ends = [0.0] + [report.seconds for report in trained.reports]
     return [end - start for start, end in pairwise(ends)], trained.macro_f1
 
 
-def loops_for(config: Config, dataset: Dataset, corpus: Corpus, device: str) -> dict[str, Loop]:
+def loops_for(config: NetworkConfig, dataset: Dataset, corpus: Corpus, device: str) -> dict[str, Loop]:
     data = training_data(dataset, corpus)
     lists = [
         (data.train.encoded.ids[data.train.encoded.offsets[row] :][:length].tolist(), int(label))
@@ -124,7 +124,7 @@ def loops_for(config: Config, dataset: Dataset, corpus: Corpus, device: str) -> 
     }
 
 
-def useful_flops(config: Config, data: TrainingData) -> float:
+def useful_flops(config: NetworkConfig, data: TrainingData) -> float:
     """Of one epoch and one scoring of the validation rows."""
     width, per_token = config.embedding_size, 0.0
     if config.kernel_sizes:
@@ -183,7 +183,7 @@ def main() -> None:
         corpus = load_corpus(dataset, "subword", args.vocabulary, Path(cache))
         data = training_data(dataset, corpus)
         for architecture, width in product(args.architecture, args.width):
-            base = Config(
+            base = NetworkConfig(
                 architecture=architecture,
                 vocabulary_size=args.vocabulary,
                 embedding_size=width,

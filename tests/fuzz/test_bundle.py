@@ -21,7 +21,7 @@ from sentiment.bundle.folder import FILES, SEEN, Bundle, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.models.network.config import CHOICES, Config
+from sentiment.models.network.config import CHOICES, NetworkConfig
 from sentiment.models.network.network import build_model
 from sentiment.tokens import fit_tokenizer
 
@@ -30,9 +30,11 @@ MOST_BYTES = 1 << 30
 """That one case may take beyond what the process had; the networks here have a few thousand numbers."""
 
 CONFIGS = {
-    "word": Config(architecture="textcnn", token_unit="word", kernel_sizes=(1, 2)),
-    "subword": Config(architecture="lstm", token_unit="subword", layers=2, bidirectional=True, pooling="attention"),
-    "char": Config(architecture="gru", token_unit="char", padding="as_written"),
+    "word": NetworkConfig(architecture="textcnn", token_unit="word", kernel_sizes=(1, 2)),
+    "subword": NetworkConfig(
+        architecture="lstm", token_unit="subword", layers=2, bidirectional=True, pooling="attention"
+    ),
+    "char": NetworkConfig(architecture="gru", token_unit="char", padding="as_written"),
 }
 SMALL = {"vocabulary_size": 60, "max_tokens": 8, "embedding_size": 4, "filters": 4, "hidden_size": 4}
 
@@ -165,7 +167,7 @@ def test_a_config_of_other_values(data: st.DataObject, unit: str) -> None:
     answers_or_is_refused(bundle(unit) | {"config.json": as_json(data.draw(changed_json(described)))})
 
 
-@given(units, st.sampled_from(Config.names()), values)
+@given(units, st.sampled_from(NetworkConfig.names()), values)
 @example("char", "max_tokens", 5_000)
 @example("word", "embedding_size", 8192)
 def test_a_config_with_one_other_parameter(unit: str, name: str, value: Any) -> None:

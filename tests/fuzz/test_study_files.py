@@ -12,7 +12,7 @@ from search.study.definition import StudyDefinition, read_definition
 from search.study.space import DEFAULTS, Space
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 
 VALID = """\
 name = "netflix"
@@ -73,7 +73,7 @@ trials = 40
 search = { epochs = { low = 2, high = 5 } }
 """
 WORDS = sorted(
-    {*VALID.replace("\n", " ").split(), *Config.names(), "lr", "=", "[", "]", "{", "}", '"', ",", "nan", "-1"}
+    {*VALID.replace("\n", " ").split(), *NetworkConfig.names(), "lr", "=", "[", "]", "{", "}", '"', ",", "nan", "-1"}
 )
 SCALARS = st.one_of(
     st.none(),
@@ -163,4 +163,4 @@ def test_a_space_is_refused_or_can_be_sampled_everywhere(changes: dict[str, Any]
     for settings in space.known_good():
         study.enqueue_trial(settings)
     for _ in range(12):
-        assert isinstance(space.sample(study.ask()), Config)
+        assert isinstance(space.sample(study.ask()), NetworkConfig)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Trained
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import Corpus
@@ -33,7 +33,7 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     scratch = tmp_path_factory.mktemp("bundle")
     dataset = load_dataset(source(reviews_csv))
     corpus = load_corpus(dataset, "word", 200, scratch / "cache")
-    config = Config(
+    config = NetworkConfig(
         architecture="textcnn",
         token_unit="word",
         vocabulary_size=200,

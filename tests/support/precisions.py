@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 import torch
 
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.precision import has_bfloat16_lstm, has_native_bfloat16
 
 __all__ = ["PRECISIONS", "precisions_of", "seen"]
@@ -22,7 +22,7 @@ def precisions_of(*architectures: str) -> list[Any]:
     """(precision, architecture) of each; a processor without such an LSTM can train the others all the same."""
     return [
         pytest.param(precision, architecture, marks=LACKS_LSTM)
-        if (precision, Config(architecture=architecture).recurrent) == ("bfloat16", "lstm")
+        if (precision, NetworkConfig(architecture=architecture).recurrent) == ("bfloat16", "lstm")
         else pytest.param(precision, architecture)
         for precision in ("float32", "bfloat16")
         for architecture in architectures

@@ -14,7 +14,7 @@ Batches are padded to the longest training review (see `sentiment.models.network
 import torch
 from torch import Tensor, nn
 
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.pooling import AdditiveAttention
 
 __all__ = ["AsWritten"]
@@ -23,7 +23,7 @@ __all__ = ["AsWritten"]
 class AsWritten(nn.Module):
     """Everything between the embedding and the head, as in the post: no masks anywhere."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         assert config.kernel_sizes is not None
         size = config.embedding_size

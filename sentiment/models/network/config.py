@@ -1,15 +1,15 @@
 """One frozen dataclass is one trainable thing.
 
-Everything that decides what a training run computes, given the data, stands in a `Config`: the token unit, the
+Everything that decides what a training run computes, given the data, stands in a `NetworkConfig`: the token unit, the
 parts of the network, the recipe, the seed. It is checked when made, goes to JSON and comes back equal. It knows
 nothing of data, torch or Optuna.
 
 The architectures are named points in one space of parts (embedding > convolution > recurrent > pooling > head),
 not separate models:
 
->>> Config(architecture="cnn_lstm").recurrent
+>>> NetworkConfig(architecture="cnn_lstm").recurrent
 'lstm'
->>> Config(architecture="lstm").replace(architecture="gru").recurrent
+>>> NetworkConfig(architecture="lstm").replace(architecture="gru").recurrent
 'gru'
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sentiment.errors import InputError
 
-__all__ = ["ARCHITECTURES", "CHOICES", "Config", "allowed_range"]
+__all__ = ["ARCHITECTURES", "CHOICES", "NetworkConfig", "allowed_range"]
 
 # What each name means in parts. A part that is given beside the name is kept where the name leaves it open.
 ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
@@ -81,7 +81,7 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class NetworkConfig:
     """One trainable thing: tokens, network, recipe and seed.
 
     Raises:
@@ -224,7 +224,7 @@ class Config:
             names += ["hidden_size", "layers"]
         return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
-    def replace(self, **changes: Any) -> "Config":
+    def replace(self, **changes: Any) -> "NetworkConfig":
         """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""
         for name in changes:
             if name not in self.names():
@@ -236,13 +236,13 @@ class Config:
         return dataclasses.replace(self, **_tuples(changes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; `Config.from_dict` makes an equal config of them."""
+        """Plain values, ready for JSON; `NetworkConfig.from_dict` makes an equal config of them."""
         values = dataclasses.asdict(self)
         values["kernel_sizes"] = list(values["kernel_sizes"])
         return values
 
     @classmethod
-    def from_dict(cls, values: Any) -> "Config":
+    def from_dict(cls, values: Any) -> "NetworkConfig":
         """The config of a parsed JSON or TOML table.
 
         Raises:
@@ -270,8 +270,8 @@ def unknown_parameter(name: str) -> InputError:
     """The error for a parameter that no config has, with the nearest name that one has."""
     import difflib
 
-    near = difflib.get_close_matches(name, Config.names(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(Config.names())}"
+    near = difflib.get_close_matches(name, NetworkConfig.names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NetworkConfig.names())}"
     return InputError(f"there is no parameter {_shown(name)}; {hint}")
 
 
@@ -290,8 +290,8 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _check_types(config: Config) -> None:
-    for field in dataclasses.fields(Config):
+def _check_types(config: NetworkConfig) -> None:
+    for field in dataclasses.fields(NetworkConfig):
         value = getattr(config, field.name)
         if field.name == "kernel_sizes":
             right = value is None or (

@@ -1,4 +1,4 @@
-"""A `Config` becomes a network."""
+"""A `NetworkConfig` becomes a network."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from sentiment.models.network.as_written import AsWritten
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent
@@ -19,7 +19,7 @@ __all__ = ["Network", "build_model", "model_without_memory"]
 class Body(nn.Module):
     """Convolution > recurrent > pooling, each optional but the last, all masked."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         assert config.kernel_sizes is not None and config.recurrent is not None
         size = config.embedding_size
@@ -66,7 +66,7 @@ class Body(nn.Module):
 class Network(nn.Module):
     """Token ids to one logit per class."""
 
-    def __init__(self, config: Config, vocabulary_size: int, n_classes: int) -> None:
+    def __init__(self, config: NetworkConfig, vocabulary_size: int, n_classes: int) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size, padding_idx=PAD)
@@ -91,7 +91,7 @@ class Network(nn.Module):
         return logits
 
 
-def build_model(config: Config, vocabulary_size: int, n_classes: int) -> Network:
+def build_model(config: NetworkConfig, vocabulary_size: int, n_classes: int) -> Network:
     """A freshly initialised network; its weights depend on torch's global random state alone.
 
     The correct form starts its embedding at a standard deviation of 0.1 and, for LSTM, its forget gates at a bias of +1
@@ -109,7 +109,7 @@ def build_model(config: Config, vocabulary_size: int, n_classes: int) -> Network
     return network
 
 
-def model_without_memory(config: Config, vocabulary_size: int, n_classes: int) -> Network:
+def model_without_memory(config: NetworkConfig, vocabulary_size: int, n_classes: int) -> Network:
     """The same network on torch's meta device: names and shapes, whatever their size, and not one number."""
     with torch.device("meta"), _NothingDrawn():
         return Network(config, vocabulary_size, n_classes)

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from sentiment.errors import InputError
 from sentiment.metrics import collapse, macro_f1
 from sentiment.models.network.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
 
@@ -81,7 +81,7 @@ class Report:
 class Trained:
     """A finished run: its best checkpoint and how it got there."""
 
-    config: Config
+    config: NetworkConfig
     weights: dict[str, Tensor]
     """The state dict of the best checkpoint, on the CPU; empty if the run diverged before it had one."""
     macro_f1: float
@@ -112,7 +112,7 @@ class Trained:
 
 
 def train(
-    config: Config,
+    config: NetworkConfig,
     data: TrainingData,
     *,
     on_report: Callable[[Report], None] = lambda report: None,
@@ -148,7 +148,7 @@ def train(
 
 
 def _train(
-    config: Config,
+    config: NetworkConfig,
     data: TrainingData,
     on_report: Callable[[Report], None],
     on_batch: Callable[[int, int], None],
@@ -205,7 +205,7 @@ def _train(
 class _BestCheckpoint:
     """The state of a run: its reports, and the best checkpoint so far."""
 
-    def __init__(self, config: Config, data: TrainingData) -> None:
+    def __init__(self, config: NetworkConfig, data: TrainingData) -> None:
         self.config = config
         self.data = data
         self.started = time.perf_counter()
@@ -291,7 +291,7 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(chosen, 1e-38)).mean())
 
 
-def _batches(config: Config, train: Examples, rng: np.random.Generator, device: str) -> Iterator[Batch]:
+def _batches(config: NetworkConfig, train: Examples, rng: np.random.Generator, device: str) -> Iterator[Batch]:
     for _ in range(config.epochs):
         epoch = shuffled_batches(
             train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=_pad_to(config)
@@ -299,22 +299,22 @@ def _batches(config: Config, train: Examples, rng: np.random.Generator, device: 
         yield from moved_to(device, epoch)
 
 
-def _precision(config: Config, device: str) -> torch.autocast:
+def _precision(config: NetworkConfig, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
-def _pad_to(config: Config) -> int | None:
+def _pad_to(config: NetworkConfig) -> int | None:
     return config.max_tokens if config.padding == "as_written" else None
 
 
-def _scoring_points(config: Config, per_epoch: int) -> frozenset[int]:
+def _scoring_points(config: NetworkConfig, per_epoch: int) -> frozenset[int]:
     """After how many batches the validation rows are scored. Every epoch ends with one."""
     each = min(config.evaluations_per_epoch, per_epoch)
     within = [math.ceil(per_epoch * part / each) for part in range(1, each + 1)]
     return frozenset(epoch * per_epoch + batches for epoch in range(config.epochs) for batches in within)
 
 
-def _optimizer(config: Config, network: Network) -> torch.optim.Optimizer:
+def _optimizer(config: NetworkConfig, network: Network) -> torch.optim.Optimizer:
     parameters, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
@@ -322,7 +322,7 @@ def _optimizer(config: Config, network: Network) -> torch.optim.Optimizer:
     return adam(parameters, rate, weight_decay=decay, fused=True)
 
 
-def _schedule(config: Config, step: int, total: int) -> float:
+def _schedule(config: NetworkConfig, step: int, total: int) -> float:
     """The factor on the learning rate at `step` of `total`, counted from 0."""
     warmup = config.warmup * total
     if step < warmup:
@@ -333,7 +333,7 @@ def _schedule(config: Config, step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress)) if config.schedule == "cosine" else 1.0
 
 
-def _class_weights(config: Config, labels: np.ndarray, n_classes: int, device: str) -> Tensor | None:
+def _class_weights(config: NetworkConfig, labels: np.ndarray, n_classes: int, device: str) -> Tensor | None:
     if config.class_weights == "none":
         return None
     counts = np.bincount(labels, minlength=n_classes)
@@ -356,7 +356,7 @@ def _wrong_loss(train_loss: float, n_classes: int) -> str | None:
     )
 
 
-def _diverged(wrong: str, epoch: float, config: Config) -> str:
+def _diverged(wrong: str, epoch: float, config: NetworkConfig) -> str:
     clipping = "" if config.clip_norm else " and without clipping"
     return (
         f"diverged by epoch {epoch:.2g}: {wrong}; "

@@ -26,7 +26,7 @@ from search.study.claims import begin_again, claim
 from search.study.records import CONFIG, PREDICTIONS
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
 
 
@@ -150,13 +150,13 @@ def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     arm = setting_in(folder).comparison.arms[0]
     winner, score = winner_of(setting_in(folder), arm, 0)
     study = setting_in(folder).study(BASELINE)
-    other = next(trial for trial in study.trials if Config.from_dict(trial.user_attrs[CONFIG]) != winner)
+    other = next(trial for trial in study.trials if NetworkConfig.from_dict(trial.user_attrs[CONFIG]) != winner)
     study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
     assert winner_of(setting_in(folder), arm, 0) == (winner, score)
 
 
 def test_of_equals_the_first_wins_though_it_was_begun_again(folder: Path) -> None:
-    setting, attributes = setting_in(folder), [{CONFIG: Config(epochs=epochs).to_dict()} for epochs in (1, 2)]
+    setting, attributes = setting_in(folder), [{CONFIG: NetworkConfig(epochs=epochs).to_dict()} for epochs in (1, 2)]
     study, storage = setting.study(BASELINE), setting.study(BASELINE)._storage
     lost = claim(study, 9)
     assert lost

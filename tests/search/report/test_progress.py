@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.report.progress import SearchProgress, training_bar
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Report
 
 
@@ -71,7 +71,7 @@ class TestOfASearch:
     def test_shows_the_trial_its_epoch_and_its_score(self, study: optuna.Study) -> None:
         with redirect_stderr(Terminal()) as screen, SearchProgress(study, trials=10) as progress:
             progress.on_batch(TRIAL, 1, 40)
-            progress.on_report(TRIAL, Config(architecture="textcnn", epochs=4), REPORT)
+            progress.on_report(TRIAL, NetworkConfig(architecture="textcnn", epochs=4), REPORT)
             progress.epochs.refresh()
             assert progress.epochs.desc == "trial 6 textcnn, epoch 1.5/4"
             assert progress.epochs.postfix == "macro-F1 0.7000"
@@ -96,7 +96,7 @@ class TestOfASearch:
         with redirect_stderr(screen), SearchProgress(study, trials=10, show=show) as progress:
             monkeypatch.setattr(study, "get_trials", pytest.fail)  # on a slow storage that would cost at every batch
             progress.on_batch(TRIAL, 1, 40)
-            progress.on_report(TRIAL, Config(), REPORT)
+            progress.on_report(TRIAL, NetworkConfig(), REPORT)
             progress.on_trial(TRIAL)
         assert screen.getvalue() == ""
 

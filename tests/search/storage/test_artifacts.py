@@ -19,7 +19,7 @@ from search.study.replay import replay
 from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import train
 from sentiment.tokens import load_corpus
 from tests.search.conftest import Searched
@@ -172,7 +172,7 @@ def test_a_trial_is_chosen_by_the_answers_that_its_replay_and_its_bundle_give(
     assert trial.user_attrs[CONFIG]["precision"] == precision
     assert replay(opened, 0).same
 
-    config = Config.from_dict(trial.user_attrs[CONFIG])
+    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
     corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, opened.cache)
     trained = train(config, training_data(dataset, corpus))
     export(opened.study, tmp_path, "best", tmp_path / "model")
@@ -190,7 +190,7 @@ class TestExport:
             "macro_f1": study.best_value,
             "folder": str(tmp_path / "model"),
         }
-        config = Config.from_dict(study.best_trial.user_attrs[CONFIG])
+        config = NetworkConfig.from_dict(study.best_trial.user_attrs[CONFIG])
         corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, searched.opened.cache)
         trained = train(config, training_data(dataset, corpus))
         bundle = Bundle.open(tmp_path / "model")

@@ -12,7 +12,7 @@ from search import Objective, Space
 from search.storage.artifacts import TrialArtifacts
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.metrics import macro_f1
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import Report
 from sentiment.reviews.dataset import Dataset, load_dataset
 from tests.support.tiny import SPACE, source
@@ -106,7 +106,7 @@ class TestInAnybodysStudy:
         study = optuna.create_study(direction="maximize")
         study.optimize(objective, n_trials=1)
         attributes = study.trials[0].user_attrs
-        config = Config.from_dict(attributes[CONFIG])
+        config = NetworkConfig.from_dict(attributes[CONFIG])
         assert config == objective.space.sample(optuna.trial.FixedTrial(study.trials[0].params), seed=config.seed)
         assert attributes[ENVIRONMENT]["torch"] == torch.__version__
         assert attributes[ENVIRONMENT]["threads"] == torch.get_num_threads()

@@ -28,7 +28,7 @@ from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear, majority
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import train
 from sentiment.reviews import relabel
 from sentiment.reviews.dataset import Dataset, fingerprint_of, load_dataset, redraw
@@ -107,7 +107,7 @@ class TestFittedOnTrainingRowsAlone:
         kept = np.flatnonzero((labels == 1) | (np.arange(len(labels)) % 2 == 0))
         uneven = replace(dataset, split=replace(dataset.split, train=train_rows[kept]))
         fixed = {name: value for name, value in SPACE.items() if not isinstance(value, list | dict)}
-        config = Config(architecture="textcnn", kernel_sizes=(2,), class_weights="balanced", epochs=1, **fixed)
+        config = NetworkConfig(architecture="textcnn", kernel_sizes=(2,), class_weights="balanced", epochs=1, **fixed)
 
         def fitted(given: Dataset) -> Any:
             trained = train(config, training_data(given, load_corpus(given, "word", 200, tmp_path)), end_early=False)
@@ -127,7 +127,7 @@ class TestFittedOnTrainingRowsAlone:
 
 
 def a_relabelling_arm() -> Arm:
-    return Arm("relabelled", Config(), None, relabel="by length")  # type: ignore[arg-type]
+    return Arm("relabelled", NetworkConfig(), None, relabel="by length")  # type: ignore[arg-type]
 
 
 class TestRelabelling:
@@ -204,7 +204,7 @@ def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: No
     assert [len(found) for found in scores.values()] == [2, 2, 2]
     # Chosen by the users' labels too, on the pair's own draw of validation rows.
     last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
-    config, arm = Config.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
+    config, arm = NetworkConfig.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
     assert last.user_attrs["arm"] == arm.name
     drawn = as_trained(redraw(setting.dataset, config.seed), arm)
     assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()

@@ -8,10 +8,10 @@ from optuna.trial import FixedTrial
 
 from search.study.space import DEFAULTS, Space, defaults_for
 from sentiment.errors import InputError
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 
 
-def sampled(space: Space, n: int = 200) -> list[tuple[Config, dict[str, Any]]]:
+def sampled(space: Space, n: int = 200) -> list[tuple[NetworkConfig, dict[str, Any]]]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = []
     for _ in range(n):

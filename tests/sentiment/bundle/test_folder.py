@@ -18,7 +18,7 @@ from sentiment.bundle.folder import FILES, SEEN, Bundle, card, copy_bundle, writ
 from sentiment.errors import InputError
 from sentiment.models.network import batches
 from sentiment.models.network.batches import Examples
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import build_model
 from sentiment.models.network.training import train
 from tests.sentiment.conftest import Exported
@@ -451,7 +451,7 @@ class TestWriting:
 def test_the_card_obeys_no_label_and_no_fact() -> None:
     name = "<script>alert(1)</script> a|b `c` [x](javascript:alert(1))\nline\x1b"
     shown = r"&lt;script>alert(1)&lt;/script> a\|b \`c\` [x\](javascript:alert(1))\\nline\\x1b"
-    lines = card(Config(), (name, "positive"), {"study": name, name: 1}).splitlines()
+    lines = card(NetworkConfig(), (name, "positive"), {"study": name, name: 1}).splitlines()
     assert lines[0] == f"# Sentiment classifier: {shown} / positive"
     assert f"| study | {shown} |" in lines
     assert f"| {shown} | 1 |" in lines

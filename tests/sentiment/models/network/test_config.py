@@ -4,34 +4,34 @@ from typing import Any
 import pytest
 
 from sentiment.errors import InputError
-from sentiment.models.network.config import ARCHITECTURES, CHOICES, Config
+from sentiment.models.network.config import ARCHITECTURES, CHOICES, NetworkConfig
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("padding", CHOICES["padding"])
 def test_a_config_goes_to_json_and_comes_back_equal(architecture: str, padding: str) -> None:
-    config = Config(architecture=architecture, padding=padding, learning_rate=3e-3, seed=7)
-    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    config = NetworkConfig(architecture=architecture, padding=padding, learning_rate=3e-3, seed=7)
+    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_a_name_fills_the_parts_that_are_left_open() -> None:
-    config = Config(architecture="cnn_lstm")
+    config = NetworkConfig(architecture="cnn_lstm")
     assert (config.kernel_sizes, config.recurrent, config.pooling) == ((3,), "lstm", "max")
-    assert Config(architecture="cnn_lstm", kernel_sizes=(2, 3)).kernel_sizes == (2, 3)
+    assert NetworkConfig(architecture="cnn_lstm", kernel_sizes=(2, 3)).kernel_sizes == (2, 3)
 
 
 def test_as_written_reads_the_last_state_and_repairing_only_the_padding_keeps_that() -> None:
-    written = Config(architecture="lstm", padding="as_written")
+    written = NetworkConfig(architecture="lstm", padding="as_written")
     assert written.pooling == "last"
     assert written.replace(padding="masked").pooling == "last"
 
 
 def test_replacing_the_architecture_brings_its_own_parts() -> None:
-    assert Config(architecture="cnn_lstm").replace(architecture="gru") == Config(architecture="gru")
+    assert NetworkConfig(architecture="cnn_lstm").replace(architecture="gru") == NetworkConfig(architecture="gru")
 
 
 def test_replacing_sgd_drops_its_momentum() -> None:
-    assert Config(optimizer="sgd", momentum=0.9).replace(optimizer="adam").momentum == 0.0
+    assert NetworkConfig(optimizer="sgd", momentum=0.9).replace(optimizer="adam").momentum == 0.0
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_replacing_sgd_drops_its_momentum() -> None:
 )
 def test_a_value_that_makes_no_sense_is_refused_in_one_line(values: Any, message: str) -> None:
     with pytest.raises(InputError) as refused:
-        Config.from_dict(values)
+        NetworkConfig.from_dict(values)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 1000

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import SHORT, Convolution
 from sentiment.models.network.network import Network, build_model, model_without_memory
 from sentiment.models.network.recurrent import reverse_by_length
@@ -22,33 +22,35 @@ from sentiment.tokens import PAD
 VOCABULARY, CLASSES = 50, 3
 
 ARCHITECTURES = ("lstm", "gru", "cnn_lstm", "lstm_attention")
-NAMED = [Config(architecture=name, bidirectional=both) for name in ARCHITECTURES for both in (False, True)]
+NAMED = [NetworkConfig(architecture=name, bidirectional=both) for name in ARCHITECTURES for both in (False, True)]
 FREE = [
-    Config(architecture="custom", kernel_sizes=kernels, recurrent=recurrent, pooling=pooling)
+    NetworkConfig(architecture="custom", kernel_sizes=kernels, recurrent=recurrent, pooling=pooling)
     for kernels, recurrent, pooling in product(
         [(), (2, 3)], ["none", "lstm", "gru"], ["last", "max", "mean", "attention"]
     )
 ]
-DEEP = [Config(architecture="lstm", layers=2, bidirectional=True, pooling=pooling) for pooling in ("last", "max")]
-CORRECT = [*NAMED, Config(architecture="textcnn"), *FREE, *DEEP]
-AS_WRITTEN = [Config(architecture=name, padding="as_written") for name in ARCHITECTURES]
+DEEP = [
+    NetworkConfig(architecture="lstm", layers=2, bidirectional=True, pooling=pooling) for pooling in ("last", "max")
+]
+CORRECT = [*NAMED, NetworkConfig(architecture="textcnn"), *FREE, *DEEP]
+AS_WRITTEN = [NetworkConfig(architecture=name, padding="as_written") for name in ARCHITECTURES]
 
 
-def described(config: Config) -> str:
+def described(config: NetworkConfig) -> str:
     directions = "-bidirectional" if config.bidirectional else ""
     kernels = "".join(map(str, config.kernel_sizes or ()))
     return f"{config.architecture}-{kernels}-{config.recurrent}-{config.pooling}-{config.layers}{directions}"
 
 
 @pytest.mark.parametrize("config", [*CORRECT, *AS_WRITTEN], ids=lambda config: f"{described(config)}-{config.padding}")
-def test_a_config_knows_how_many_weights_its_network_has(config: Config) -> None:
+def test_a_config_knows_how_many_weights_its_network_has(config: NetworkConfig) -> None:
     there = {name: weights for name, weights in build_model(config, VOCABULARY, CLASSES).named_parameters()}
     layers = [weights for name, weights in there.items() if not name.startswith(("embedding", "head"))]
     matrices = [weights for weights in layers if weights.ndim > 1 and len(weights) > 1]  # no biases, no attention score
     assert config._weights() == sum(weights.numel() for weights in matrices)
 
 
-def small(config: Config, seed: int = 0) -> Network:
+def small(config: NetworkConfig, seed: int = 0) -> Network:
     torch.manual_seed(seed)
     config = config.replace(embedding_size=16, hidden_size=16, filters=16, dropout=0.0)
     return build_model(config, VOCABULARY, CLASSES)
@@ -109,18 +111,18 @@ def accuracy_by_heart(network: Network, *, width: int | None = None, steps: int 
 
 @pytest.mark.parametrize("config", CORRECT, ids=described)
 class TestEveryCorrectForm:
-    def test_is_unchanged_by_50_more_pads(self, config: Config) -> None:
+    def test_is_unchanged_by_50_more_pads(self, config: NetworkConfig) -> None:
         assert change_by_pads(small(config), 50) < 1e-4
 
-    def test_gives_a_row_alone_what_it_gives_it_in_a_batch(self, config: Config) -> None:
+    def test_gives_a_row_alone_what_it_gives_it_in_a_batch(self, config: NetworkConfig) -> None:
         assert change_by_company(small(config)) < 1e-4
 
-    def test_has_a_gradient_for_every_parameter(self, config: Config) -> None:
+    def test_has_a_gradient_for_every_parameter(self, config: NetworkConfig) -> None:
         assert parameters_without_gradient(small(config)) == []
 
 
-@pytest.mark.parametrize("config", [*NAMED, Config(architecture="textcnn"), *DEEP], ids=described)
-def test_every_named_correct_form_learns_32_examples_by_heart(config: Config) -> None:
+@pytest.mark.parametrize("config", [*NAMED, NetworkConfig(architecture="textcnn"), *DEEP], ids=described)
+def test_every_named_correct_form_learns_32_examples_by_heart(config: NetworkConfig) -> None:
     assert accuracy_by_heart(small(config), width=60) == 1.0
 
 
@@ -128,24 +130,24 @@ class TestTheFormsAsWrittenFail:
     """Not regrets but findings: what each of these asserts is a defect of the form in the post."""
 
     @pytest.mark.parametrize("config", AS_WRITTEN, ids=described)
-    def test_50_more_pads_change_the_output(self, config: Config) -> None:
+    def test_50_more_pads_change_the_output(self, config: NetworkConfig) -> None:
         assert change_by_pads(small(config), 50) > 1e-2
 
     @pytest.mark.parametrize("config", AS_WRITTEN, ids=described)
-    def test_a_row_alone_differs_from_the_row_in_a_batch(self, config: Config) -> None:
+    def test_a_row_alone_differs_from_the_row_in_a_batch(self, config: NetworkConfig) -> None:
         assert change_by_company(small(config)) > 1e-2
 
     def test_global_pooling_before_the_lstm_leaves_its_recurrent_weights_without_gradient(self) -> None:
         assert parameters_without_gradient(small(AS_WRITTEN[2])) == ["body.recurrent.weight_hh_l0"]
 
     @pytest.mark.parametrize("config", AS_WRITTEN[:2], ids=described)
-    def test_a_last_state_behind_pads_cannot_even_learn_32_examples_by_heart(self, config: Config) -> None:
+    def test_a_last_state_behind_pads_cannot_even_learn_32_examples_by_heart(self, config: NetworkConfig) -> None:
         # The same steps with which every correct form gets all of them right.
         assert accuracy_by_heart(small(config), width=60) < 0.7
 
 
 @pytest.mark.parametrize("config", [*CORRECT, *AS_WRITTEN], ids=described)
-def test_the_network_without_memory_has_the_names_and_shapes_of_the_real_one(config: Config) -> None:
+def test_the_network_without_memory_has_the_names_and_shapes_of_the_real_one(config: NetworkConfig) -> None:
     empty = model_without_memory(config, VOCABULARY, CLASSES).state_dict()
     real = build_model(config, VOCABULARY, CLASSES).state_dict()
     assert all(tensor.is_meta for tensor in empty.values())
@@ -161,7 +163,7 @@ def test_reversing_by_length_leaves_the_pads_where_they_are() -> None:
 
 
 def test_a_bidirectional_lstm_equals_torch_with_packed_sequences() -> None:
-    network = small(Config(architecture="lstm", bidirectional=True, layers=2))
+    network = small(NetworkConfig(architecture="lstm", bidirectional=True, layers=2))
     ours = network.body.recurrent  # type: ignore[union-attr]
     theirs = nn.LSTM(16, 16, num_layers=2, batch_first=True, bidirectional=True)
     with torch.no_grad():

@@ -8,8 +8,9 @@ import torch
 
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.network import training
 from sentiment.models.network.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
-from sentiment.models.network.config import Config
+from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
 from sentiment.models.network.training import Report, TrainingData, predict_probabilities, train
@@ -18,7 +19,7 @@ from tests.support.precisions import PRECISIONS, precisions_of
 
 CLASSES = ("negative", "neutral", "positive")
 FORMS = ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn")
-SMALL = Config(embedding_size=16, hidden_size=16, filters=16, batch_size=16, epochs=3, dropout=0.1, learning_rate=0.01)
+SMALL = NetworkConfig(embedding_size=16, hidden_size=16, filters=16, batch_size=16, epochs=3, dropout=0.1, learning_rate=0.01)
 
 
 def reviews(n: int, seed: int, *, telling: bool = True) -> Examples:
