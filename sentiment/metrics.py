@@ -20,6 +20,7 @@ __all__ = [
     "accuracy",
     "collapse",
     "confusion_matrix",
+    "cross_entropy",
     "expected_calibration_error",
     "macro_f1",
     "matthews_correlation",
@@ -95,6 +96,12 @@ def matthews_correlation(labels: ArrayLike, predictions: ArrayLike, n_classes: i
     Formula: Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient".
     """
     return _correlation(confusion_matrix(labels, predictions, n_classes))
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean -ln p(label), in nats, for probabilities [n, K] and labels [n]."""
+    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(chosen, 1e-38)).mean())
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: ArrayLike, bins: int = 15) -> float:

@@ -46,7 +46,8 @@ from search.study.records import (
 )
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
-from sentiment.models.network.config import NetworkConfig
+from sentiment.models.config import Config
+from sentiment.models.registry import config_of
 
 __all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "publish", "refuse_other"]
 
@@ -57,7 +58,7 @@ RECORD: Final = "comparison"
 class Run:
     """One training of an arm, tuning or pair: what it was, and whether it went wrong."""
 
-    config: NetworkConfig
+    config: Config
     collapsed: bool
     """It ended in (almost) one class."""
     diverged: bool = False
@@ -82,7 +83,7 @@ class ComparedArm(PairedScores):
     """The same of an arm that was tuned."""
 
     arm: Arm
-    configs: tuple[NetworkConfig, ...]
+    configs: tuple[Config, ...]
     """The winner of each of its searches."""
     tuned_macro_f1: float
     """The validation score that chose the winner, mean over the searches."""
@@ -277,5 +278,5 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
 
 
 def _run(trial: FrozenTrial) -> Run:
-    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
+    config = config_of(trial.user_attrs[CONFIG])
     return Run(config, bool(trial.user_attrs.get(COLLAPSED)), bool(why_ended(trial)))

@@ -25,7 +25,9 @@ from search.study.definition import (
 from search.study.space import Space
 from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
 from sentiment.models.baselines import LINEAR
-from sentiment.models.network.config import NetworkConfig
+from sentiment.models.config import Config
+from sentiment.models.family import Family
+from sentiment.models.registry import FAMILY, NETWORK, config_of, family_of, flat, full_name, whose
 from sentiment.reviews.dataset import DataSource
 from sentiment.reviews.relabel import SOURCES
 
@@ -62,19 +64,13 @@ SEALED: Final = 0.5
 VALIDATION: Final = 0.2
 """Of the others, the share that validates."""
 
-TUNED: Final[dict[str, Any]] = {
-    "learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
-    "sgd_learning_rate": {"low": 1e-2, "high": 1.0, "log": True},
-}
-"""Tuned in every arm that does not fix it, when `[tune]` says nothing."""
-
 
 @dataclass(frozen=True)
 class Arm:
     """The baseline, or the baseline with one idea."""
 
     name: str
-    config: NetworkConfig
+    config: Config
     """What is fixed; the values of tuned parameters in it are not used."""
     space: Space
     guess: float | None = None
@@ -141,6 +137,11 @@ class Comparison:
         return (*((idea.name, BASELINE) for idea in self.ideas), *against_ideas, (LINEAR, BASELINE), (CHOSEN, LINEAR))
 
     @property
+    def precision(self) -> str:
+        """What the baseline trains in."""
+        return str(self.baseline.config.to_dict().get("precision", "float32"))
+
+    @property
     def arms(self) -> tuple[Arm, ...]:
         """The baseline first."""
         return (self.baseline, *self.ideas)
@@ -160,7 +161,7 @@ def read_comparison(path: str | Path) -> Comparison:
         unknown = set(table) - _TABLES - {"space", "search"}  # one file may serve `run` too
         if unknown:
             raise InputError(f"there is no {sorted(unknown)[0]!r}; known are {', '.join(sorted(_TABLES))}")
-        tuned = known_table(table.get("tune", TUNED), None, "[tune]")
+        tuned = _tune(table)
         budget = known_table(table.get("budget", {}), _BUDGET, "[budget]")
         settings = known_table(table.get("baseline", {}), None, "[baseline]")
         entries = table.get("idea", [])
@@ -263,21 +264,45 @@ def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[s
 
 def _baseline(settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
     try:
-        NetworkConfig.from_dict(dict(settings))
+        config_of(dict(settings))
     except InputError as error:
         raise InputError(f"[baseline] {error}") from None
     return _arm(BASELINE, settings, {}, tuned)
 
 
 def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
-    free = {parameter: entry for parameter, entry in tuned.items() if parameter not in change}
-    if "learning_rate" in change:
-        free.pop("sgd_learning_rate", None)
-    config = NetworkConfig.from_dict(dict(settings)).replace(**change)
-    fixed = {parameter: value for parameter, value in config.to_dict().items() if parameter not in ("seed", *free)}
-    if "learning_rate" in free and "sgd_learning_rate" not in free:
-        free["sgd_learning_rate"] = free["learning_rate"]
-    return Arm(name, config, Space.of(fixed | free, defaults={}, where="[tune]"))
+    config = _changed(config_of(dict(settings)), change)
+    family = family_of(config.family)
+    asked = {own: tuned[full] for own in family.parameters if (full := full_name(family.name, own)) in tuned}
+    if family.name != NETWORK and not asked:
+        asked = _tuned(family)
+    free = {own: e for own, e in asked.items() if not {own, family.parameters[own].stands_for} & change.keys()}
+    fixed = {own: value for own, value in config.to_dict().items() if own in family.parameters and own not in free}
+    entries = {full_name(family.name, own): entry for own, entry in (fixed | free).items()}
+    return Arm(name, config, Space.of({FAMILY: family.name} | entries, defaults={}, where="[tune]"))
+
+
+def _changed(config: Config, change: Mapping[str, Any]) -> Config:
+    """`config` with the change; one to another family begins with what that family is by itself."""
+    if change.get(FAMILY, config.family) != config.family:
+        return config_of(dict(change))
+    return config.replace(**{name: value for name, value in change.items() if name != FAMILY})
+
+
+def _tuned(family: Family) -> dict[str, Any]:
+    """What is tuned in every arm that does not fix it, when `[tune]` says nothing."""
+    return {name: parameter.searched for name, parameter in family.parameters.items() if parameter.tuned}
+
+
+def _tune(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The `[tune]` table, with names that there are."""
+    found = flat(known_table(table.get("tune", _tuned(family_of(NETWORK))), None, "[tune]"))
+    try:
+        for name in found:
+            whose(name)
+    except InputError as error:
+        raise InputError(f"[tune] {error}") from None
+    return found
 
 
 def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budget: Mapping[str, Any]) -> None:

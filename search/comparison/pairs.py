@@ -1,6 +1,6 @@
 """What a pair is: every winner trained again with one seed and one draw of rows, and scored on the sealed rows."""
 
-import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from search.comparison.ideas import PAIRS
 from search.comparison.setting import ARM, PAIR, Setting
 from search.comparison.tuning import as_trained, winner_of
 from search.storage.predictions import keep_predictions
-from search.study.objective import environment, training_data
+from search.study.objective import environment
 from search.study.records import (
     COLLAPSED,
     CONFIG,
@@ -22,11 +22,11 @@ from search.study.records import (
     SECONDS,
 )
 from sentiment.metrics import macro_f1
-from sentiment.models.baselines import LINEAR, linear
-from sentiment.models.network.batches import Examples
-from sentiment.models.network.training import train
-from sentiment.reviews.dataset import redraw
-from sentiment.tokens import load_corpus
+from sentiment.models.baselines import LINEAR
+from sentiment.models.config import Config
+from sentiment.models.linear.config import LinearConfig
+from sentiment.models.registry import train
+from sentiment.reviews.dataset import Dataset, redraw
 
 __all__ = ["VALIDATION", "fit_linear", "record_pair", "train_pair"]
 
@@ -35,15 +35,23 @@ VALIDATION: Final = "validation macro-F1"
 
 def train_pair(setting: Setting, index: int, pair: int) -> None:
     """Train an arm's winner with the pair's seed and draw of rows, and record it."""
-    torch.set_num_threads(setting.threads)
-    arm, seed = setting.comparison.arms[index], setting.pair_seed(pair)
+    arm = setting.comparison.arms[index]
     winner, _ = winner_of(setting, arm, pair % setting.comparison.searches)
-    config = winner.replace(seed=seed)
-    drawn = as_trained(redraw(setting.dataset, seed), arm)
-    corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
-    trained = train(config, training_data(drawn, corpus), device=setting.device, end_early=False)
-    rows = drawn.split.test
-    examples = Examples(corpus.encoded, rows, drawn.reviews.labels[rows])
+    _train(setting, arm.name, pair, f"arm-{index:02d}", winner, lambda drawn: as_trained(drawn, arm))
+
+
+def fit_linear(setting: Setting, pair: int) -> None:
+    """Fit the linear model on the pair's rows, and record it."""
+    _train(setting, LINEAR, pair, "linear", LinearConfig(), lambda drawn: drawn)
+
+
+def _train(
+    setting: Setting, arm: str, pair: int, file: str, config: Config, labelled: Callable[[Dataset], Dataset]
+) -> None:
+    torch.set_num_threads(setting.threads)
+    seed = setting.pair_seed(pair)
+    config, drawn = config.replace(seed=seed), labelled(redraw(setting.dataset, seed))
+    trained = train(config, drawn, cache=setting.cache, device=setting.device, end_early=False)
     attributes = {
         CONFIG: config.to_dict(),
         VALIDATION: trained.macro_f1,
@@ -54,20 +62,7 @@ def train_pair(setting: Setting, index: int, pair: int) -> None:
         ENDED: trained.ended,
         "environment": environment(setting.device),
     }
-    probabilities = trained.predict(examples, corpus.vocabulary_size, setting.device)
-    record_pair(setting, arm.name, pair, f"arm-{index:02d}", probabilities, attributes)
-
-
-def fit_linear(setting: Setting, pair: int) -> None:
-    """Fit the linear model on the pair's rows, and record it."""
-    drawn = redraw(setting.dataset, setting.pair_seed(pair))
-    n_classes, begun = len(drawn.classes), time.perf_counter()
-    fitted = linear(drawn.texts("train"), drawn.labels("train"), n_classes)
-    seconds = time.perf_counter() - begun
-    said = fitted.probabilities(drawn.texts("validation")).argmax(axis=1)
-    attributes = {VALIDATION: macro_f1(drawn.labels("validation"), said, n_classes), SECONDS: seconds}
-    probabilities = fitted.probabilities(drawn.texts("test")).astype(np.float32)
-    record_pair(setting, LINEAR, pair, "linear", probabilities, attributes)
+    record_pair(setting, arm, pair, file, trained.predict(drawn.texts("test")), attributes)
 
 
 def record_pair(

@@ -1,7 +1,5 @@
 """What a comparison is going to train, and about how long that takes."""
 
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,17 +10,12 @@ from search.comparison.ideas import tuning_name
 from search.comparison.looks import pairs_left
 from search.comparison.setting import Setting
 from search.comparison.tuning import random_config, random_trials_left
-from search.study.objective import training_data
 from search.study.positions import FINISHED
-from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import train
-from sentiment.reviews.dataset import Dataset
-from sentiment.tokens import load_corpus
+from sentiment.models.config import Config
+from sentiment.models.registry import family_of
 
 __all__ = ["Plan", "plan"]
 
-MEASURED_BATCHES: Final = 12
-"""Batches from which the price of an arm is estimated; the first half warms up."""
 RANDOM_MEASURED: Final = 3
 """Random trials from which the price of them all is estimated."""
 
@@ -34,7 +27,7 @@ class Plan:
     trainings: int
     epochs: int
     seconds: float
-    """Estimated from a few batches of each arm, for one worker."""
+    """Estimated from a small part of a training of each arm, for one worker."""
     more_trainings: int
     """That the later looks may add, if no idea is decided before."""
     more_seconds: float
@@ -53,7 +46,7 @@ class Plan:
         taking, more = (_about(seconds / workers) for seconds in (self.seconds, self.more_seconds))
         sentence = (
             f"{self.trainings:,} trainings, {self.epochs:,} epochs: {taking} with {workers} "
-            f"worker{'s' if workers > 1 else ''}, estimated from {MEASURED_BATCHES} batches of each arm."
+            f"worker{'s' if workers > 1 else ''}, estimated from a small part of each arm."
         )
         if self.more_trainings:
             sentence += f" Ideas still undecided then may add {self.more_trainings:,} trainings, {more}."
@@ -66,8 +59,8 @@ def _about(seconds: float) -> str:
 
 
 def plan(setting: Setting) -> Plan:
-    """Count what is left to train, and measure a few batches of each arm."""
-    comparison, dataset = setting.comparison, setting.dataset
+    """Count what is left to train, and measure a small part of a training of each arm."""
+    comparison = setting.comparison
     torch.set_num_threads(setting.threads)
     left_over = pairs_left(setting)
     trainings, epochs, seconds, more_trainings, more_seconds = 0, 0, 0.0, 0, 0.0
@@ -76,37 +69,20 @@ def plan(setting: Setting) -> Plan:
         left = sum(max(0, comparison.trials - done) for done in tuned)
         left += sum(name == arm.name for name, _ in left_over.wanted)
         more = sum(name == arm.name for name, _ in left_over.possible)
-        each = arm.config.epochs * _seconds_per_epoch(arm.config, dataset, setting) if left or more else 0.0
+        each = _seconds(arm.config, setting) if left or more else 0.0
         trainings += left
-        epochs += left * arm.config.epochs
+        epochs += left * arm.config.passes
         seconds += left * each
         more_trainings += more
         more_seconds += more * each
     random = [random_config(setting, number)[0] for number in random_trials_left(setting)]
-    prices = [config.epochs * _seconds_per_epoch(config, dataset, setting) for config in random[:RANDOM_MEASURED]]
+    prices = [_seconds(config, setting) for config in random[:RANDOM_MEASURED]]
     trainings += len(random)
-    epochs += sum(config.epochs for config in random)
+    epochs += sum(config.passes for config in random)
     seconds += len(random) * float(np.mean(prices)) if prices else 0.0
     return Plan(trainings, epochs, seconds, more_trainings, more_seconds, left_over.spared)
 
 
-class _Enough(Exception):
-    """The price of a batch is known."""
-
-
-def _seconds_per_epoch(config: NetworkConfig, dataset: Dataset, setting: Setting) -> float:
-    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
-    data = training_data(dataset, corpus)
-    moments = [time.perf_counter()]
-
-    def on_batch(done: int, total: int) -> None:
-        moments.append(time.perf_counter())
-        if done >= MEASURED_BATCHES:
-            raise _Enough
-
-    longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-    with suppress(_Enough):
-        train(longer, data, on_batch=on_batch, device=setting.device, end_early=False)
-    seconds = np.diff(moments)  # fewer, if it diverged
-    each = float(np.median(seconds[len(seconds) // 2 :]))
-    return each * -(-len(data.train) // config.batch_size)
+def _seconds(config: Config, setting: Setting) -> float:
+    """About how long one training takes."""
+    return family_of(config.family).seconds(config, setting.dataset, cache=setting.cache, device=setting.device)

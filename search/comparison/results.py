@@ -237,7 +237,7 @@ def results(
         searches=comparison.searches,
         looks=compared.looks.pairs,
         shared_pairs=shared,
-        precision=comparison.baseline.config.precision,
+        precision=comparison.precision,
         rows={
             part: len(dataset.indices(name))
             for part, name in (("train", "train"), ("validation", "validation"), ("sealed test", "test"))
@@ -360,7 +360,8 @@ def _collapse(runs: list[Run]) -> tuple[CollapseShare, ...]:
 
 
 def _kind(run: Run) -> tuple[str, str, str]:
-    return run.config.padding, run.config.architecture, run.config.optimizer
+    values = run.config.to_dict()
+    return values.get("padding", "-"), run.config.kind, values.get("optimizer", "-")
 
 
 def _curve(scores: Sequence[float]) -> TuningCurve | None:

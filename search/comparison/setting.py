@@ -59,7 +59,7 @@ class Setting:
         recorded = self.recorded().get(SPACE_DEFAULTS)
         if recorded is not None:
             return dict(recorded)
-        return defaults_for(self.dataset.texts("train")) | {"precision": self.comparison.baseline.config.precision}
+        return defaults_for(self.dataset.texts("train")) | {"precision": self.comparison.precision}
 
     @property
     def looks(self) -> Looks:

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from search.comparison.ideas import RANDOM, Arm, tuning_name
 from search.comparison.setting import Setting
 from search.study.create import SearchStudy
-from search.study.objective import Objective, training_data
+from search.study.objective import Objective
 from search.study.optimization import optimize
 from search.study.positions import FINISHED, begin_with
 from search.study.records import (
@@ -28,11 +28,10 @@ from search.study.records import (
 )
 from search.study.sampler import IndependentDraws
 from sentiment.errors import InputError
-from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import train
+from sentiment.models.config import Config
+from sentiment.models.registry import config_of, train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
-from sentiment.tokens import load_corpus
 
 __all__ = ["as_trained", "random_config", "random_scores", "random_trials_left", "train_random", "tune", "winner_of"]
 
@@ -71,7 +70,7 @@ def random_trials_left(setting: Setting) -> list[int]:
     return [number for number in range(wanted) if number not in done]
 
 
-def random_config(setting: Setting, number: int) -> tuple[NetworkConfig, optuna.Trial]:
+def random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
     """The config that random trial `number` trains, and the trial that drew it, in memory."""
     comparison = setting.comparison
     assert comparison.curve is not None
@@ -90,10 +89,8 @@ def random_scores(setting: Setting) -> tuple[float, ...]:
 def train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
     torch.set_num_threads(setting.threads)
-    dataset = setting.dataset
     config, trial = random_config(setting, number)
-    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, setting.cache)
-    trained = train(config, training_data(dataset, corpus), device=setting.device, end_early=False)
+    trained = train(config, setting.dataset, cache=setting.cache, device=setting.device, end_early=False)
     attributes = {
         NUMBER: number,
         CONFIG: config.to_dict(),
@@ -109,11 +106,11 @@ def train_random(setting: Setting, number: int) -> None:
     )
 
 
-def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[NetworkConfig, float]:
+def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
     """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
-        (trial.value, NetworkConfig.from_dict(trial.user_attrs[CONFIG]))
+        (trial.value, config_of(trial.user_attrs[CONFIG]))
         for trial in setting.trials(tuning_name(arm.name, search), *FINISHED)
         if trial.value is not None
     ]
@@ -123,7 +120,7 @@ def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[NetworkConfig, f
         if name == arm.name and pair % setting.comparison.searches == search
     ]
     if paired:
-        frozen = NetworkConfig.from_dict(paired[0].user_attrs[CONFIG])
+        frozen = config_of(paired[0].user_attrs[CONFIG])
         scored = [tuned for tuned in scored if tuned[1].replace(seed=frozen.seed) == frozen]
         if not scored:
             raise InputError(

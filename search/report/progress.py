@@ -10,8 +10,8 @@ import optuna
 from optuna.trial import TrialState
 from tqdm import tqdm
 
-from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Report
+from sentiment.models.config import Config
+from sentiment.models.family import Report
 
 __all__ = ["SearchProgress", "training_bar"]
 
@@ -65,11 +65,11 @@ class SearchProgress:
             self.epochs.reset(total=total)
         self.epochs.update(done - self.epochs.n)
 
-    def on_report(self, trial: optuna.Trial, config: NetworkConfig, report: Report) -> None:
+    def on_report(self, trial: optuna.Trial, config: Config, report: Report) -> None:
         """The validation rows have been scored."""
         if not self.epochs.disable:
             self.epochs.set_description_str(
-                f"trial {trial.number} {config.architecture}, epoch {report.epoch:.1f}/{config.epochs}"
+                f"trial {trial.number} {config.kind}, epoch {report.epoch:.1f}/{config.passes}"
             )
             self.epochs.set_postfix_str(f"macro-F1 {report.macro_f1:.4f}")
 

@@ -13,9 +13,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 if TYPE_CHECKING:
-    from sentiment.models.network.training import Trained
+    from sentiment.models.family import Trained
     from sentiment.reviews.dataset import Dataset
-    from sentiment.tokens import Corpus
 
 __all__ = ["WEIGHTS", "TrialArtifacts"]
 
@@ -43,7 +42,7 @@ class TrialArtifacts:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
         return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
 
-    def keep(self, trial: optuna.Trial, trained: "Trained", corpus: "Corpus", dataset: "Dataset") -> None:
+    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset") -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not."""
         from sentiment.bundle import folder as bundles  # imports torch, and who asks what is kept must not wait for it
         from sentiment.bundle.seen import SeenTexts
@@ -52,16 +51,14 @@ class TrialArtifacts:
         better = self._completed(trial.study)
         if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
             return
+        assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
         if folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
         sha256 = bundles.write_bundle(
             folder,
-            config=trained.config,
+            model=trained.model,
             classes=dataset.reviews.classes,
-            vocabulary_size=corpus.vocabulary_size,
-            tokenizer_json=corpus.tokenizer_json,
-            weights=trained.weights,
             facts=_facts(trial, trained, dataset),
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )

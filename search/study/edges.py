@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sentiment.models.network.config import allowed_range
+from sentiment.models.registry import allowed_range
 
 __all__ = ["Edge", "edges"]
 
@@ -42,7 +42,7 @@ class Edge:
 
 
 def edges(params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> tuple[Edge, ...]:
-    """The parameters of a trial that lie at an end of their range beyond which a `NetworkConfig` would allow more.
+    """The parameters of a trial that lie at an end of their range beyond which a config would allow more.
 
     Args:
         params: of the trial.
@@ -85,7 +85,7 @@ def _place(value: float, low: float, high: float, log: bool) -> float:
 
 
 def _further(name: str, side: str, low: float, high: float, log: bool, whole: bool) -> float:
-    """The next end to try, as far as a `NetworkConfig` allows one."""
+    """The next end to try, as far as a config allows one."""
     if log:
         end = low / FURTHER if side == "lower" else high * FURTHER
     else:

@@ -268,7 +268,7 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         name=f"trial {trial.number}" + (" (collapsed)" if COLLAPSED in trial.user_attrs else ""),
         macro_f1=trial.value,
         trial=trial.number,
-        architecture=config.get("architecture", ""),
+        architecture=config.get("architecture") or config.get("family", ""),
         token_unit=config.get("token_unit", ""),
         optimizer=config.get("optimizer", ""),
         learning_rate=config.get("learning_rate"),

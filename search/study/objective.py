@@ -27,27 +27,12 @@ from search.study.positions import positions
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, PREDICTIONS, SECONDS
 from search.study.space import Space
 from sentiment.errors import InputError
-from sentiment.models.network.batches import Examples
-from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Report, TrainingData, train
+from sentiment.models.config import Config
+from sentiment.models.family import Report
+from sentiment.models.registry import train
 from sentiment.reviews.dataset import Dataset
-from sentiment.tokens import Corpus, load_corpus
 
-__all__ = ["Objective", "environment", "predictions_file", "training_data"]
-
-
-def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
-    """The training and validation rows of `dataset`, encoded. The sealed test stays out of reach."""
-
-    def examples(rows: np.ndarray) -> Examples:
-        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows])
-
-    return TrainingData(
-        train=examples(dataset.split.train),
-        validation=examples(dataset.split.validation),
-        vocabulary_size=corpus.vocabulary_size,
-        classes=dataset.reviews.classes,
-    )
+__all__ = ["Objective", "environment", "predictions_file"]
 
 
 def predictions_file(folder: Path, number: int) -> Path:
@@ -95,7 +80,7 @@ class Objective:
     device: str = "cpu"
     end_early: bool = True
     audit: float = 0.0
-    on_report: Callable[[optuna.Trial, NetworkConfig, Report], None] = lambda trial, config, report: None
+    on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
     def __call__(self, trial: optuna.Trial) -> float:
@@ -117,13 +102,12 @@ class Objective:
             raise
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(self.device))
-        corpus = self._corpus(config)
         curve: list[dict[str, Any]] = []
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False
 
         def on_report(report: Report) -> None:
-            curve.append({name: value for name, value in report.to_dict().items() if name != "best_macro_f1"})
+            curve.append(_row(report))
             trial.report(report.best_macro_f1, report.step)
             self.on_report(trial, config, report)
             nonlocal condemned
@@ -138,7 +122,8 @@ class Objective:
         try:
             trained = train(
                 config,
-                training_data(self.dataset, corpus),
+                self.dataset,
+                cache=self.cache,
                 on_report=on_report,
                 on_batch=lambda done, total: self.on_batch(trial, done, total),
                 device=self.device,
@@ -148,7 +133,7 @@ class Objective:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
                 raise RuntimeError(str(error)) from None
             raise
-        self._record(trial, curve)
+        self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
             classes = trained.probabilities.argmax(axis=1).astype(np.int16)
             kept = keep_predictions(predictions_file(self.predictions, trial.number), classes)
@@ -159,13 +144,14 @@ class Objective:
             trial.set_user_attr(ENDED, trained.ended)
             raise optuna.TrialPruned(trained.ended)
         if self.artifacts is not None:
-            self.artifacts.keep(trial, trained, corpus, self.dataset)
+            self.artifacts.keep(trial, trained, self.dataset)
         return trained.macro_f1
-
-    def _corpus(self, config: NetworkConfig) -> Corpus:
-        return load_corpus(self.dataset, config.token_unit, config.vocabulary_size, self.cache)
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
         trial.set_user_attr(CURVE, curve)
         trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
         trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
+
+
+def _row(report: Report) -> dict[str, Any]:
+    return {name: value for name, value in report.to_dict().items() if name != "best_macro_f1"}

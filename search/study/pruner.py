@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial
 
 from search.statistics import score_error
 from search.study.positions import FINISHED, before
+from sentiment.models.registry import FAMILY
 
 __all__ = ["BehindTheBest", "begun", "margin"]
 
@@ -54,9 +55,9 @@ class BehindTheBest(BasePruner):
     """Stops a trial whose best score so far lies further behind the best of the others than noise and a late start
     explain.
 
-    The others are the trials of earlier positions (`positions`) that were finished when this one was first asked
-    about; each counts with the best score it had after as many training examples, or with its last if it ended before.
-    Values reported must be best scores so far, as those of `search.Objective` are.
+    The others are the trials of the same family, of earlier positions (`positions`), that were finished when this one
+    was first asked about; each counts with the best score it had after as many training examples, or with its last if
+    it ended before. Values reported must be best scores so far, as those of `search.Objective` are.
 
     Args:
         class_sizes: how many validation rows each class has.
@@ -88,7 +89,8 @@ class BehindTheBest(BasePruner):
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._number = trial.number
         trials = study.get_trials(deepcopy=False)
-        known = before(trials, trial.number, self._round_of)
+        family = trial.params.get(FAMILY)  # of others, steps are not the same steps
+        known = [o for o in before(trials, trial.number, self._round_of) if o.params.get(FAMILY) == family]
         if not self._seen <= {other.number for other in known}:  # a trial that is begun again, after later ones
             self._seen, self._best = set(), {}
         for other in known:

@@ -8,12 +8,11 @@ import torch
 from optuna.trial import TrialState
 
 from search.study.create import SearchStudy
-from search.study.objective import environment, training_data
+from search.study.objective import environment
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
-from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Report, train
-from sentiment.tokens import load_corpus
+from sentiment.models.family import Report
+from sentiment.models.registry import config_of, train
 
 __all__ = ["Replay", "replay"]
 
@@ -78,8 +77,6 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     device = device or then["device"]
     now = environment(device)
 
-    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
-    corpus = load_corpus(opened.dataset, config.token_unit, config.vocabulary_size, opened.cache)
     replayed: list[float] = []
 
     def on_report(report: Report) -> None:
@@ -88,6 +85,8 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
             raise _Replayed
 
     with suppress(_Replayed):
-        train(config, training_data(opened.dataset, corpus), on_report=on_report, device=device)
+        config = config_of(trial.user_attrs[CONFIG])
+        trained = train(config, opened.dataset, cache=opened.cache, on_report=on_report, device=device)
+        replayed = [report.macro_f1 for report in trained.reports]
     differences = {name: (then.get(name), now[name]) for name in now if then.get(name) != now[name]}
     return Replay(number, recorded, tuple(replayed), differences)

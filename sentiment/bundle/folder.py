@@ -2,19 +2,18 @@
 
 ::
 
-    weights.safetensors   the best checkpoint
-    tokenizer.json        a Hugging Face tokenizer, fitted on the training rows
-    config.json           the `NetworkConfig`, the classes, and the facts of the card as data
+    config.json           the config, the classes, and the facts of the card as data
     README.md             the card: what it is, how well it did, how to use it
     seen-texts.bin        hashes of the texts that it was trained on and chosen by; not in bundles of earlier versions
     manifest.json         sizes and SHA-256 of all of these
+
+and the files of its family: the weights and the tokenizer of a network, the weights and the n-grams of a linear model.
 
 The manifest is written last, into a folder that only then takes its final name: a folder under its own name is whole.
 Opening verifies every file against the manifest; nothing is ever unpickled.
 
 A manifest vouches for what was written, not for who wrote it. What a folder says of itself is checked before anything
-is made of it: no file is read past the size that such a file can have, the shapes in the header of the weights must be
-those of the network that the config describes, and the tokenizer must be one that this package writes.
+is made of it: no file is read past the size that such a file can have, and each family checks its own (`Family.load`).
 """
 
 import hashlib
@@ -28,38 +27,31 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import safetensors.torch
-import torch
-from tokenizers import Tokenizer
-from torch import Tensor
 
 from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
-from sentiment.models.network.batches import SORTED_TOGETHER, Examples
-from sentiment.models.network.config import NetworkConfig, allowed_range
-from sentiment.models.network.network import Network, model_without_memory
-from sentiment.models.network.training import predict_probabilities
-from sentiment.tokens import encode, read_tokenizer
+from sentiment.models.config import Config
+from sentiment.models.family import Family, Model
+from sentiment.models.registry import config_of, family_of
 from sentiment.writing import write_through
 
 __all__ = ["Bundle", "copy_bundle", "write_bundle"]
 
 FORMAT: Final = 1
-FILES: Final = ("weights.safetensors", "tokenizer.json", "config.json", "README.md")
+FILES: Final = ("config.json", "README.md")
+"""In every bundle, beside the files of its family."""
 SEEN: Final = "seen-texts.bin"
 """Not in every bundle: earlier versions made none."""
 SEEN_SIZES: Final = "seen_texts"
 """What config.json calls the numbers of hashes in it."""
-CHUNK: Final = SORTED_TOGETHER
-"""Texts that are encoded and scored at a time, to bound memory; as many as meet in the batches of a trial's score."""
+CHUNK: Final = 8192
+"""Texts that are read and answered at a time, to bound memory."""
 MOST_CLASSES: Final = 1000
 MOST_BYTES: Final = 1 << 23
 """Of config.json, README.md and manifest.json; and of the other files beside what their numbers need."""
 MOST_TEXTS: Final = 1 << 27
 """Of training, and of validation, that hashes are kept of."""
-BYTES_PER_ENTRY: Final = 1024
-"""Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +59,11 @@ class Bundle:
     """An opened bundle."""
 
     directory: Path
-    config: NetworkConfig
+    config: Config
     classes: tuple[str, ...]
     facts: dict[str, Any]
     """What the card says, as data: fingerprint, scores, study, trial."""
-    tokenizer: Tokenizer
-    network: Network
+    model: Model
     seen: SeenTexts | None = None
     """What it was trained on and chosen by; None in a bundle that an earlier version made."""
 
@@ -87,23 +78,20 @@ class Bundle:
         recorded = _manifest(directory)
         content = _verified(directory, "config.json", recorded)
         with _parts_of_a_bundle(directory):
-            config, classes, size, facts, sizes = _described(json.loads(content))
+            said = _object(json.loads(content))
+            config, sizes = config_of(said["config"]), _seen_sizes(said)
             if (sizes is None) is (SEEN in recorded):
                 raise InputError(f"of {SEEN} config.json and manifest.json do not say the same")
-            network = model_without_memory(config, size, len(classes))
-        numbers = sum(tensor.numel() for tensor in network.state_dict().values())
+        family = family_of(config.family)
+        _refuse_other_names(directory, recorded, family)
         _verified(directory, "README.md", recorded)
-        _verified(directory, "weights.safetensors", recorded, 4 * numbers)
-        content = _verified(directory, "tokenizer.json", recorded, BYTES_PER_ENTRY * size)
-        hashes = b""
-        if sizes is not None:
-            hashes = _verified(directory, SEEN, recorded, BYTES_PER_TEXT * sum(sizes.values()))
+        hashes = b"" if sizes is None else _verified(directory, SEEN, recorded, BYTES_PER_TEXT * sum(sizes.values()))
         with _parts_of_a_bundle(directory):
             seen = None if sizes is None else SeenTexts.from_bytes(hashes, sizes)
-            _fill(network, directory / "weights.safetensors")
-            tokenizer = read_tokenizer(content.decode(), config.token_unit, size)
-        network.eval()
-        return cls(directory, config, classes, facts, tokenizer, network, seen)
+            model = family.load(
+                config, len(said["classes"]), said, lambda name, most: _verified(directory, name, recorded, most)
+            )
+        return cls(directory, config, tuple(said["classes"]), said["facts"], model, seen)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities, float32 [n, K], in the order of `classes`.
@@ -111,16 +99,11 @@ class Bundle:
         Raises:
             InputError: the weights are so large that no number comes of them.
         """
-        chunks = [np.empty((0, len(self.classes)), dtype=np.float32)]
-        for start in range(0, len(texts), CHUNK):
-            # Stripped, as the training texts were.
-            chunk = [text.strip() for text in texts[start : start + CHUNK]]
-            encoded = encode(self.tokenizer, chunk)
-            rows = np.arange(len(chunk))
-            chunks.append(predict_probabilities(self.network, Examples(encoded, rows, np.zeros_like(rows))))
-            if not np.isfinite(chunks[-1]).all():
-                raise InputError(f"{self.directory} answers with what is not a number; export another trial")
-        return np.concatenate(chunks)
+        # Stripped, as the training texts were.
+        found: np.ndarray = self.model.probabilities([text.strip() for text in texts]).astype(np.float32)
+        if not np.isfinite(found).all():
+            raise InputError(f"{self.directory} answers with what is not a number; export another trial")
+        return found
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The most probable class of each text."""
@@ -130,35 +113,31 @@ class Bundle:
 def write_bundle(
     directory: str | Path,
     *,
-    config: NetworkConfig,
+    model: Model,
     classes: Sequence[str],
-    vocabulary_size: int,
-    tokenizer_json: str,
-    weights: dict[str, Tensor],
     facts: dict[str, Any],
     seen: SeenTexts | None = None,
 ) -> str:
     """Write a bundle atomically and return the SHA-256 of its manifest, which vouches for every other file.
 
-    With `seen`, the bundle can say of any text whether the network has seen it.
+    With `seen`, the bundle can say of any text whether the model has seen it.
 
     Raises:
         InputError: `directory` exists and is not empty, or cannot be written; or such classes, or so many texts,
             cannot be opened again.
     """
-    _check(classes, vocabulary_size)
     described = {
         "format": FORMAT,
-        "config": config.to_dict(),
+        "config": model.config.to_dict(),
         "classes": list(classes),
-        "vocabulary_size": vocabulary_size,
         "facts": facts,
-    } | ({} if seen is None else {SEEN_SIZES: _checked_sizes(seen.sizes)})
+        **model.sizes,
+    } | ({} if seen is None else {SEEN_SIZES: seen.sizes})
+    _seen_sizes(_object(described))
     contents = {
-        "weights.safetensors": safetensors.torch.save(weights),
-        "tokenizer.json": tokenizer_json.encode(),
         "config.json": _json(described),
-        "README.md": card(config, classes, facts).encode(),
+        "README.md": card(model.config, classes, facts).encode(),
+        **model.files(),
     } | ({} if seen is None else {SEEN: seen.to_bytes()})
     return _write_folder(Path(directory), contents)
 
@@ -175,18 +154,18 @@ def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]
     return _write_folder(Path(directory), contents)
 
 
-def card(config: NetworkConfig, classes: Sequence[str], facts: dict[str, Any]) -> str:
+def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
     scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
     recipe = [(name, str(value)) for name, value in config.to_dict().items()]
     return f"""# Sentiment classifier: {markdown(" / ".join(classes))}
 
-Written by sentiment-search. `{config.architecture}` over {config.token_unit} tokens.
+Written by sentiment-search. {config.title}.
 
 {markdown_table(("fact", "value"), scores)}
 
-The validation score chose this network among others, so it is optimistic; score rows that no search has seen with
-`sentiment-search evaluate` before you quote a number: your own (it says how many of them the network has seen), or
+The validation score chose this model among others, so it is optimistic; score rows that no search has seen with
+`sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
 those that the search sealed, once, where its study is (`--sealed`).
 
 ## Use
@@ -221,11 +200,17 @@ def _manifest(directory: Path) -> dict[str, Any]:
         raise InputError(f"{directory}/manifest.json is damaged; export the bundle again") from None
     if bundle_format != FORMAT:
         raise InputError(f"{directory} is a bundle of format {bundle_format}; this version reads format {FORMAT}")
-    if recorded.keys() - {SEEN} != set(FILES):
-        raise InputError(
-            f"{directory}/manifest.json names other files than {', '.join(FILES)}; export the bundle again"
-        )
+    if not recorded.keys() >= set(FILES):
+        raise InputError(f"{directory}/manifest.json does not name {' and '.join(FILES)}; export the bundle again")
     return recorded
+
+
+def _refuse_other_names(directory: Path, recorded: dict[str, Any], family: Family) -> None:
+    wanted = (*FILES, *family.files)
+    if recorded.keys() - {SEEN} != set(wanted):
+        raise InputError(
+            f"{directory}/manifest.json names other files than {', '.join(wanted)}; export the bundle again"
+        )
 
 
 def _verified(directory: Path, name: str, recorded: dict[str, Any], numbers: int = 0) -> bytes:
@@ -259,55 +244,28 @@ def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
         raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None
 
 
-def _described(content: Any) -> tuple[NetworkConfig, tuple[str, ...], int, dict[str, Any], dict[str, int] | None]:
-    """What config.json says: config, classes, entries of the vocabulary, facts, and of how many texts it has hashes."""
-    if not isinstance(content, dict) or not isinstance(content.get("facts"), dict):
+def _object(said: Any) -> dict[str, Any]:
+    """What config.json says, if its classes and its facts are some."""
+    if not isinstance(said, dict) or not isinstance(said.get("facts"), dict):
         raise InputError("config.json must be an object with an object of facts")
-    said: dict[str, Any] = dict.fromkeys(("config", "classes", "vocabulary_size")) | content
-    _check(said["classes"], said["vocabulary_size"])
-    sizes = _checked_sizes(said[SEEN_SIZES]) if SEEN_SIZES in said else None
-    return (
-        NetworkConfig.from_dict(said["config"]),
-        tuple(said["classes"]),
-        said["vocabulary_size"],
-        said["facts"],
-        sizes,
-    )
-
-
-def _check(classes: Any, vocabulary_size: Any) -> None:
-    most = int(allowed_range("vocabulary_size")[1])
-    if type(vocabulary_size) is not int or not 2 <= vocabulary_size <= most:
-        raise InputError(f"vocabulary_size must be a whole number between 2 and {most}")
-    names = [name for name in classes if isinstance(name, str)] if isinstance(classes, list | tuple) else []
-    if not 2 <= len(set(names)) == len(classes) <= MOST_CLASSES or not all(map(str.strip, names)):
+    classes: Any = said.get("classes")
+    names = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
+    if not 2 <= len(set(names)) <= MOST_CLASSES or len(set(names)) != len(classes) or not all(map(str.strip, names)):
         raise InputError(f"the classes must be 2 to {MOST_CLASSES} different names")
     "".join(names).encode()  # half a surrogate pair could not be written anywhere
+    return {"config": None} | said
 
 
-def _checked_sizes(sizes: Any) -> dict[str, int]:
+def _seen_sizes(said: dict[str, Any]) -> dict[str, int] | None:
+    """Of how many texts it has hashes; None in a bundle that has none."""
+    sizes = said.get(SEEN_SIZES)
+    if SEEN_SIZES not in said:
+        return None
     if not isinstance(sizes, dict) or sizes.keys() != {"training", "validation"}:
         raise InputError(f"{SEEN_SIZES} must be an object of training and validation")
     if not all(type(size) is int and 0 <= size <= MOST_TEXTS for size in sizes.values()):
         raise InputError(f"{SEEN_SIZES} must be whole numbers from 0 to {MOST_TEXTS}")
     return sizes
-
-
-def _fill(network: Network, path: Path) -> None:
-    """Give a network without memory the weights of a file, if they are its own and are numbers."""
-    expected = {name: ("F32", list(tensor.shape)) for name, tensor in network.state_dict().items()}
-    with safetensors.safe_open(path, framework="pt") as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        found = {name: (part.get_dtype(), part.get_shape()) for name, part in slices.items()}
-        for name in expected | found:
-            if found.get(name) != expected.get(name):
-                there, wanted = (shapes.get(name, "nothing") for shapes in (found, expected))
-                raise InputError(f"{path.name} has {there} as {name!r}, where config.json asks for {wanted}")
-        # Copies: what is in memory does not change with the file.
-        network.load_state_dict({name: file.get_tensor(name).clone() for name in expected}, assign=True)
-    for name, tensor in network.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise InputError(f"{name} in {path.name} holds what is not a number")
 
 
 def _json(value: dict[str, Any]) -> bytes:

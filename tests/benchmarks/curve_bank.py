@@ -5,7 +5,7 @@
 
 makes `tests/benchmarks/curves.jsonl` again (two thirds of an hour on two cores); started again, it goes on. For each
 data set the file holds the space in one line, and then one line for each configuration: what was drawn, and macro-F1
-on the validation rows after each half epoch. Numbers below `KNOWN_GOOD` are the settings that a search tries first; the
+on the validation rows after each half epoch. Numbers below `RECIPES` are the settings that a search tries first; the
 others are drawn at random, each alone decided by its number. Nothing was pruned, and nothing that had collapsed was
 ended early: the bank knows what would have become of it. No text of any review is in it.
 
@@ -28,9 +28,9 @@ import optuna
 import torch
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 
-from search.study.objective import training_data
-from search.study.space import KNOWN_GOOD, Space, defaults_for
-from sentiment.models.network.training import train
+from search.study.space import Space, defaults_for
+from sentiment.models.network.parameters import RECIPES
+from sentiment.models.network.training import train, training_data
 from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
 from sentiment.tokens import load_corpus
 
@@ -70,7 +70,7 @@ def load_banks(path: Path = BANK) -> list[Bank]:
                 distributions={name: json_to_distribution(text) for name, text in header["distributions"].items()},
                 params=tuple(row["params"] for row in trained),
                 curves=tuple(np.array(row["curve"]) for row in trained),
-                known_good=sum(row["number"] < len(KNOWN_GOOD) for row in trained),
+                known_good=sum(row["number"] < len(RECIPES) for row in trained),
                 steps_per_epoch=header["steps per epoch"],
                 fixed=header["fixed"],
                 class_sizes=tuple(header["validation rows of each class"]),

@@ -31,12 +31,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from search.study.objective import training_data
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.network import build_model
-from sentiment.models.network.training import TrainingData, predict_probabilities, train
+from sentiment.models.network.training import TrainingData, train, training_data
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import PAD, Corpus, load_corpus
 from tests.benchmarks import reviews

@@ -7,6 +7,7 @@ import resource
 import struct
 import tempfile
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from sentiment.bundle.folder import FILES, SEEN, Bundle, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
 from sentiment.foreign import visible
-from sentiment.models.network.config import CHOICES, NetworkConfig
+from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.family import Networks
+from sentiment.models.network.model import NetworkModel
 from sentiment.models.network.network import build_model
 from sentiment.tokens import fit_tokenizer
 
 TEXTS = ["a wonderful film", "", "aaaaaaaaaaaaaaaaaaaaaaaaac", "좋은 \ud800 \x00 <pad> ▁", "good " * 200]
+EVERY_FILE = (*FILES, *Networks.files, SEEN)
 MOST_BYTES = 1 << 30
 """That one case may take beyond what the process had; the networks here have a few thousand numbers."""
 
@@ -51,7 +55,13 @@ values = st.recursive(
         numbers,
         st.text(max_size=20),
         st.sampled_from(
-            ["\ud800", "x" * 10_000, "(a+)+$", "((", *(c for choices in CHOICES.values() for c in choices)]
+            [
+                "\ud800",
+                "x" * 10_000,
+                "(a+)+$",
+                "((",
+                *chain(*NetworkConfig.choices.values()),
+            ]
         ),
     ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -69,15 +79,12 @@ def bundle(unit: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         write_bundle(
             Path(folder, "model"),
-            config=config,
+            model=NetworkModel(config, 2, size, tokenizer.to_str(), build_model(config, size, 2).state_dict()),
             classes=["negative", "positive"],
-            vocabulary_size=size,
-            tokenizer_json=tokenizer.to_str(),
-            weights=build_model(config, size, 2).state_dict(),
             facts={"study": "x", "label rule": {"negative": ["1"], "positive": ["5"]}},
             seen=SeenTexts.of(TEXTS[:2], TEXTS[2:]),
         )
-        return {name: Path(folder, "model", name).read_bytes() for name in (*FILES, SEEN)}
+        return {name: Path(folder, "model", name).read_bytes() for name in EVERY_FILE}
 
 
 def manifest_of(contents: dict[str, bytes]) -> dict[str, Any]:
@@ -149,7 +156,7 @@ def test_what_nobody_changed_answers(unit: str) -> None:
     assert answers_or_is_refused(bundle(unit))
 
 
-@given(st.data(), units, st.sampled_from([*FILES, SEEN]))
+@given(st.data(), units, st.sampled_from(EVERY_FILE))
 def test_a_file_with_other_bytes(data: st.DataObject, unit: str, name: str) -> None:
     content = bytearray(bundle(unit)[name])
     for _ in range(data.draw(st.integers(1, 4))):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from search.comparison.ideas import Comparison, read_comparison
 from search.study.definition import StudyDefinition, read_definition
-from search.study.space import DEFAULTS, Space
+from search.study.space import Space, declared
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.models.network.config import NetworkConfig
@@ -150,7 +150,9 @@ def toml(value: Any) -> str:
     return "1979-05-27" if value is None else str(value)
 
 
-@given(changes=st.dictionaries(st.one_of(st.sampled_from(sorted(DEFAULTS)), st.text(max_size=4)), ENTRIES, max_size=4))
+@given(
+    changes=st.dictionaries(st.one_of(st.sampled_from(sorted(declared())), st.text(max_size=4)), ENTRIES, max_size=4)
+)
 def test_a_space_is_refused_or_can_be_sampled_everywhere(changes: dict[str, Any]) -> None:
     try:
         space = Space.of(changes)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sentiment.models.family import Trained
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Trained
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.tokens import Corpus
 from tests.support.tiny import source
@@ -24,10 +24,9 @@ class Exported:
 @pytest.fixture(scope="session")
 def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Not to be changed; copy its folder first."""
-    from search.study.objective import training_data
     from sentiment.bundle.folder import write_bundle
     from sentiment.bundle.seen import SeenTexts
-    from sentiment.models.network.training import train
+    from sentiment.models.network.training import train, training_data
     from sentiment.tokens import load_corpus
 
     scratch = tmp_path_factory.mktemp("bundle")
@@ -47,11 +46,8 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     trained = train(config, training_data(dataset, corpus))
     sha256 = write_bundle(
         scratch / "model",
-        config=config,
+        model=trained.model,
         classes=dataset.classes,
-        vocabulary_size=corpus.vocabulary_size,
-        tokenizer_json=corpus.tokenizer_json,
-        weights=trained.weights,
         facts={"validation macro-F1": trained.macro_f1, "label rule": dataset.source.classes},
         seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
     )

@@ -13,13 +13,14 @@ not separate models:
 'gru'
 """
 
-import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Self
 
 from sentiment.errors import InputError
+from sentiment.models.config import Config, shown
 
-__all__ = ["ARCHITECTURES", "CHOICES", "NetworkConfig", "allowed_range"]
+__all__ = ["ARCHITECTURES", "NetworkConfig"]
 
 # What each name means in parts. A part that is given beside the name is kept where the name leaves it open.
 ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
@@ -41,7 +42,7 @@ _FIXED_PARTS: Final[dict[str, tuple[str, ...]]] = {
     "custom": (),
 }
 
-CHOICES: Final[dict[str, tuple[str, ...]]] = {
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "architecture": tuple(ARCHITECTURES),
     "token_unit": ("word", "char", "subword", "jamo"),
     "padding": ("masked", "as_written"),
@@ -81,12 +82,16 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """One trainable thing: tokens, network, recipe and seed.
+class NetworkConfig(Config):
+    """Tokens, network, recipe and seed, which decides initial weights, order and dropout.
 
     Raises:
         InputError: a value is of the wrong type, out of its range, unknown, or contradicts the architecture.
     """
+
+    family = "network"
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = _CHOICES
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = _RANGES
 
     architecture: str = "lstm"
     """A named point in the space of parts; it fills `kernel_sizes`, `recurrent` and `pooling` left as None."""
@@ -144,15 +149,9 @@ class NetworkConfig:
     """How often an epoch stops to score the validation rows."""
     precision: str = "float32"
     """What matrix products of the training are computed in. Weights, losses, updates and scores are float32 always."""
-    seed: int = 0
-    """Decides initial weights, order and dropout."""
 
     def __post_init__(self) -> None:
-        _check_types(self)
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if value is not None and value not in choices:
-                raise InputError(f"{name} is {_shown(value)}; choose one of {', '.join(choices)}")
+        super().__post_init__()
         if self.padding == "as_written" and self.bidirectional:
             raise InputError("bidirectional is true, but the forms as written in the post read in one direction only")
         parts = ARCHITECTURES[self.architecture]
@@ -166,15 +165,11 @@ class NetworkConfig:
                     f"{name} is {getattr(self, name)!r}, but architecture {self.architecture!r} means "
                     f"{value!r}; choose another architecture, or 'custom' to combine parts freely"
                 )
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"{name} is {_shown(value)}; it must lie between {low:g} and {high:g}")
         assert self.kernel_sizes is not None
         if any(not 1 <= size <= 64 for size in self.kernel_sizes):
-            raise InputError(f"kernel_sizes is {_shown(list(self.kernel_sizes))}; each must lie between 1 and 64")
+            raise InputError(f"kernel_sizes is {shown(list(self.kernel_sizes))}; each must lie between 1 and 64")
         if len(set(self.kernel_sizes)) != len(self.kernel_sizes):
-            raise InputError(f"kernel_sizes is {_shown(list(self.kernel_sizes))}; each size may stand there once")
+            raise InputError(f"kernel_sizes is {shown(list(self.kernel_sizes))}; each size may stand there once")
         if self.architecture in ("cnn_lstm", "textcnn") and not self.kernel_sizes:
             raise InputError(f"kernel_sizes is empty, but architecture {self.architecture!r} has a convolution")
         self._check_size()
@@ -224,91 +219,30 @@ class NetworkConfig:
             names += ["hidden_size", "layers"]
         return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
-    def replace(self, **changes: Any) -> "NetworkConfig":
+    @property
+    def kind(self) -> str:
+        """The architecture."""
+        return self.architecture
+
+    @property
+    def title(self) -> str:
+        """The architecture, and what it reads."""
+        return f"`{self.architecture}` over {self.token_unit} tokens"
+
+    @property
+    def passes(self) -> int:
+        """Passes over the training rows."""
+        return self.epochs
+
+    @property
+    def pad_to(self) -> int | None:
+        """Tokens to which every review is padded; None: those of the longest in its batch."""
+        return self.max_tokens if self.padding == "as_written" else None
+
+    def replace(self, **changes: Any) -> Self:
         """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""
-        for name in changes:
-            if name not in self.names():
-                raise unknown_parameter(name)
         if "architecture" in changes:
             changes = dict.fromkeys(("kernel_sizes", "recurrent", "pooling")) | changes
         if changes.get("optimizer", "sgd") != "sgd":
             changes = {"momentum": 0.0} | changes
-        return dataclasses.replace(self, **_tuples(changes))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; `NetworkConfig.from_dict` makes an equal config of them."""
-        values = dataclasses.asdict(self)
-        values["kernel_sizes"] = list(values["kernel_sizes"])
-        return values
-
-    @classmethod
-    def from_dict(cls, values: Any) -> "NetworkConfig":
-        """The config of a parsed JSON or TOML table.
-
-        Raises:
-            InputError: it is no table, a name is unknown or a value is refused.
-        """
-        if not isinstance(values, dict):
-            raise InputError(f"a config is {_shown(values)}; it must be a table of parameters")
-        for name in values:
-            if name not in cls.names():
-                raise unknown_parameter(name)
-        return cls(**_tuples(values))
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """All parameter names, in order of declaration."""
-        return tuple(field.name for field in dataclasses.fields(cls))
-
-
-def allowed_range(name: str) -> tuple[float, float]:
-    """The lowest and the highest value that a numeric parameter may have; `sgd_learning_rate` is a learning rate."""
-    return _RANGES["learning_rate" if name == "sgd_learning_rate" else name]
-
-
-def unknown_parameter(name: str) -> InputError:
-    """The error for a parameter that no config has, with the nearest name that one has."""
-    import difflib
-
-    near = difflib.get_close_matches(name, NetworkConfig.names(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NetworkConfig.names())}"
-    return InputError(f"there is no parameter {_shown(name)}; {hint}")
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # thousands of digits, thousands of brackets
-        return "too long to show"
-    return text if len(text) <= 100 else text[:97] + "..."
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    sizes = values.get("kernel_sizes")
-    if isinstance(sizes, list):
-        return values | {"kernel_sizes": tuple(sizes)}
-    return values
-
-
-def _check_types(config: NetworkConfig) -> None:
-    for field in dataclasses.fields(NetworkConfig):
-        value = getattr(config, field.name)
-        if field.name == "kernel_sizes":
-            right = value is None or (
-                isinstance(value, tuple) and all(isinstance(v, int) and not isinstance(v, bool) for v in value)
-            )
-            expected = "a list of whole numbers"
-        elif field.name in CHOICES:
-            right = isinstance(value, str) or (value is None and field.default is None)
-            expected = "one of " + ", ".join(CHOICES[field.name])
-        elif field.type is bool:
-            right, expected = isinstance(value, bool), "true or false"
-        elif field.type is int:
-            right, expected = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-        else:
-            right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
-            expected = "a number"
-            if right:
-                object.__setattr__(config, field.name, float(value))
-        if not right:
-            raise InputError(f"{field.name} is {_shown(value)}; it must be {expected}")
+        return super().replace(**changes)

@@ -17,8 +17,8 @@ This room does not know who asks for the training, nor why; a caller that wants 
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -26,17 +26,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sentiment.errors import InputError
-from sentiment.metrics import collapse, macro_f1
-from sentiment.models.network.batches import Batch, Examples, moved_to, ordered_batches, shuffled_batches
+from sentiment.metrics import collapse, cross_entropy, macro_f1
+from sentiment.models.family import Report, Trained
+from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled_batches
 from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.model import NetworkModel, predict_probabilities
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
+from sentiment.reviews.dataset import Dataset
+from sentiment.tokens import Corpus
 
-__all__ = ["Report", "Trained", "TrainingData", "cross_entropy", "predict_probabilities", "train"]
-
-SCORING_BATCH: Final = 64
-"""Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
-1.2 to 1.3 times as long on 800 short rows, and 3.2 times on 240."""
+__all__ = ["TrainingData", "train", "training_data"]
 
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
@@ -52,63 +52,23 @@ class TrainingData:
     validation: Examples
     vocabulary_size: int
     classes: tuple[str, ...]
+    tokenizer_json: str = ""
+    """That the rows were encoded with; it is kept with the weights."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What is known each time the validation rows have been scored."""
+def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
+    """The training and validation rows of `dataset`, encoded. The sealed test stays out of reach."""
 
-    step: int
-    """1, 2, ...: how many times they have been scored. Equal steps mean equal numbers of training examples seen."""
-    epoch: float
-    """Training examples seen / training rows."""
-    train_loss: float
-    """Mean over the batches since the last report, in nats; not finite if one of them had none."""
-    validation_loss: float
-    """Plain cross-entropy, in nats: no smoothing, no class weights."""
-    macro_f1: float
-    best_macro_f1: float
-    """The score of the run so far."""
-    seconds: float
-    """Since the start of the run."""
+    def examples(rows: np.ndarray) -> Examples:
+        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, which has no word for what is not finite: None."""
-        return asdict(self) | {"train_loss": self.train_loss if math.isfinite(self.train_loss) else None}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished run: its best checkpoint and how it got there."""
-
-    config: NetworkConfig
-    weights: dict[str, Tensor]
-    """The state dict of the best checkpoint, on the CPU; empty if the run diverged before it had one."""
-    macro_f1: float
-    """The run's score: validation macro-F1 of that checkpoint."""
-    probabilities: np.ndarray
-    """float32 [n_validation, K]: what that checkpoint says of the validation rows."""
-    reports: tuple[Report, ...]
-    ended: str | None
-    """Why the run ended before its last epoch, in words a person understands; None if it did not."""
-    collapsed: str | None
-    """In the same words, if the best checkpoint itself predicts (almost) one class."""
-    seconds: float
-
-    @property
-    def best(self) -> Report:
-        """The report of the checkpoint that was kept."""
-        return max(self.reports, key=lambda report: (report.macro_f1, -report.step))
-
-    def predict(self, examples: Examples, vocabulary_size: int, device: str = "cpu") -> np.ndarray:
-        """What that checkpoint says of other rows, float32 [n, K]; where that is no number, all classes are equal."""
-        n_classes = self.probabilities.shape[1]
-        if not self.weights:
-            return _says_nothing(len(examples), n_classes)
-        network = build_model(self.config, vocabulary_size, n_classes)
-        network.load_state_dict(self.weights)
-        said = predict_probabilities(network.to(device), examples)
-        return np.where(np.isfinite(said), said, _says_nothing(len(examples), n_classes))
+    return TrainingData(
+        train=examples(dataset.split.train),
+        validation=examples(dataset.split.validation),
+        vocabulary_size=corpus.vocabulary_size,
+        classes=dataset.reviews.classes,
+        tokenizer_json=corpus.tokenizer_json,
+    )
 
 
 def train(
@@ -162,7 +122,7 @@ def _train(
     per_epoch = math.ceil(len(data.train) / config.batch_size)
     total = per_epoch * config.epochs
     scoring_points = _scoring_points(config, per_epoch)
-    best = _BestCheckpoint(config, data)
+    best = _BestCheckpoint(config, data, device)
     losses: list[Tensor] = []
     ended: str | None = None
 
@@ -205,9 +165,10 @@ def _train(
 class _BestCheckpoint:
     """The state of a run: its reports, and the best checkpoint so far."""
 
-    def __init__(self, config: NetworkConfig, data: TrainingData) -> None:
+    def __init__(self, config: NetworkConfig, data: TrainingData, device: str) -> None:
         self.config = config
         self.data = data
+        self.device = device
         self.started = time.perf_counter()
         self.reports: list[Report] = []
         self.macro_f1 = -1.0
@@ -253,9 +214,11 @@ class _BestCheckpoint:
         return self.reports[-1]
 
     def trained(self, ended: str | None) -> Trained:
+        data, kept = self.data, self.weights
+        model = (data.vocabulary_size, data.tokenizer_json, kept, self.device)
         return Trained(
             config=self.config,
-            weights=self.weights,
+            model=NetworkModel(self.config, len(data.classes), *model) if kept else None,
             macro_f1=self.macro_f1,
             probabilities=self.probabilities,
             reports=tuple(self.reports),
@@ -265,46 +228,16 @@ class _BestCheckpoint:
         )
 
 
-def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
-    """Class probabilities float32 [n, K] for `examples`, in their order, computed in float32.
-
-    Equal examples in equal order give equal probabilities, bit for bit, on one machine. Among other examples a row
-    meets other batches, and its probabilities differ by rounding (1e-7). Leaves the network in evaluation mode.
-    """
-    config = network.config
-    device = str(network.head.weight.device)
-    batches = ordered_batches(examples, batch_size=SCORING_BATCH, max_tokens=config.max_tokens, pad_to=_pad_to(config))
-    scored, found = [np.empty(0, dtype=np.int64)], [torch.empty((0, network.head.out_features), device=device)]
-    network.eval()
-    with torch.inference_mode():
-        for batch in moved_to(device, batches):
-            scored.append(batch.examples)
-            found.append(network(batch.ids, batch.lengths).softmax(dim=1))
-    probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
-    probabilities[np.concatenate(scored)] = torch.cat(found).cpu().numpy()
-    return probabilities
-
-
-def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean -ln p(label), in nats, for probabilities [n, K] and labels [n]."""
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, 1e-38)).mean())
-
-
 def _batches(config: NetworkConfig, train: Examples, rng: np.random.Generator, device: str) -> Iterator[Batch]:
     for _ in range(config.epochs):
         epoch = shuffled_batches(
-            train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=_pad_to(config)
+            train, batch_size=config.batch_size, max_tokens=config.max_tokens, rng=rng, pad_to=config.pad_to
         )
         yield from moved_to(device, epoch)
 
 
 def _precision(config: NetworkConfig, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
-
-
-def _pad_to(config: NetworkConfig) -> int | None:
-    return config.max_tokens if config.padding == "as_written" else None
 
 
 def _scoring_points(config: NetworkConfig, per_epoch: int) -> frozenset[int]:

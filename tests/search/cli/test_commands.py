@@ -312,11 +312,8 @@ class TestForeignText:
         bundle = Bundle.open(model)
         write_bundle(
             folder := tmp_path / "hostile",
-            config=bundle.config,
+            model=bundle.model,
             classes=("\x1b[31mred\x1b[0m", "line\nbreak\x9b"),
-            vocabulary_size=bundle.tokenizer.get_vocab_size(),
-            tokenizer_json=bundle.tokenizer.to_str(),
-            weights=bundle.network.state_dict(),
             facts={},
         )
         return folder

@@ -18,9 +18,11 @@ from search.comparison.setting import ARM, PAIR, Setting
 from search.comparison.tuning import random_config, tune
 from search.report.tables import heading, to_dict, words
 from search.storage.databases import open_storage
-from search.study import space
 from search.study.records import CONFIG, SPACE_DEFAULTS
 from sentiment.errors import InputError
+from sentiment.models.family import Parameter
+from sentiment.models.network import family
+from sentiment.models.network.parameters import PARAMETERS
 from sentiment.reviews.dataset import Dataset
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 
@@ -45,7 +47,7 @@ class TestAllArmsTrainInOnePrecision:
     def test_which_is_the_baselines_whatever_the_processor_says(
         self, tmp_path: Path, native: bool, precision: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(space, "has_native_bfloat16", lambda device="cpu": native)
+        monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": native)
         write_comparison(tmp_path, RECIPE.replace("[tune]", f'precision = "{precision}"\n[tune]') + FREE)
         setting = setting_in(tmp_path)
         free = setting.comparison.arms[1].space_with(setting.defaults)
@@ -64,21 +66,21 @@ class TestAllArmsTrainInOnePrecision:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_comparison(tmp_path, RECIPE + FREE)
-        monkeypatch.setattr(space, "has_native_bfloat16", lambda device="cpu": True)
+        monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": True)
         begun = setting_in(tmp_path)
         _begin(begun)
         recorded = begun.study(PAIRS).user_attrs[SPACE_DEFAULTS]
         assert recorded["precision"] == "float32"
         # By another version, whose default space is another one too.
-        monkeypatch.setattr(space, "has_native_bfloat16", lambda device="cpu": False)
-        monkeypatch.setattr(space, "DEFAULTS", space.DEFAULTS | {"label_smoothing": 0.5})
+        monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": False)
+        monkeypatch.setitem(PARAMETERS, "label_smoothing", Parameter(0.5))
         gone_on = setting_in(tmp_path)
         assert gone_on.defaults == recorded
         _begin(gone_on)
         assert gone_on.study(PAIRS).user_attrs[SPACE_DEFAULTS] == recorded
 
     def test_in_every_training_of_a_comparison(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(space, "has_native_bfloat16", lambda device="cpu": True)
+        monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": True)
         write_comparison(tmp_path, RECIPE.replace("pairs = 3", "pairs = 2") + FREE, rows=200)
         setting = setting_in(tmp_path)
         found = compare(setting)

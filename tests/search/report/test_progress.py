@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.report.progress import SearchProgress, training_bar
+from sentiment.models.family import Report
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Report
 
 
 class Terminal(io.StringIO):

@@ -12,7 +12,6 @@ from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
 from search.study.create import create_or_resume, make_objective, remove_leftovers
 from search.study.export import export
-from search.study.objective import training_data
 from search.study.optimization import optimize
 from search.study.records import CONFIG
 from search.study.replay import replay
@@ -20,7 +19,7 @@ from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import train
+from sentiment.models.network.training import train, training_data
 from sentiment.tokens import load_corpus
 from tests.search.conftest import Searched
 from tests.support.precisions import precisions_of
@@ -116,8 +115,8 @@ class TestKeeping:
         )
         for score in scores:
             trial = study.ask()
-            trained: Any = SimpleNamespace(macro_f1=score, config=None, weights={}, best=SimpleNamespace(epoch=1.0))
-            artifacts.keep(trial, trained, SimpleNamespace(vocabulary_size=4, tokenizer_json=""), dataset)  # type: ignore[arg-type]
+            trained: Any = SimpleNamespace(macro_f1=score, model=object(), best=SimpleNamespace(epoch=1.0))
+            artifacts.keep(trial, trained, dataset)
             study.tell(trial, score)
             if clear:
                 artifacts.clear(study)

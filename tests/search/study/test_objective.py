@@ -12,8 +12,8 @@ from search import Objective, Space
 from search.storage.artifacts import TrialArtifacts
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.metrics import macro_f1
+from sentiment.models.family import Report
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import Report
 from sentiment.reviews.dataset import Dataset, load_dataset
 from tests.support.tiny import SPACE, source
 

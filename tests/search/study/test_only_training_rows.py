@@ -22,14 +22,13 @@ from search.comparison.tuning import as_trained
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.create import create_or_resume
-from search.study.objective import training_data
 from search.study.optimization import optimize
 from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear, majority
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.network.training import train
+from sentiment.models.network.training import train, training_data
 from sentiment.reviews import relabel
 from sentiment.reviews.dataset import Dataset, fingerprint_of, load_dataset, redraw
 from sentiment.reviews.relabel import Polarities

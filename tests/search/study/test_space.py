@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
-from search.study.space import DEFAULTS, Space, defaults_for
+from search.study.space import Space, declared, defaults_for
 from sentiment.errors import InputError
 from sentiment.models.network.config import NetworkConfig
 
@@ -24,7 +24,7 @@ def sampled(space: Space, n: int = 200) -> list[tuple[NetworkConfig, dict[str, A
 class TestTheDefaultSpace:
     def test_draws_a_valid_config_every_time_and_every_architecture_and_optimizer(self) -> None:
         drawn = sampled(Space.of())
-        assert {config.architecture for config, _ in drawn} == set(DEFAULTS["architecture"])
+        assert {config.architecture for config, _ in drawn} == set(declared()["architecture"])
         assert {config.optimizer for config, _ in drawn} == {"sgd", "adam", "adamw"}
 
     def test_samples_a_parameter_only_where_it_means_something(self) -> None:

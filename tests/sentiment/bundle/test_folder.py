@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,19 @@ import pytest
 import safetensors.torch
 import torch
 
-from search.study.objective import training_data
-from sentiment.bundle import folder as bundles
 from sentiment.bundle.folder import FILES, SEEN, Bundle, card, copy_bundle, write_bundle
 from sentiment.errors import InputError
-from sentiment.models.network import batches
+from sentiment.models.network import batches, model
 from sentiment.models.network.batches import Examples
 from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.family import Networks
+from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.network import build_model
-from sentiment.models.network.training import train
+from sentiment.models.network.training import train, training_data
 from tests.sentiment.conftest import Exported
 from tests.support.precisions import precisions_of
 
-EVERY_FILE = (*FILES, SEEN, "manifest.json")
+EVERY_FILE = (*FILES, *Networks.files, SEEN, "manifest.json")
 
 
 @pytest.fixture
@@ -60,11 +61,8 @@ class TestAnOpenedBundle:
         trained = train(config.replace(epochs=1), training_data(dataset, corpus))
         write_bundle(
             tmp_path / "model",
-            config=config,
+            model=trained.model,
             classes=dataset.classes,
-            vocabulary_size=corpus.vocabulary_size,
-            tokenizer_json=corpus.tokenizer_json,
-            weights=trained.weights,
             facts={},
         )
         said = Bundle.open(tmp_path / "model").probabilities(dataset.texts("validation"))
@@ -81,11 +79,8 @@ class TestAnOpenedBundle:
             weights = build_model(config, exported.corpus.vocabulary_size, 2).state_dict()
             write_bundle(
                 tmp_path / precision,
-                config=config,
+                model=replace(exported.trained.model, config=config, weights=weights),
                 classes=exported.dataset.classes,
-                vocabulary_size=exported.corpus.vocabulary_size,
-                tokenizer_json=exported.corpus.tokenizer_json,
-                weights=weights,
                 facts={},
             )
             opened = Bundle.open(tmp_path / precision)
@@ -121,11 +116,11 @@ class TestAnOpenedBundle:
         opened = Bundle.open(exported.folder)
         texts, rows = exported.dataset.texts("train")[:50], exported.dataset.split.train[:50]
         at_once = opened.probabilities(texts)
-        monkeypatch.setattr(bundles, "CHUNK", 7)
+        monkeypatch.setattr(model, "SORTED_TOGETHER", 7)
         monkeypatch.setattr(batches, "SORTED_TOGETHER", 7)
         in_chunks = opened.probabilities(texts)
         examples = Examples(exported.corpus.encoded, rows, exported.dataset.reviews.labels[rows])
-        np.testing.assert_array_equal(in_chunks, exported.trained.predict(examples, exported.corpus.vocabulary_size))
+        np.testing.assert_array_equal(in_chunks, predict_probabilities(exported.trained.model.network, examples))
         # Among other rows, a row's probabilities differ by rounding at most.
         np.testing.assert_allclose(in_chunks, at_once, rtol=1e-5)
 
@@ -320,13 +315,13 @@ for folder in sys.argv[1:]:
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_that_are_not_numbers_are_refused(self, exported: Exported, folder: Path, value: float) -> None:
-        weights = {name: tensor.clone() for name, tensor in exported.trained.weights.items()}
+        weights = {name: tensor.clone() for name, tensor in exported.trained.model.weights.items()}
         weights["head.bias"][1] = value
         vouch_for(folder, "weights.safetensors", safetensors.torch.save(weights))
         assert "head.bias in weights.safetensors holds what is not a number" in refusal(folder)
 
     def test_of_which_no_number_comes_are_refused_when_they_predict(self, exported: Exported, folder: Path) -> None:
-        weights = {name: torch.full_like(tensor, 3e38) for name, tensor in exported.trained.weights.items()}
+        weights = {name: torch.full_like(tensor, 3e38) for name, tensor in exported.trained.model.weights.items()}
         vouch_for(folder, "weights.safetensors", safetensors.torch.save(weights))
         with pytest.raises(InputError, match="answers with what is not a number"):
             Bundle.open(folder).predict(["a fine film"])
@@ -343,7 +338,7 @@ for folder in sys.argv[1:]:
         ids=["one too many", "one too few", "another shape", "float64", "whole numbers"],
     )
     def test_of_another_network_are_refused(self, exported: Exported, folder: Path, change: Any) -> None:
-        vouch_for(folder, "weights.safetensors", safetensors.torch.save(change(exported.trained.weights)))
+        vouch_for(folder, "weights.safetensors", safetensors.torch.save(change(exported.trained.model.weights)))
         assert "where config.json asks for" in refusal(folder)
 
     def test_in_memory_do_not_change_with_the_file(self, exported: Exported, folder: Path) -> None:
@@ -419,11 +414,8 @@ class TestWriting:
         with pytest.raises(InputError, match="the classes must be 2 to 1000 different names"):
             write_bundle(
                 tmp_path / "model",
-                config=exported.trained.config,
+                model=exported.trained.model,
                 classes=classes,
-                vocabulary_size=exported.corpus.vocabulary_size,
-                tokenizer_json=exported.corpus.tokenizer_json,
-                weights=exported.trained.weights,
                 facts={},
             )
         assert list(tmp_path.iterdir()) == []
@@ -438,11 +430,10 @@ class TestWriting:
         trained = exported.trained
         write_bundle(
             tmp_path / "model",
-            config=trained.config,
+            model=replace(
+                trained.model, weights={name: torch.zeros_like(value) for name, value in trained.model.weights.items()}
+            ),
             classes=["부정 | bad", '"긍정"'],
-            vocabulary_size=exported.corpus.vocabulary_size,
-            tokenizer_json=exported.corpus.tokenizer_json,
-            weights={name: torch.zeros_like(value) for name, value in trained.weights.items()},
             facts={},
         )
         assert Bundle.open(tmp_path / "model").predict(["x"]) == ["부정 | bad"]

@@ -1,9 +1,12 @@
 """The same training on a GPU: run with `make test-gpu`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.training import TrainingData, train
 from tests.sentiment.models.network.test_training import SMALL, data  # noqa: F401
 
@@ -23,7 +26,7 @@ def test_a_network_learns_there_and_its_weights_say_the_same_here(
     config = SMALL.replace(architecture=architecture, precision=precision, epochs=6)
     trained = train(config, data, device="cuda")
     assert trained.macro_f1 > 0.95
-    here = trained.predict(data.validation, data.vocabulary_size)
+    here = predict_probabilities(replace(trained.model, device="cpu").network, data.validation)
     np.testing.assert_allclose(here, trained.probabilities, atol=5e-3)
 
 

@@ -8,18 +8,22 @@ import torch
 
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.family import Report
 from sentiment.models.network import training
 from sentiment.models.network.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
 from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.network import build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
-from sentiment.models.network.training import Report, TrainingData, predict_probabilities, train
+from sentiment.models.network.training import TrainingData, train
 from sentiment.tokens import PAD, EncodedTexts
 from tests.support.precisions import PRECISIONS, precisions_of
 
 CLASSES = ("negative", "neutral", "positive")
 FORMS = ("lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn")
-SMALL = NetworkConfig(embedding_size=16, hidden_size=16, filters=16, batch_size=16, epochs=3, dropout=0.1, learning_rate=0.01)
+SMALL = NetworkConfig(
+    embedding_size=16, hidden_size=16, filters=16, batch_size=16, epochs=3, dropout=0.1, learning_rate=0.01
+)
 
 
 def reviews(n: int, seed: int, *, telling: bool = True) -> Examples:
@@ -98,10 +102,10 @@ class TestTheScoreOfARun:
         assert trained.macro_f1 == max(scores)
         # Whatever the training's precision was, the answers are those of a float32 network.
         network = build_model(trained.config.replace(precision="float32"), data.vocabulary_size, 3)
-        network.load_state_dict(trained.weights)
+        network.load_state_dict(trained.model.weights)
         probabilities = predict_probabilities(network, data.validation)
         np.testing.assert_array_equal(probabilities, trained.probabilities)
-        np.testing.assert_array_equal(trained.predict(data.validation, data.vocabulary_size), probabilities)
+        np.testing.assert_array_equal(predict_probabilities(trained.model.network, data.validation), probabilities)
         assert macro_f1(data.validation.labels, probabilities.argmax(1), 3) == trained.macro_f1
         assert trained.best.step == 1 + scores.index(max(scores))
 
@@ -153,7 +157,7 @@ class TestTheScoreOfARun:
         second = train(config, data)
         assert [r.macro_f1 for r in first.reports] == [r.macro_f1 for r in second.reports]
         assert [r.train_loss for r in first.reports] == [r.train_loss for r in second.reports]
-        assert all(torch.equal(first.weights[name], second.weights[name]) for name in first.weights)
+        assert all(torch.equal(first.model.weights[name], second.model.weights[name]) for name in first.model.weights)
         other = train(config.replace(seed=1), data)
         assert [r.train_loss for r in first.reports] != [r.train_loss for r in other.reports]
 
@@ -184,7 +188,7 @@ class TestARunThatGoesWrong:
         trained = train(wild.replace(weight_decay=10.0, precision=precision), data, on_report=reports.append)
         assert trained.ended is not None
         assert trained.ended.startswith("diverged by epoch 1: ")
-        assert trained.weights == {}
+        assert trained.model is None
         assert trained.collapsed is None  # it says nothing, so it does not say one class
         rows = len(data.validation)
         np.testing.assert_array_equal(trained.probabilities, np.full((rows, 3), 1 / 3, np.float32))
@@ -193,7 +197,7 @@ class TestARunThatGoesWrong:
         assert [report.best_macro_f1 for report in reports] == [trained.macro_f1]
         json.dumps([report.to_dict() for report in reports], allow_nan=False)
         # Of other rows it says as much.
-        np.testing.assert_array_equal(trained.predict(data.train, data.vocabulary_size), np.float32(1 / 3))
+        np.testing.assert_array_equal(trained.predict(["of", "other", "rows"]), np.float32(1 / 3))
 
     def test_keeps_the_last_checkpoint_that_was_a_number(
         self, data: TrainingData, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +221,7 @@ class TestARunThatGoesWrong:
         assert trained.ended.startswith("diverged by epoch 1.5: its weights or its answers are not numbers; adam with")
         assert len(trained.reports) == 2
         assert trained.macro_f1 == max(report.macro_f1 for report in reports) > 0.5
-        assert all(bool(value.isfinite().all()) for value in trained.weights.values())
+        assert all(bool(value.isfinite().all()) for value in trained.model.weights.values())
 
     def test_ends_at_half_its_epochs_when_it_has_collapsed(self, noise: TrainingData) -> None:
         trained = train(SMALL.replace(epochs=8, learning_rate=1e-3), noise)

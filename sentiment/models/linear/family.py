@@ -1,0 +1,74 @@
+"""The linear model, as a family of models."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from sentiment.metrics import collapse, cross_entropy, macro_f1
+from sentiment.models.family import Family, Model, Parameter, Read, Report, Trained
+from sentiment.models.linear.config import LinearConfig
+from sentiment.reviews.dataset import Dataset
+
+__all__ = ["Linear"]
+
+MEASURED_ROWS: Final = 1000
+"""Training rows from which the price of a fit is estimated."""
+
+
+class Linear(Family):
+    """N-grams and a logistic regression, fitted at once."""
+
+    name = "linear"
+    config = LinearConfig
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "word_ngrams": Parameter({"low": 1, "high": 3}),
+        "character_ngrams": Parameter({"low": 3, "high": 6}),
+        "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
+        "class_weights": Parameter(["none", "balanced"]),
+    }
+    files = ("weights.safetensors", "ngrams.json")
+
+    def train(
+        self,
+        config: LinearConfig,
+        dataset: Dataset,
+        *,
+        cache: Path,
+        device: str,
+        on_report: Callable[[Report], None],
+        on_batch: Callable[[int, int], None],
+        end_early: bool,
+    ) -> Trained:
+        """See `Family.train`."""
+        from sentiment.models.linear.model import fit  # scipy's
+
+        started = time.perf_counter()
+        labels, classes = dataset.labels("validation"), dataset.classes
+        model = fit(config, dataset.texts("train"), dataset.labels("train"), len(classes))
+        probabilities = model.probabilities(dataset.texts("validation")).astype(np.float32)
+        seconds = time.perf_counter() - started
+        predictions = probabilities.argmax(axis=1)
+        loss, score = cross_entropy(probabilities, labels), macro_f1(labels, predictions, len(classes))
+        collapsed = collapse(labels, predictions, classes, loss)
+        report = Report(1, 1.0, math.nan, loss, score, score, seconds)
+        return Trained(config, model, score, probabilities, (report,), None, collapsed, seconds)
+
+    def seconds(self, config: LinearConfig, dataset: Dataset, *, cache: Path, device: str) -> float:
+        """From a fit on some of the rows."""
+        from sentiment.models.linear.model import fit
+
+        started = time.perf_counter()
+        rows = len(dataset.split.train)
+        measured = min(rows, MEASURED_ROWS)
+        fit(config, dataset.texts("train")[:measured], dataset.labels("train")[:measured], len(dataset.classes))
+        return (time.perf_counter() - started) * rows / measured
+
+    def load(self, config: LinearConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
+        """See `Family.load`."""
+        from sentiment.models.linear.model import load
+
+        return load(config, n_classes, sizes, read)

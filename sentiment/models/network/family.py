@@ -1,0 +1,101 @@
+"""Networks, as a family of models."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sentiment.models.family import Family, Model, Read, Report, Trained
+from sentiment.models.network.config import NetworkConfig
+from sentiment.models.network.parameters import PARAMETERS, RECIPES
+from sentiment.models.network.precision import has_native_bfloat16
+from sentiment.reviews.dataset import Dataset
+from sentiment.reviews.scripts import UNSPACED, letter_shares
+
+if TYPE_CHECKING:
+    from sentiment.models.network.training import TrainingData
+
+__all__ = ["Networks"]
+
+MEASURED_BATCHES: Final = 12
+"""Batches from which the price of a training is estimated; the first half warms up."""
+
+
+class Networks(Family):
+    """Embedding > convolution > recurrent > pooling > head, trained by gradient descent."""
+
+    name = "network"
+    config = NetworkConfig
+    parameters = PARAMETERS
+    recipes = RECIPES
+    files = ("weights.safetensors", "tokenizer.json")
+
+    def searched(self, texts: Sequence[str], device: str) -> dict[str, Any]:
+        """With the token units that mean something in the language of `texts`, and with bfloat16 where `device`
+        multiplies it natively: it halves the time of a recurrent layer and, over seeds, costs no macro-F1
+        (tests/benchmarks/training_loop.py)."""
+        fitting = super().searched(texts, device)
+        if has_native_bfloat16(device):
+            fitting["precision"] = "bfloat16"
+        shares = letter_shares(texts[:2000])
+        if shares.get("Hangul", 0) > 0.3:
+            return fitting | {"token_unit": ["subword", "jamo", "char"]}
+        if sum(shares.get(script, 0) for script in UNSPACED) > 0.3:
+            return fitting | {"token_unit": ["subword", "char"]}
+        return fitting
+
+    def train(
+        self,
+        config: NetworkConfig,
+        dataset: Dataset,
+        *,
+        cache: Path,
+        device: str,
+        on_report: Callable[[Report], None],
+        on_batch: Callable[[int, int], None],
+        end_early: bool,
+    ) -> Trained:
+        """See `Family.train`."""
+        from sentiment.models.network.training import train
+
+        data = _data(config, dataset, cache)
+        return train(config, data, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+
+    def seconds(self, config: NetworkConfig, dataset: Dataset, *, cache: Path, device: str) -> float:
+        """From a few batches."""
+        from sentiment.models.network.training import train
+
+        data = _data(config, dataset, cache)
+        moments = [time.perf_counter()]
+
+        def on_batch(done: int, total: int) -> None:
+            moments.append(time.perf_counter())
+            if done >= MEASURED_BATCHES:
+                raise _Enough
+
+        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
+        with suppress(_Enough):
+            train(longer, data, on_batch=on_batch, device=device, end_early=False)
+        measured = np.diff(moments)  # fewer, if it diverged
+        each = float(np.median(measured[len(measured) // 2 :]))
+        return config.epochs * each * -(-len(data.train) // config.batch_size)
+
+    def load(self, config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
+        """See `Family.load`."""
+        from sentiment.models.network.model import load
+
+        return load(config, n_classes, sizes, read)
+
+
+class _Enough(Exception):
+    """The price of a batch is known."""
+
+
+def _data(config: NetworkConfig, dataset: Dataset, cache: Path) -> "TrainingData":
+    from sentiment.models.network.training import training_data
+    from sentiment.tokens import load_corpus
+
+    return training_data(dataset, load_corpus(dataset, config.token_unit, config.vocabulary_size, cache))

@@ -1,0 +1,119 @@
+"""Which families there are, and whose parameter a name is.
+
+In a space that holds several families, parameters of networks have their plain names, those of other families the
+family's in front: `linear.C`.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from sentiment.errors import InputError
+from sentiment.models.config import Config, shown
+from sentiment.models.family import Family, Report, Trained
+from sentiment.reviews.dataset import Dataset
+
+__all__ = [
+    "FAMILIES",
+    "FAMILY",
+    "NETWORK",
+    "allowed_range",
+    "config_of",
+    "family_of",
+    "flat",
+    "full_name",
+    "train",
+    "whose",
+]
+
+NETWORK: Final = "network"
+FAMILY: Final = "family"
+"""What the parameter is called that chooses one."""
+
+FAMILIES: Final[dict[str, str]] = {
+    NETWORK: "sentiment.models.network.family:Networks",
+    "linear": "sentiment.models.linear.family:Linear",
+}
+"""Where each family is; it is imported when it is asked for."""
+
+
+def family_of(name: Any) -> Family:
+    """The family that is called `name`.
+
+    Raises:
+        InputError: none is.
+    """
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise InputError(f"family is {shown(name)}; choose one of {', '.join(FAMILIES)}")
+    module, found = FAMILIES[name].split(":")
+    family: Family = getattr(import_module(module), found)()
+    return family
+
+
+def config_of(values: Any) -> Config:
+    """The config of a parsed JSON or TOML table; one that names no family is a network's.
+
+    Raises:
+        InputError: it is no table, or a name or a value in it is refused.
+    """
+    name = values.get(FAMILY, NETWORK) if isinstance(values, dict) else NETWORK
+    return family_of(name).config.from_dict(values)
+
+
+def train(
+    config: Config,
+    dataset: Dataset,
+    *,
+    cache: Path,
+    device: str = "cpu",
+    on_report: Callable[[Report], None] = lambda report: None,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
+    end_early: bool = True,
+) -> Trained:
+    """Train `config` on `dataset`, whatever family it is of; see `Family.train`."""
+    family = family_of(config.family)
+    return family.train(
+        config, dataset, cache=cache, device=device, on_report=on_report, on_batch=on_batch, end_early=end_early
+    )
+
+
+def full_name(family: str, parameter: str) -> str:
+    """What a family's parameter is called in a space."""
+    return parameter if family == NETWORK else f"{family}.{parameter}"
+
+
+def whose(name: str) -> tuple[Family, str]:
+    """The family that a parameter of a space is of, and what the family calls it.
+
+    Raises:
+        InputError: there is no such parameter.
+    """
+    head, dot, rest = name.partition(".")
+    family, parameter = (family_of(head), rest) if dot and head in FAMILIES else (family_of(NETWORK), name)
+    if parameter == "seed":
+        raise InputError("seed is not searched: the search gives each trial its own; set [search] seed")
+    if parameter not in family.parameters:
+        try:
+            family.config.refuse_unknown(parameter)
+        except InputError as error:
+            raise InputError(str(error) if family.name == NETWORK else f"{head}: {error}") from None
+        raise InputError(f"{name} is not searched")
+    return family, parameter
+
+
+def allowed_range(name: str) -> tuple[float, float]:
+    """The lowest and the highest value that a numeric parameter of a space may have."""
+    family, parameter = whose(name)
+    return family.config.ranges[family.parameters[parameter].stands_for or parameter]
+
+
+def flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of a study file with the tables of families in it laid out: `linear = {C = 1}` is `linear.C = 1`."""
+    found: dict[str, Any] = {}
+    for name, entry in table.items():
+        if name in FAMILIES and name != NETWORK and isinstance(entry, Mapping):
+            found |= {f"{name}.{parameter}": value for parameter, value in entry.items()}
+        else:
+            found[name] = entry
+    return found

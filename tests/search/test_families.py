@@ -1,0 +1,191 @@
+"""Several families in one search and in one comparison; one of them is a toy that only these tests have."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from search.cli.commands import main
+from search.study.records import CONFIG
+from search.study.space import Space, defaults_for
+from sentiment import Bundle
+from sentiment.errors import InputError
+from sentiment.models import registry
+from sentiment.models.registry import FAMILIES, config_of, family_of
+from tests.support.compared import RECIPE, compared, write_comparison
+from tests.support.tiny import SPACE, definition, write_study_file
+
+RUN = """
+[space.toy]
+smoothing = { low = 0.5, high = 5.0 }
+[space.linear]
+word_ngrams = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line in the registry."""
+    monkeypatch.setitem(FAMILIES, "toy", "tests.support.toy:Toy")
+
+
+class TestASpaceOfSeveral:
+    @pytest.fixture
+    def space(self, toy: None) -> Space:
+        return Space.of({"family": ["network", "linear", "toy"], "toy": {"smoothing": 3.0}, "epochs": 2})
+
+    @pytest.fixture
+    def drawn(self, space: Space) -> list[tuple[Any, dict[str, Any]]]:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        trials = [study.ask() for _ in range(100)]
+        return [(space.sample(trial), trial.params) for trial in trials]
+
+    def test_draws_of_each_what_it_has_and_nothing_of_the_others(self, drawn: list[Any]) -> None:
+        own = {name: {*family_of(name).parameters} for name in FAMILIES}
+        families = set()
+        for config, params in drawn:
+            families.add(config.family)
+            for name in params:
+                family, _, parameter = name.rpartition(".")
+                assert name == "family" or ((family or "network") == config.family and parameter in own[config.family])
+            assert config_of(json.loads(json.dumps(config.to_dict()))) == config
+        assert families == set(FAMILIES)
+
+    def test_keeps_what_is_said_of_one(self, drawn: list[Any]) -> None:
+        assert {config.smoothing for config, _ in drawn if config.family == "toy"} == {3.0}
+        assert {config.epochs for config, _ in drawn if config.family == "network"} == {2}
+
+    def test_begins_with_the_recipes_of_all(self, space: Space) -> None:
+        begun = [trial["family"] for trial in space.known_good()]
+        assert begun.count("toy") == 1
+        assert begun.count("network") == 5
+        for settings in space.known_good():
+            assert all(name in space.distributions for name in settings)
+
+    def test_is_networks_alone_if_nothing_is_said(self) -> None:
+        assert Space.of({}).families == ["network"]
+        assert Space.of({}, defaults=defaults_for(["a film"])).families == ["network"]
+        assert not [name for name in Space.of({}).distributions if "." in name]
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"family": "tree"}, "family is 'tree'; choose one of network, linear, toy"),
+            ({"family": ["network", 1]}, "family is 1; choose one of network, linear, toy"),
+            ({"family": []}, "family is an empty list"),
+            ({"linear": {"C": 1.0}}, r"linear.C is given, but family is \['network'\]; name 'linear' there too"),
+            ({"family": "linear", "linear": {"D": 1.0}}, "linear: there is no parameter 'D'; known are"),
+            ({"family": "linear", "linear": {"C": 0.0}}, r"linear\.C is 0.0; it must lie between 1e-06 and 1e"),
+            ({"family": "linear", "linear": {"seed": 1}}, "seed is not searched"),
+            ({"family": "linear", "epochs": 3}, "epochs is given, but family is"),
+        ],
+    )
+    def test_refuses_what_is_none_of_them(self, changes: dict[str, Any], message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            Space.of(changes)
+
+
+@pytest.fixture(scope="module")
+def found(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search of all three."""
+    folder = tmp_path_factory.mktemp("families")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(FAMILIES, "toy", "tests.support.toy:Toy")
+        text = write_study_file(folder / "tiny.toml", reviews_csv, trials=12, keep_best=12).read_text("utf-8")
+        text = text.replace("[space]\n", '[space]\nfamily = ["network", "linear", "toy"]\n')
+        (folder / "tiny.toml").write_text(text + RUN, "utf-8")
+        assert main(["run", str(folder / "tiny.toml"), *flags(folder)]) == 0
+    return folder
+
+
+def flags(folder: Path) -> list[str]:
+    return ["--storage", f"sqlite:///{folder}/study.db", "--artifacts", str(folder / "artifacts")]
+
+
+class TestASearchOfSeveral:
+    def trial_of(self, folder: Path, family: str) -> optuna.trial.FrozenTrial:
+        study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder}/study.db")
+        done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        return next(trial for trial in done if trial.user_attrs[CONFIG]["family"] == family)
+
+    @pytest.mark.parametrize("family", ["network", "linear", "toy"])
+    def test_hands_over_a_trial_of_each_as_a_bundle_that_scores_the_same(
+        self, found: Path, family: str, reviews_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from search.study.create import load_dataset
+        from sentiment.metrics import macro_f1
+
+        trial = self.trial_of(found, family)
+        model = tmp_path / "model"
+        asked = ["--trial", str(trial.number), "--to", str(model)]
+        assert main(["export", "tiny", *asked, *flags(found)]) == 0
+        bundle = Bundle.open(model)
+        assert bundle.config.family == family
+        assert bundle.config.to_dict() == trial.user_attrs[CONFIG]
+        dataset = load_dataset(definition(reviews_csv).data)
+        said = bundle.probabilities(dataset.texts("validation"))
+        assert macro_f1(dataset.labels("validation"), said.argmax(axis=1), 2) == trial.value
+        assert bundle.probabilities([]).shape == (0, 2)
+        np.testing.assert_allclose(bundle.probabilities(["", "wonderful", "좋은"]).sum(axis=1), 1, rtol=1e-5)
+        capsys.readouterr()
+        assert main(["predict", str(model), "a wonderful film"]) == 0
+        assert "positive" in capsys.readouterr().out
+        assert main(["evaluate", str(model), "--sealed", "tiny", *flags(found)]) == 0
+
+    @pytest.mark.parametrize("family", ["network", "linear", "toy"])
+    def test_gives_the_same_numbers_again(self, found: Path, family: str, capsys: pytest.CaptureFixture[str]) -> None:
+        number = self.trial_of(found, family).number
+        assert main(["replay", "tiny", "--trial", str(number), *flags(found)]) == 0
+        assert "the same again, bit for bit" in capsys.readouterr().out
+
+    def test_is_reported_in_one_table(self, found: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["report", "tiny", *flags(found)]) == 0
+        table = capsys.readouterr().out
+        assert " linear " in table and " toy " in table and ("lstm" in table or "textcnn" in table)
+
+
+class TestAComparisonOfSeveral:
+    IDEAS = """
+[[idea]]
+name = "count words"
+change = { family = "toy", case = "kept" }
+
+[[idea]]
+name = "count n-grams"
+change = { family = "linear", word_ngrams = 1 }
+
+[[idea]]
+name = "whatever is best"
+search = { family = ["linear", "toy"] }
+"""
+
+    def test_measures_another_family_like_any_idea(self, tmp_path: Path) -> None:
+        write_comparison(tmp_path, RECIPE + self.IDEAS)
+        found = compared(tmp_path)
+        assert [idea.score.name for idea in found.ideas] == ["count words", "count n-grams", "whatever is best"]
+        by_name = {idea.score.name: idea.score for idea in found.ideas}
+        configs = by_name["count words"].configs
+        assert {(config["family"], config["case"]) for config in configs} == {("toy", "kept")}
+        assert {config["word_ngrams"] for config in by_name["count n-grams"].configs} == {1}
+        assert {config["family"] for config in by_name["whatever is best"].configs} <= {"linear", "toy"}
+
+    def test_names_what_a_family_lacks(self, tmp_path: Path) -> None:
+        write_comparison(tmp_path, RECIPE + self.IDEAS.replace("word_ngrams", "epochs"))
+        with pytest.raises(InputError, match="idea 'count n-grams': there is no parameter 'epochs'"):
+            compared(tmp_path)
+
+
+def test_a_registry_names_families_that_call_themselves_so() -> None:
+    for name in registry.FAMILIES:
+        family = family_of(name)
+        assert family.name == family.config.family == name
+        fields = set(family.config.names())
+        assert {kept.stands_for or own for own, kept in family.parameters.items()} <= fields
+        assert config_of(family.config().to_dict()) == family.config()
+
+
+def test_a_study_file_with_a_space_of_networks_is_as_it_was() -> None:
+    assert Space.of(SPACE).families == ["network"]
