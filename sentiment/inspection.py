@@ -313,7 +313,7 @@ def _script_shares(texts: Any, lengths: Indices) -> dict[str, float]:
 def _token_units(
     texts: Any, train: Indices, validation: Indices, longest: Indices, most_rows: int, seed: int
 ) -> tuple[tuple[TokenUnit, ...], str]:
-    from sentiment.tokens import UNKNOWN, encode, fit_tokenizer
+    from sentiment.tokens.tokenizers import UNKNOWN, encode, fit_tokenizer
 
     rng = np.random.default_rng(seed)
     fit_rows = np.sort(rng.choice(train, min(FIT_ROWS, most_rows, len(train)), replace=False))

@@ -68,7 +68,7 @@ def _counts(train_texts: Sequence[str], texts: Sequence[str]) -> tuple[list[str]
     """Words that a topic may be made of, and how often each text of both lists holds each: CSR [texts, words]."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    from sentiment.tokens import encode, fit_tokenizer
+    from sentiment.tokens.tokenizers import encode, fit_tokenizer
 
     unit = "subword" if mostly_unspaced(main_scripts(train_texts[:1000])) else "word"
     tokenizer = fit_tokenizer(train_texts, unit, TOPIC_WORDS)

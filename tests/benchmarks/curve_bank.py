@@ -32,7 +32,7 @@ from search.study.space import Space, defaults_for
 from sentiment.models.network.parameters import RECIPES
 from sentiment.models.network.training import train, training_data
 from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
-from sentiment.tokens import load_corpus
+from sentiment.tokens.corpus import load_corpus
 
 BANK = Path(__file__).parent / "curves.jsonl"
 

@@ -38,7 +38,8 @@ from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.network import build_model
 from sentiment.models.network.training import TrainingData, train, training_data
 from sentiment.reviews.dataset import Dataset, load_dataset
-from sentiment.tokens import PAD, Corpus, load_corpus
+from sentiment.tokens.corpus import Corpus, load_corpus
+from sentiment.tokens.tokenizers import PAD
 from tests.benchmarks import reviews
 
 Loop = Callable[[NetworkConfig], tuple[list[float], float]]

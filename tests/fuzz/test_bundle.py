@@ -26,7 +26,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.family import Networks
 from sentiment.models.network.model import NetworkModel
 from sentiment.models.network.network import build_model
-from sentiment.tokens import fit_tokenizer
+from sentiment.tokens.tokenizers import fit_tokenizer
 
 TEXTS = ["a wonderful film", "", "aaaaaaaaaaaaaaaaaaaaaaaaac", "좋은 \ud800 \x00 <pad> ▁", "good " * 200]
 EVERY_FILE = (*FILES, *Networks.files, SEEN)

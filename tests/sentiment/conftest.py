@@ -8,7 +8,7 @@ import pytest
 from sentiment.models.family import Trained
 from sentiment.models.network.config import NetworkConfig
 from sentiment.reviews.dataset import Dataset, load_dataset
-from sentiment.tokens import Corpus
+from sentiment.tokens.corpus import Corpus
 from tests.support.tiny import source
 
 
@@ -27,7 +27,7 @@ def exported(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Exp
     from sentiment.bundle.folder import write_bundle
     from sentiment.bundle.seen import SeenTexts
     from sentiment.models.network.training import train, training_data
-    from sentiment.tokens import load_corpus
+    from sentiment.tokens.corpus import load_corpus
 
     scratch = tmp_path_factory.mktemp("bundle")
     dataset = load_dataset(source(reviews_csv))

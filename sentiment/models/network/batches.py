@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sentiment.tokens import EncodedTexts
+from sentiment.tokens.tokenizers import EncodedTexts
 
 __all__ = ["SORTED_TOGETHER", "Batch", "Examples", "moved_to", "ordered_batches", "shuffled_batches"]
 

@@ -96,6 +96,6 @@ class _Enough(Exception):
 
 def _data(config: NetworkConfig, dataset: Dataset, cache: Path) -> "TrainingData":
     from sentiment.models.network.training import training_data
-    from sentiment.tokens import load_corpus
+    from sentiment.tokens.corpus import load_corpus
 
     return training_data(dataset, load_corpus(dataset, config.token_unit, config.vocabulary_size, cache))

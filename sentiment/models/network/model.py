@@ -17,7 +17,7 @@ from sentiment.models.family import Read
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
-from sentiment.tokens import encode, read_tokenizer
+from sentiment.tokens.tokenizers import encode, read_tokenizer
 
 __all__ = ["NetworkModel", "load", "predict_probabilities"]
 

@@ -11,7 +11,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent
-from sentiment.tokens import PAD, UNKNOWN
+from sentiment.tokens.tokenizers import PAD, UNKNOWN
 
 __all__ = ["Network", "build_model", "model_without_memory"]
 

@@ -34,7 +34,7 @@ from sentiment.models.network.model import NetworkModel, predict_probabilities
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
 from sentiment.reviews.dataset import Dataset
-from sentiment.tokens import Corpus
+from sentiment.tokens.corpus import Corpus
 
 __all__ = ["TrainingData", "train", "training_data"]
 

@@ -20,7 +20,7 @@ from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.training import train, training_data
-from sentiment.tokens import load_corpus
+from sentiment.tokens.corpus import load_corpus
 from tests.search.conftest import Searched
 from tests.support.precisions import precisions_of
 from tests.support.tiny import SPACE, definition

@@ -33,7 +33,8 @@ from sentiment.reviews import relabel
 from sentiment.reviews.dataset import Dataset, fingerprint_of, load_dataset, redraw
 from sentiment.reviews.relabel import Polarities
 from sentiment.reviews.splits import PARTS
-from sentiment.tokens import UNITS, load_corpus
+from sentiment.tokens.corpus import load_corpus
+from sentiment.tokens.tokenizers import UNITS
 from tests.support.tiny import SPACE, definition, source, write_reviews
 
 NOT_TRAINED_ON = ("validation", "test")

@@ -17,7 +17,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import SHORT, Convolution
 from sentiment.models.network.network import Network, build_model, model_without_memory
 from sentiment.models.network.recurrent import reverse_by_length
-from sentiment.tokens import PAD
+from sentiment.tokens.tokenizers import PAD
 
 VOCABULARY, CLASSES = 50, 3
 

@@ -16,7 +16,7 @@ from sentiment.models.network.model import predict_probabilities
 from sentiment.models.network.network import build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
 from sentiment.models.network.training import TrainingData, train
-from sentiment.tokens import PAD, EncodedTexts
+from sentiment.tokens.tokenizers import PAD, EncodedTexts
 from tests.support.precisions import PRECISIONS, precisions_of
 
 CLASSES = ("negative", "neutral", "positive")

@@ -10,9 +10,9 @@ import pytest
 from pyarrow import csv as arrow_csv
 from tokenizers import Tokenizer
 
-from sentiment import tokens
 from sentiment.errors import InputError
-from sentiment.tokens import PAD, UNITS, UNKNOWN, encode, fit_tokenizer, read_tokenizer
+from sentiment.tokens import tokenizers
+from sentiment.tokens.tokenizers import PAD, UNITS, UNKNOWN, encode, fit_tokenizer, read_tokenizer
 
 KOREAN = [
     "정말 재미있는 영화 ㅋㅋㅋ",
@@ -269,7 +269,7 @@ def test_an_unknown_unit_and_a_vocabulary_without_room_are_refused():
 
 PRINT_HASHES = """
 import hashlib, random, sys
-from sentiment.tokens import UNITS, encode, fit_tokenizer
+from sentiment.tokens.tokenizers import UNITS, encode, fit_tokenizer
 random.seed(1)  # many equal counts: words and characters that occur twice each, and ties among merges
 hangul = [chr(0xAC00 + 7 * i) for i in range(1500)]
 texts = ["".join(random.choices(hangul, k=4)) + " " + "".join(random.choices("abcdefgh", k=5)) for _ in range(2000)]
@@ -299,7 +299,7 @@ def test_the_same_texts_give_the_same_bytes_in_any_process_with_any_number_of_th
 
 FORK = """
 import os
-from sentiment.tokens import encode, fit_tokenizer
+from sentiment.tokens.tokenizers import encode, fit_tokenizer
 texts = ["good film", "bad film"] * 500
 tokenizer = fit_tokenizer(texts, "subword", 100)
 child = os.fork()
@@ -323,7 +323,7 @@ def test_a_forked_child_encodes_without_a_deadlock_or_a_warning():
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_each_text_of_the_flat_encoding_is_what_the_tokenizer_says_of_it_alone(unit, movie_texts, monkeypatch):
-    monkeypatch.setattr(tokens, "_CHUNK_CHARACTERS", 10_000)
+    monkeypatch.setattr(tokenizers, "_CHUNK_CHARACTERS", 10_000)
     texts = movie_texts[:1000]
     tokenizer = fit_tokenizer(texts, unit, 1000)
     encoded = encode(tokenizer, texts)
@@ -349,8 +349,8 @@ def test_a_long_text_cut_at_spaces_gives_the_tokens_of_the_whole(unit, monkeypat
     tokenizer = fit_tokenizer(MIXED, unit, 300)
     text = " ".join(MIXED)
     whole = encode(tokenizer, [text, "good"])
-    monkeypatch.setattr(tokens, "_SEGMENT_CHARACTERS", 60)
-    monkeypatch.setattr(tokens, "_CHUNK_CHARACTERS", 100)
+    monkeypatch.setattr(tokenizers, "_SEGMENT_CHARACTERS", 60)
+    monkeypatch.setattr(tokenizers, "_CHUNK_CHARACTERS", 100)
     cut = encode(tokenizer, [text, "good"])
     np.testing.assert_array_equal(cut.ids, whole.ids)
     np.testing.assert_array_equal(cut.offsets, whole.offsets)

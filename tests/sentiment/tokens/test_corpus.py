@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from sentiment import tokens
 from sentiment.reviews.dataset import Dataset, DataSource, Reviews
 from sentiment.reviews.splits import Split
-from sentiment.tokens import Corpus, load_corpus
+from sentiment.tokens import corpus as cache
+from sentiment.tokens.corpus import Corpus, load_corpus
 
 MIXED = [
     "정말 재미있는 영화 ㅋㅋㅋ",
@@ -70,7 +70,7 @@ def test_the_tokenizer_is_fitted_on_training_rows_and_all_rows_are_encoded(tmp_p
 
 def test_the_second_opening_reads_the_cache_and_maps_it(tmp_path, monkeypatch):
     first = load_corpus(dataset(MIXED), "subword", 200, tmp_path / "deep" / "cache")
-    monkeypatch.setattr(tokens, "fit_tokenizer", None)  # would fail if called
+    monkeypatch.setattr(cache, "fit_tokenizer", None)  # would fail if called
     second = load_corpus(dataset(MIXED), "subword", 200, tmp_path / "deep" / "cache")
     assert_equal(first, second)
     assert isinstance(second.encoded.ids.base, np.memmap)
@@ -150,14 +150,14 @@ def test_many_that_build_at_once_all_end_with_the_same_corpus(tmp_path):
 
 
 def test_the_loser_of_a_race_uses_what_the_winner_wrote(tmp_path, monkeypatch):
-    data, fit = dataset(MIXED), tokens.fit_tokenizer
+    data, fit = dataset(MIXED), cache.fit_tokenizer
 
     def overtaken(texts, unit, size):
-        monkeypatch.setattr(tokens, "fit_tokenizer", fit)
+        monkeypatch.setattr(cache, "fit_tokenizer", fit)
         load_corpus(data, unit, size, tmp_path)  # another process is faster
         return fit(texts, unit, size)
 
-    monkeypatch.setattr(tokens, "fit_tokenizer", overtaken)
+    monkeypatch.setattr(cache, "fit_tokenizer", overtaken)
     corpus = load_corpus(data, "word", 200, tmp_path)
     assert isinstance(corpus.encoded.ids.base, np.memmap)
     assert the_only(tmp_path).name.startswith("word-200-")
@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_leaves_no_half_cache(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tokens, "write_through", full)
+    monkeypatch.setattr(cache, "write_through", full)
     with pytest.warns(UserWarning, match=r"\(No space left on device\); the corpus stays in memory"):
         corpus = load_corpus(dataset(MIXED), "word", 200, tmp_path)
     assert len(corpus.encoded) == len(MIXED)
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_leaves_no_half_cache(tmp_path, monkeypatch):
 
 def test_what_a_dead_process_left_behind_is_cleaned_and_what_a_live_one_builds_is_not(tmp_path):
     finished = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    live = tokens._temporary_path(tmp_path)
+    live = cache._temporary_path(tmp_path)
     dead = live.with_name(live.name.replace(f"~{os.getpid()}~", f"~{int(finished.stdout)}~"))
     elsewhere = tmp_path / ".building~another.machine~1~0badcafe"
     old = tmp_path / ".building~another.machine~2~0badcafe"
