@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    from search.comparison.ideas import read_comparison
+    from search.comparison.ideas import PAIRS, read_comparison
     from search.study.definition import MOST_THREADS, MOST_WORKERS
 
     refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
@@ -29,13 +29,14 @@ def command(args: argparse.Namespace) -> int:
 
     from concurrent.futures.process import BrokenProcessPool
 
-    from search.comparison.compare import compare, openings, publish, refuse_other
+    from search.comparison.compare import compare, openings, refuse_other
     from search.comparison.foresight import foresee
     from search.comparison.price import plan
     from search.comparison.results import results
     from search.comparison.setting import Setting
     from search.comparison.tuning import random_scores
     from search.execution.processes import LOST_SERVER
+    from search.report.pages import publish_comparison
     from search.report.progress import training_bar
     from search.report.tables import markdown, render, to_dict
     from search.storage.databases import storage_url
@@ -64,7 +65,7 @@ def command(args: argparse.Namespace) -> int:
             openings=len(openings(setting)),
             random_scores=random_scores(setting),
         )
-        publish(setting, markdown(found))
+        publish_comparison(setting.study(PAIRS), found, args.artifacts)
         if args.json:
             show_json(to_dict(found))
         else:

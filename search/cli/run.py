@@ -23,8 +23,9 @@ def command(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.execution.workers import cores, run_workers
+    from search.report.pages import publish_search
     from search.report.progress import SearchProgress
-    from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective, publish
+    from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective
     from search.study.leaderboard import leaderboard
     from search.study.optimization import optimize
 
@@ -64,7 +65,7 @@ def command(args: argparse.Namespace) -> int:
             interrupted = True
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
-    publish(opened.study, board)
+    publish_search(opened.study, board, args.artifacts)
     if args.json:
         show_json(board.to_dict())
     else:

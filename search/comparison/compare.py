@@ -49,7 +49,7 @@ from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.registry import config_of
 
-__all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "publish", "refuse_other"]
+__all__ = ["Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "refuse_other"]
 
 RECORD: Final = "comparison"
 
@@ -165,13 +165,6 @@ def compare(
 def openings(setting: Setting) -> list[dict[str, Any]]:
     """Each session that scored sealed test rows: when, and how many trainings it scored."""
     return list(setting.study(PAIRS).user_attrs.get(OPENINGS, []))
-
-
-def publish(setting: Setting, note: str) -> None:
-    """Show the result, in Markdown, on the dashboard's page of the pairs."""
-    from optuna_dashboard import save_note
-
-    save_note(setting.study(PAIRS), note)
 
 
 def refuse_other(setting: Setting) -> None:

@@ -244,13 +244,6 @@ def describe(opened: SearchStudy, trials: int) -> str:
     return "\n".join(lines)
 
 
-def publish(study: optuna.Study, board: Any) -> None:
-    """Put the leaderboard on the study's page in the dashboard."""
-    from optuna_dashboard import save_note
-
-    save_note(study, board.markdown())
-
-
 def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:

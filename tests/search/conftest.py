@@ -27,8 +27,9 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     """Five completed trials and a pruned one, weights of the best two kept; not to be changed."""
     import optuna
 
+    from search.report.pages import publish_search
     from search.storage.databases import open_storage
-    from search.study.create import create_or_resume, make_objective, publish
+    from search.study.create import create_or_resume, make_objective
     from search.study.leaderboard import leaderboard
     from search.study.optimization import optimize
 
@@ -38,5 +39,5 @@ def searched(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Sea
     optimize(opened, trials=5, objective=make_objective(opened, end_early=False))
     opened.study.pruner = optuna.pruners.ThresholdPruner(lower=2.0)  # below 2 is every score
     opened.study.optimize(make_objective(opened), n_trials=1)
-    publish(opened.study, leaderboard(opened.study))
+    publish_search(opened.study, leaderboard(opened.study), artifacts)
     return Searched(opened, url, artifacts, pruned=5)

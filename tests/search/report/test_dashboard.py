@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.artifacts import get_all_artifact_meta
 
+from search.comparison.ideas import PAIRS
 from search.report.dashboard import _Server
+from search.report.pages import publish_comparison, publish_search
+from search.storage.databases import open_storage
+from search.study.create import create_or_resume, make_objective
+from search.study.leaderboard import leaderboard
+from search.study.optimization import optimize
 from tests.search.conftest import Searched
+from tests.support.compared import compared, setting_in, write_comparison
 from tests.support.program import start
+from tests.support.tiny import definition
 
 CHROMIUM = shutil.which("chromium")
 
@@ -112,6 +121,35 @@ def test_shows_the_study_its_parameters_by_name_and_the_leaderboard_as_its_note(
     assert len(detail["trials"]) == 6
     assert detail.get("objective_names") == ["validation macro-F1"], detail.keys()
     assert "| TF-IDF + logistic regression |" in detail["note"]["body"]
+
+
+def test_shows_the_whole_leaderboard_as_a_table(server: str, searched: Searched) -> None:
+    (summary,) = fetched(f"{server}/api/studies")["study_summaries"]
+    (table,) = fetched(f"{server}/api/studies/{summary['study_id']}")["artifacts"]
+    assert (table["filename"], table["mimetype"]) == ("leaderboard.csv", "text/csv")
+    with urllib.request.urlopen(f"{server}/artifacts/{summary['study_id']}/{table['artifact_id']}") as answer:
+        lines = answer.read().decode().splitlines()
+    entries = leaderboard(searched.opened.study).entries
+    assert [line.split(",")[0] for line in lines] == ["name", *(entry.name for entry in entries)]
+
+
+def test_shows_of_two_reports_the_later(reviews_csv: Path, tmp_path: Path) -> None:
+    opened = create_or_resume(definition(reviews_csv), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path)
+    for trials in (1, 2):
+        optimize(opened, trials=trials, objective=make_objective(opened, end_early=False))
+        publish_search(opened.study, leaderboard(opened.study), tmp_path)
+    (table,) = get_all_artifact_meta(opened.study)
+    assert "trial 1" in (tmp_path / table.artifact_id).read_text("utf-8")
+
+
+def test_shows_a_comparison_with_its_figures(tmp_path: Path) -> None:
+    write_comparison(tmp_path)
+    found, study = compared(tmp_path), setting_in(tmp_path).study(PAIRS)
+    publish_comparison(study, found, tmp_path)
+    shown = {meta.filename: meta for meta in get_all_artifact_meta(study)}
+    assert {"ideas.csv", "differences.svg"} <= shown.keys()
+    assert shown["differences.svg"].mimetype == "image/svg+xml"
+    assert (tmp_path / shown["differences.svg"].artifact_id).read_text("utf-8").startswith("<?xml")
 
 
 def test_answers_only_this_machine(server: str) -> None:
