@@ -22,7 +22,7 @@ from sentiment.reviews.dataset import Dataset, DataSource, LeftOut, clean, guess
 from sentiment.reviews.labels import RulePreview, canonical, look_alikes, preview_rules
 from sentiment.reviews.scripts import main_scripts
 from sentiment.reviews.splits import PARTS, Indices
-from sentiment.terminal import WIDTH, aligned, clip, wrapped
+from sentiment.terminal import WIDTH, clip, in_columns, wrapped
 
 __all__ = ["Inspection", "Lengths", "TokenUnit", "inspect"]
 
@@ -357,11 +357,11 @@ def _report(found: Inspection) -> Iterable[str]:
     yield ""
     yield f"Rows: {found.rows:,} read, {found.kept:,} kept, {found.rows - found.kept:,} left out"
     several = len({group.path for group in found.left_out}) > 1
-    yield from aligned(
+    yield from in_columns(
         ("left out", "rows", "first row numbers"),
         [
             (
-                group.reason + (f" ({Path(group.path).name})" if several else ""),
+                clip(group.reason + (f" ({Path(group.path).name})" if several else ""), WIDTH // 2),
                 f"{len(group.rows):,}",
                 ", ".join(str(row) for row in group.rows[:5]) + (", ..." if len(group.rows) > 5 else ""),
             )
@@ -374,10 +374,10 @@ def _report(found: Inspection) -> Iterable[str]:
         parts = ", ".join(f"{part} {size:,}" for part, size in found.split.items())
         yield f"Classes: {len(found.classes)} (split: {parts})"
         total = sum(found.class_counts)
-        yield from aligned(
+        yield from in_columns(
             ("class", "rows", "share"),
             [
-                (name, f"{count:,}", f"{count / total:.1%}")
+                (clip(name, WIDTH // 2), f"{count:,}", f"{count / total:.1%}")
                 for name, count in zip(found.classes, found.class_counts, strict=True)
             ],
             right=(1, 2),
@@ -390,21 +390,21 @@ def _report(found: Inspection) -> Iterable[str]:
             yield from wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11)
     yield ""
     yield "Lengths"
-    yield from aligned(
+    yield from in_columns(
         ("unit", "median", "95 %", "longest"),
         [(row.unit, f"{row.median:,.0f}", f"{row.p95:,.0f}", f"{row.longest:,}") for row in found.lengths],
         right=(1, 2, 3),
     )
     yield ""
     yield "Languages, by the script of most letters"
-    yield from aligned(
+    yield from in_columns(
         ("script", "share of reviews"),
         [(name, f"{share:.2%}" if share >= 0.0001 else "< 0.01%") for name, share in found.scripts.items()],
         right=(1,),
     )
     yield ""
     yield "Token units (coverage: share of unseen rows' tokens that the vocabulary knows)"
-    yield from aligned(
+    yield from in_columns(
         ("unit", "vocabulary", "coverage", "tokens, median", "95 %", "longest"),
         [
             (

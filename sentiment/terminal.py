@@ -1,87 +1,61 @@
-"""Lines for a terminal, in which a Korean or Chinese character takes two columns and a combining mark none.
+"""Lines for a terminal, measured by `rich`: a Korean or Chinese character takes two columns, a combining mark none.
 
-Tables, cuts and line breaks are counted in columns; the standard library's textwrap counts characters. This room knows
-nothing of what the lines say, but no text of a cell or a sentence can break its line or command the terminal.
+This room knows nothing of what the lines say, but no text of a cell or a sentence can break its line or command the
+terminal. They are plain text, for files too.
 """
 
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
 
 from sentiment.foreign import visible
 
-__all__ = ["WIDTH", "aligned", "clip", "in_columns", "ruled", "wrapped"]
+__all__ = ["WIDTH", "clip", "in_columns", "wrapped"]
 
 WIDTH: Final = 100
-"""Columns of a line at most."""
+"""Columns of a line at most; a table has as many as it needs."""
+
+_ENDLESS: Final = Console(width=10**9, force_jupyter=False)
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> Iterable[str]:
-    """Lines of a table, columns under their heads; nothing without rows.
+def in_columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Lines of a table, its columns under their heads and a rule; none without rows.
 
     Args:
         header: what stands above each column.
-        rows: cells; those that stand left are cut at 48 columns, except in the last column.
+        rows: cells, none of which is cut.
         right: numbers of the columns that stand right, as numbers should.
     """
     if not rows:
-        return
-    last = len(header) - 1
-    cut = [[cell if c in (*right, last) else clip(cell, 48) for c, cell in enumerate(line)] for line in (header, *rows)]
-    for line in in_columns(cut, right):
-        yield f"  {line}"
-
-
-def ruled(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterable[str]:
-    """The same at the left margin, with a rule under the heads and nothing cut."""
-    rule = ["-" * width for width in _widths([header, *rows])]
-    return in_columns([header, rule, *rows], right)
-
-
-def in_columns(lines: Sequence[Sequence[str]], right: Sequence[int]) -> Iterable[str]:
-    """Lines of cells under each other; columns stand left but for those that are numbered in `right`."""
-    widths = _widths(lines)
-    for line in lines:
-        cells = []
-        for column, cell in enumerate(map(visible, line)):
-            gap = " " * (widths[column] - _width(cell))
-            cells.append(gap + cell if column in right else cell + gap)
-        yield "  ".join(cells).rstrip()
-
-
-def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
-    return [max(_width(visible(line[column])) for line in lines) for column in range(len(lines[0]))]
-
-
-def _width(text: str) -> int:
-    return sum(map(_columns, text))
-
-
-def _columns(character: str) -> int:
-    """That a terminal gives it: two to an East Asian wide one, none to a combining mark or a joiner."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        return []
+    drawn = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for place, head in enumerate(header):
+        drawn.add_column(Text(visible(head)), justify="right" if place in right else "left", no_wrap=True)
+    drawn.add_row(*(Rule(characters="-") for _ in header))
+    for row in rows:
+        drawn.add_row(*(Text(visible(cell)) for cell in row))  # a Text: markup in a cell is a user's, and stays
+    lines = _ENDLESS.render_lines(drawn, pad=False)
+    return ["".join(segment.text for segment in line).rstrip() for line in lines]
 
 
 def clip(text: str, width: int) -> str:
     """`text` in one line of at most `width` columns, with an ellipsis where it was cut."""
-    text, columns, kept = visible(text), 0, 0
-    for place, character in enumerate(text, start=1):
-        columns += _columns(character)
-        if columns > width:
-            return f"{text[:kept]}..."
-        if columns <= width - 3:
-            kept = place
-    return text
+    shown = visible(text)
+    return shown if cell_len(shown) <= width else f"{set_cell_size(shown, width - 3).rstrip()}..."
 
 
-def wrapped(text: str, indent: int = 2) -> Iterable[str]:
+def wrapped(text: str, indent: int = 2) -> Iterator[str]:
     """Lines of at most `WIDTH` columns, broken at spaces; all but the first begin with `indent` spaces."""
+    # By hand: rich cuts or breaks a word that is longer than a line, such as a path or a sentence in Chinese.
     words = visible(text).split(" ")
     line = words[0]
     for word in words[1:]:
-        if _width(line) + 1 + _width(word) > WIDTH and line.strip():
+        if cell_len(line) + 1 + cell_len(word) > WIDTH and line.strip():
             yield line
             line = " " * indent + word
         else:

@@ -11,7 +11,7 @@ from search.comparison.ideas import BASELINE, CHOSEN, MOST_PAIRS
 from search.comparison.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
 from sentiment.models.baselines import LINEAR
-from sentiment.terminal import ruled, wrapped
+from sentiment.terminal import in_columns, wrapped
 
 __all__ = ["Foresight", "Outlook", "foresee"]
 
@@ -99,7 +99,7 @@ class Foresight:
             "interval: to be expected around a difference. alone, among all: the smallest difference found with "
             f"a probability of 80 %, of one idea, and of the first of them all. Noise {source}.{within}{apart}"
         )
-        return "\n".join([*ruled(header, rows, right=range(1, 8)), *wrapped(note)])
+        return "\n".join([*in_columns(header, rows, right=range(1, 8)), *wrapped(note)])
 
 
 def foresee(setting: Setting) -> Foresight:

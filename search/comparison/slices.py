@@ -26,7 +26,7 @@ from search.statistics import Difference, paired_mean_difference
 from sentiment.foreign import markdown, markdown_table
 from sentiment.reviews.labels import canonical
 from sentiment.reviews.scripts import main_scripts
-from sentiment.terminal import aligned, wrapped
+from sentiment.terminal import in_columns, wrapped
 
 __all__ = ["ErrorRate", "Example", "Slice", "Slices", "error_slices"]
 
@@ -107,9 +107,9 @@ class Slices:
 
     def render(self, *, examples: bool = True) -> str:
         """For the terminal; with `examples`, texts of the worst slices stand beneath them."""
-        table = list(aligned(_HEADER, [_cells(one) for one in self.slices], right=(1, 2, 3, 4)))
-        lines = [_TITLE, *table[:1]]
-        for place, (line, one) in enumerate(zip(table[1:], self.slices, strict=True)):
+        table = in_columns(_HEADER, [_cells(one) for one in self.slices], right=(1, 2, 3, 4))
+        lines = [_TITLE, *table[:2]]
+        for place, (line, one) in enumerate(zip(table[2:], self.slices, strict=True)):
             lines.append(line)
             if examples and place < WITH_EXAMPLES:
                 lines += [part for example in one.examples for part in _example_lines(example)]

@@ -16,7 +16,7 @@ from search.comparison.ideas import BASELINE
 from search.comparison.results import ArmScore, IdeaResult, LinearScore, Results
 from search.statistics import FEW_GROUPS, Difference
 from sentiment import foreign
-from sentiment.terminal import ruled
+from sentiment.terminal import in_columns
 
 __all__ = ["Table", "heading", "markdown", "render", "rows", "tables", "to_dict", "words", "write_csv"]
 
@@ -31,7 +31,7 @@ class Table:
 
     def render(self) -> str:
         """In columns, for the terminal."""
-        return "\n".join([self.title, *ruled(self.header, self.rows)])
+        return "\n".join([self.title, *in_columns(self.header, self.rows)])
 
     def markdown(self) -> str:
         """As a Markdown table."""

@@ -31,7 +31,7 @@ from search.study.records import (
 from search.study.stopping import Plateau, plateau
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
-from sentiment.terminal import ruled
+from sentiment.terminal import in_columns
 
 __all__ = ["Leaderboard", "leaderboard"]
 
@@ -180,7 +180,7 @@ class Leaderboard:
         shown = [entry for rank, entry in enumerate(self.entries) if rank < top or entry.trial is None]
         lines = [f"Leaderboard of {self.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
         header = ("", "macro-F1", "architecture", "tokens", "optimizer", "lr", "epochs", "seconds")
-        lines += ruled(header, [_cells(entry) for entry in shown], right=(1, 5, 6, 7))
+        lines += in_columns(header, [_cells(entry) for entry in shown], right=(1, 5, 6, 7))
         hidden = len(self.entries) - len(shown)
         if hidden:
             whole = f"sentiment-search report {shlex.quote(self.study)} --json"

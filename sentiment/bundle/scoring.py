@@ -182,13 +182,13 @@ class Evaluation(Score):
             )
             for name, of_class in zip(self.classes, self.per_class, strict=True)
         ]
-        lines += in_columns([("class", "precision", "recall", "F1", "rows"), *figures], right=(1, 2, 3, 4))
+        lines += in_columns(("class", "precision", "recall", "F1", "rows"), figures, right=(1, 2, 3, 4))
         counts = [
             (name, *(f"{int(count):,}" for count in row))
             for name, row in zip(self.classes, self.confusion, strict=True)
         ]
         lines += ["", "confusion (rows: label, columns: prediction)"]
-        lines += in_columns([("", *self.classes), *counts], right=range(1, len(self.classes) + 1))
+        lines += in_columns(("", *self.classes), counts, right=range(1, len(self.classes) + 1))
         return "\n".join(lines)
 
 

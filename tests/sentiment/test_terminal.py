@@ -1,6 +1,8 @@
+import unicodedata
+
 import pytest
 
-from sentiment.terminal import WIDTH, aligned, clip, ruled, wrapped
+from sentiment.terminal import WIDTH, clip, in_columns, wrapped
 
 HOSTILE = "\x1b[31mred\nsecond\u202e"
 SHOWN = r"\x1b[31mred\nsecond\u202e"
@@ -8,17 +10,26 @@ SHOWN = r"\x1b[31mred\nsecond\u202e"
 
 class TestATable:
     def test_stands_under_its_heads_whatever_its_cells_hold(self) -> None:
-        lines = list(ruled(("name", "rows"), [(HOSTILE, "1"), ("한글", "20"), ("x", "300")], right=(1,)))
+        lines = in_columns(("name", "rows"), [(HOSTILE, "1"), ("한글", "20"), ("x", "300")], right=(1,))
         assert lines[0].startswith("name ")
         assert lines[2] == f"{SHOWN}     1"
         assert lines[3] == "한글" + " " * (len(SHOWN) - 4) + "    20"
         assert lines[1] == "-" * len(SHOWN) + "  ----"
-        assert list(aligned(("name", "rows"), [(HOSTILE, "1")], right=(1,)))[1] == f"  {SHOWN}     1"
 
-    def test_joiners_and_marks_take_no_column(self) -> None:
-        family, decomposed = "👩\u200d👩\u200d👧", "cafe\u0301"
-        lines = list(ruled(("", "end"), [(family, "|"), (decomposed, "|"), ("123456", "|")]))
-        assert lines[2:] == [f"{family}  |", f"{decomposed}    |", "123456  |"]
+    def test_gives_each_text_the_columns_that_a_terminal_does(self) -> None:
+        family, decomposed, jamo, thai = "👩\u200d👩\u200d👧", "cafe\u0301", unicodedata.normalize("NFD", "한글"), "เก็บ"
+        lines = in_columns(("", "end"), [(text, "|") for text in (family, decomposed, jamo, "日本", thai, "123456")])
+        assert lines[2:] == [
+            *(f"{family}      |", f"{decomposed}    |", f"{jamo}    |", "日本    |", f"{thai}     |", "123456  |"),
+        ]
+
+    def test_shows_markup_as_it_is_and_cuts_nothing(self) -> None:
+        cells = ("[bold]x[/bold]", ":smile:", "https://example.org", "긴 이름 " * 100 + "!")
+        assert in_columns(("[red]", "", "", ""), [cells])[0] == "[red]"
+        assert in_columns(("[red]", "", "", ""), [cells])[2] == "  ".join(cells)
+
+    def test_without_rows_is_none(self) -> None:
+        assert in_columns(("name", "rows"), []) == []
 
 
 class TestALine:

@@ -277,7 +277,7 @@ class TestWhatIsShown:
         with_examples, without = found.render(), found.render(examples=False)
         assert SECRET in with_examples and "\x1b" not in with_examples
         assert SECRET not in without
-        table = without.splitlines()[2 : 2 + len(found.slices)]
+        table = without.splitlines()[3 : 3 + len(found.slices)]
         starts = {line.rindex(one.name) for line, one in zip(table, found.slices, strict=True)}
         assert len(starts) == 1  # columns stand under each other
 
