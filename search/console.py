@@ -1,7 +1,8 @@
 """How the program speaks: answers on standard output, everything else on standard error, in lines that tell a reader
 what to do and a terminal nothing.
 
-Whatever is printed passes through here, so no label, name or error message reaches the terminal as it is.
+Whatever is printed passes through here, so no label, name or error message reaches the terminal as it is. A terminal
+gets bold heads and coloured warnings from `rich`, a file or a pipe the same characters plain.
 """
 
 import logging
@@ -36,7 +37,7 @@ GO_ON: Final = "free some space, then give the same command again: all that was 
 
 def show(text: str) -> None:
     """The answer."""
-    print(visible(text, keep=LAYOUT))
+    _print(text, stderr=False)
 
 
 def show_json(value: Any, indent: int | None = 1) -> None:
@@ -44,12 +45,22 @@ def show_json(value: Any, indent: int | None = 1) -> None:
     print(as_json(value, indent))
 
 
-def say(text: str) -> None:
-    """Whatever is not the answer."""
-    print(visible(text, keep=LAYOUT), file=sys.stderr, flush=True)
+def say(text: str, style: str = "") -> None:
+    """Whatever is not the answer, on a terminal in a style of `rich`."""
+    _print(text, stderr=True, style=style)
 
 
-def tell_in_one_line(storage: Callable[[], str]) -> Callable[[object], None]:
+def _print(text: str, *, stderr: bool, style: str = "") -> None:
+    shown, stream = visible(text, keep=LAYOUT), sys.stderr if stderr else sys.stdout
+    if stream is None or not stream.isatty():
+        print(shown, file=stream, flush=stderr)
+    else:
+        from sentiment.terminal import draw  # here, since `--help` has no use for it
+
+        draw(shown, style, stderr=stderr)
+
+
+def tell_in_one_line(storage: Callable[[], str]) -> Callable[..., None]:
     """From now on, what libraries warn of, log, or lose in a thread or a finalizer is told without the code that it
     came from.
 
@@ -57,14 +68,14 @@ def tell_in_one_line(storage: Callable[[], str]) -> Callable[[object], None]:
         storage: gives the URL of the database, without its password, when something is told of it.
 
     Returns:
-        What tells it: the same trouble, met in several threads, once.
+        What tells it, as a warning unless a style is given: the same trouble, met in several threads, once.
     """
     told: set[str] = set()
 
-    def tell(message: object) -> None:
+    def tell(message: object, style: str = "yellow") -> None:
         line = f"sentiment-search: {one_line(' '.join(str(message).split()))}"
         if line not in told:
-            say(line)
+            say(line, style)
         told.add(line)
 
     class Teller(logging.Handler):

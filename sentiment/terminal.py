@@ -1,10 +1,13 @@
 """Lines for a terminal, measured by `rich`: a Korean or Chinese character takes two columns, a combining mark none.
 
 This room knows nothing of what the lines say, but no text of a cell or a sentence can break its line or command the
-terminal. They are plain text, for files too.
+terminal. They are plain text, for files too, but for what `draw` adds.
 """
 
+import os
+import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -15,12 +18,13 @@ from rich.text import Text
 
 from sentiment.foreign import visible
 
-__all__ = ["WIDTH", "clip", "in_columns", "wrapped"]
+__all__ = ["WIDTH", "clip", "draw", "in_columns", "screen", "wrapped"]
 
 WIDTH: Final = 100
 """Columns of a line at most; a table has as many as it needs."""
 
 _ENDLESS: Final = Console(width=10**9, force_jupyter=False)
+_HEADS: Final = re.compile(r"^.+(?=\n-[- ]*$)", re.MULTILINE)
 
 
 def in_columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
@@ -61,3 +65,16 @@ def wrapped(text: str, indent: int = 2) -> Iterator[str]:
         else:
             line += " " + word
     yield line
+
+
+@cache
+def screen(*, stderr: bool) -> Console:
+    """What draws on a terminal: one for each stream, so that a line is printed above the bars that it draws."""
+    return Console(stderr=stderr, color_system=None if os.environ.get("NO_COLOR") else "auto", force_jupyter=False)
+
+
+def draw(text: str, style: str, *, stderr: bool) -> None:
+    """Print to a terminal, in a style of `rich`, heads of tables bold; lines stay whole, and no markup is obeyed."""
+    styled = Text(text, style)
+    styled.highlight_regex(_HEADS, "bold")
+    screen(stderr=stderr).print(styled, soft_wrap=True)

@@ -58,14 +58,14 @@ def answer(arguments: Sequence[str] | None, commands: Mapping[str, Callable[[arg
             raise
         if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PLACE:
             return fail(one_line(f"{error.filename}: {error.strerror}; give another path"), 2)
-        tell(explained(error, shown_storage(parsed)))
+        tell(explained(error, shown_storage(parsed)), style="red")
         _discard_unwritable_output()
         return 1
 
 
 def fail(reason: str, status: int) -> int:
     """Say what went wrong; the exit status comes back."""
-    say(f"sentiment-search: {reason}")
+    say(f"sentiment-search: {reason}", style="red")
     _discard_unwritable_output()
     return status
 

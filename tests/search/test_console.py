@@ -6,14 +6,17 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from search.cli.arguments import same_command, to_copy
-from search.console import explained, tell_in_one_line
+from search.console import explained, say, show, tell_in_one_line
+from sentiment.terminal import screen
+from tests.support.terminal import Terminal
 
 URL = "postgresql+psycopg://me:secret@host/db"
 FULL = OperationalError("INSERT ...", {}, sqlite3.OperationalError("database or disk is full"))
@@ -127,3 +130,45 @@ Finalized()
     assert found.stderr.count("\n") == bool(told)
     assert told in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def looked_at() -> tuple[str, str]:
+    """What two terminals show of an answer and of trouble."""
+    with redirect_stdout(Terminal()) as out, redirect_stderr(Terminal()) as err:
+        show(ANSWER)
+        say(TROUBLE, style="red")
+    return out.getvalue(), err.getvalue()
+
+
+ANSWER = "[red] :smile: \x1b\n\nname   rows\n-----  ----\na-b\t한글     1"
+TROUBLE = "trouble " * 20
+
+
+class TestATerminal:
+    @pytest.fixture(autouse=True)
+    def fresh(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        screen.cache_clear()
+        yield
+        screen.cache_clear()
+
+    def test_gets_bold_heads_and_coloured_warnings_in_unbroken_lines(self) -> None:
+        out, err = looked_at()
+        assert out == "[red] :smile: \\x1b\n\n\x1b[1mname   rows\x1b[0m\n-----  ----\na-b     한글     1\n"
+        assert err == f"\x1b[31m{TROUBLE}\x1b[0m\n"
+
+    @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+    def test_that_asks_for_no_style_gets_none(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+        monkeypatch.setenv(name, value)
+        out, err = looked_at()
+        assert "\x1b" not in out
+        assert err == f"{TROUBLE}\n"
+
+    def test_that_is_none_gets_plain_text_whatever_the_environment_says(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        show(ANSWER)
+        say(TROUBLE, style="red")
+        assert tuple(capsys.readouterr()) == (ANSWER.replace("\x1b", "\\x1b") + "\n", f"{TROUBLE}\n")
