@@ -56,9 +56,8 @@ def clip(text: str, width: int) -> str:
 def wrapped(text: str, indent: int = 2) -> Iterator[str]:
     """Lines of at most `WIDTH` columns, broken at spaces; all but the first begin with `indent` spaces."""
     # By hand: rich cuts or breaks a word that is longer than a line, such as a path or a sentence in Chinese.
-    words = visible(text).split(" ")
-    line = words[0]
-    for word in words[1:]:
+    line, *words = visible(text).split(" ")
+    for word in words:
         if cell_len(line) + 1 + cell_len(word) > WIDTH and line.strip():
             yield line
             line = " " * indent + word

@@ -68,9 +68,8 @@ class SearchProgress:
 
     def on_report(self, trial: optuna.Trial, config: Config, report: Report) -> None:
         """The validation rows have been scored."""
-        epoch = f"{config.kind}, epoch {report.epoch:.1f}/{config.passes}"
-        said = f"trial {trial.number} {epoch}, macro-F1 {report.macro_f1:.4f}"
-        self.bars.update(self.trial, description=said)
+        said = f"trial {trial.number} {config.kind}, epoch {report.epoch:.1f}/{config.passes}"
+        self.bars.update(self.trial, description=f"{said}, macro-F1 {report.macro_f1:.4f}")
 
     def on_trial(self, trial: optuna.trial.FrozenTrial) -> None:
         """A trial has ended."""

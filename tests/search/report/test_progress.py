@@ -13,8 +13,8 @@ from optuna.trial import TrialState, create_trial
 
 from search.console import say
 from search.report.progress import SearchProgress, training_bar
-from sentiment.models.network.config import NetworkConfig
 from sentiment.models.family import Report
+from sentiment.models.network.config import NetworkConfig
 from sentiment.terminal import screen
 from tests.support.terminal import Terminal
 
