@@ -38,7 +38,8 @@ def command(args: argparse.Namespace) -> int:
     from search.execution.processes import LOST_SERVER
     from search.report.pages import publish_comparison
     from search.report.progress import training_bar
-    from search.report.tables import markdown, render, to_dict
+    from search.report.text import markdown, render
+    from search.report.values import to_dict
     from search.storage.databases import storage_url
 
     for comparison in comparisons:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from search.comparison.results import Results
 from search.report.figures import write_figures
-from search.report.tables import markdown, rows, to_dict, write_csv
+from search.report.text import markdown
+from search.report.values import rows, to_dict, write_csv
 from sentiment import foreign
 from sentiment.errors import InputError
 

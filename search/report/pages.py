@@ -12,7 +12,8 @@ from optuna_dashboard import save_note
 
 from search.comparison.results import Results
 from search.report.figures import write_figures
-from search.report.tables import markdown, rows, write_csv
+from search.report.text import markdown
+from search.report.values import rows, write_csv
 from search.study.leaderboard import Leaderboard
 
 __all__ = ["publish_comparison", "publish_search"]

@@ -13,7 +13,10 @@ from optuna.trial import TrialState, create_trial
 from search.comparison.results import Results
 from search.comparison.slices import ErrorRate, Example, Slice, Slices
 from search.report.folder import write_report
-from search.report.tables import heading, markdown, render, rows, tables, words, write_csv
+from search.report.tables import tables
+from search.report.text import markdown, render
+from search.report.values import rows, write_csv
+from search.report.words import heading, words
 from search.study.leaderboard import leaderboard
 from search.study.records import BASELINES, CONFIG, ENDED, ROWS
 from tests.search.report.test_figures import difference, results

@@ -20,7 +20,8 @@ from search.comparison.price import plan
 from search.comparison.results import results
 from search.comparison.setting import Setting
 from search.comparison.tuning import random_scores, tune, winner_of
-from search.report.tables import markdown, render, rows, to_dict
+from search.report.text import markdown, render
+from search.report.values import rows, to_dict
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
 from search.study.records import CONFIG, PREDICTIONS

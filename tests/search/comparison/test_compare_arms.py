@@ -16,7 +16,8 @@ from search.comparison.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.comparison.results import Results, results
 from search.comparison.setting import ARM, PAIR, Setting
 from search.comparison.tuning import random_config, tune
-from search.report.tables import heading, to_dict, words
+from search.report.values import to_dict
+from search.report.words import heading, words
 from search.storage.databases import open_storage
 from search.study.records import CONFIG, SPACE_DEFAULTS
 from sentiment.errors import InputError

@@ -14,7 +14,8 @@ from search.comparison.ideas import BASELINE, LINEAR
 from search.comparison.looks import pairs_left
 from search.comparison.pairs import VALIDATION
 from search.comparison.price import plan
-from search.report.tables import heading, to_dict, words
+from search.report.values import to_dict
+from search.report.words import heading, words
 from search.statistics import Looks
 from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
 

@@ -17,7 +17,8 @@ from search.comparison.results import Results
 from search.comparison.slices import Slices, error_slices
 from search.report import folder as report
 from search.report.folder import write_report
-from search.report.tables import rows, to_dict, words
+from search.report.values import rows, to_dict
+from search.report.words import words
 from sentiment.errors import InputError
 from tests.support.results import difference, results
 

@@ -1,0 +1,252 @@
+"""What a comparison means, in sentences that a student can act on. No number is made here."""
+
+from typing import Final
+
+from search.comparison.decisions import Decision
+from search.comparison.ideas import BASELINE
+from search.comparison.results import IdeaResult, Results
+from search.report.tables import interval, points
+from search.statistics import FEW_GROUPS
+
+__all__ = ["heading", "words"]
+
+WORTH_SAYING: Final = 0.05
+"""Share of a difference that is exaggeration."""
+FEW_SEARCHES: Final = 5
+
+_STANDING: Final = {
+    "improves": "beyond noise",
+    "worse": "beyond noise",
+    "no difference": "no difference, and the linear model needs no search",
+    "alone": "beyond noise if compared alone, not among all that is compared",
+    "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
+}
+
+_ADVICE = {
+    "improves": "Keep",
+    "worse": "Leave out",
+    "no difference": "Not worth the trouble",
+    "alone": "Beyond noise if compared alone, not among all that is compared; more test rows or pairs would tell",
+    "undecided": "Not known yet, more test rows or pairs would tell",
+    "diverged": "Leave out, every pair of it diverged",
+}
+
+
+def heading(found: Results) -> str:
+    """What was compared, and how."""
+    counts = ", ".join(f"{count:,} {part}" for part, count in found.rows.items())
+    searches = f" in each of {found.searches} searches" if found.searches > 1 else ""
+    groups = f" in {found.groups:,} groups" if found.groups is not None else ""
+    pairs = " and ".join(str(number) for number in found.looks)
+    looks = f"{len(found.looks)} look{'s' if len(found.looks) > 1 else ''}, after {pairs} pairs"
+    stop = "; an idea decided, or beyond deciding, at one look gets no more" if len(found.looks) > 1 else ""
+    opened = f"{found.openings} time{'s' if found.openings != 1 else ''}"
+    return (
+        f"{found.name}: differences in macro-F1, in points. {counts} rows{groups}; every arm trains in "
+        f"{found.precision}, with {found.trials} tuning trials{searches}. {looks}{stop}. Sealed test opened {opened}. "
+        "Intervals and p-values hold for all looks together, those that may yet be added included; p-values for all "
+        "that is compared, too."
+    )
+
+
+def words(found: Results) -> list[str]:
+    """What it means, in sentences that a student can act on."""
+    return [
+        *_verdicts(found),
+        *_exaggerated(found),
+        *_payers(found),
+        *_collapsed(found),
+        *_diverged(found),
+        *_relabelled(found),
+        _against_linear(found),
+        *_curve(found),
+        *_warnings(found),
+    ]
+
+
+def _verdicts(found: Results) -> list[str]:
+    sentences = []
+    for word, advice in _ADVICE.items():
+        ideas = sorted(found.ideas, key=lambda idea: -idea.difference.mean)
+        named = [_advised(idea) for idea in ideas if _last_word(idea) == word]
+        if named:
+            sentences.append(f"{advice}: {'; '.join(named)}.")
+    steps = [
+        f"{idea.name} over {idea.against} {idea.step.verdict} ({interval(idea.step.difference)})"
+        for idea in found.ideas
+        if idea.step is not None and idea.step.verdict in ("improves", "worse")
+    ]
+    if steps:
+        sentences.append(f"Of the last steps alone: {'; '.join(steps)}.")
+    return sentences
+
+
+def _last_word(idea: IdeaResult) -> str:
+    """An idea may beat the baseline by what it builds on alone: if its own step does harm, it is no idea to keep."""
+    if idea.step is not None and idea.step.verdict == "worse":
+        return "worse"
+    if idea.decision.verdict == "undecided" and idea.score.diverged_pairs == idea.score.pairs:
+        return "diverged"  # more of the same tells nothing
+    return _alone(idea.decision)
+
+
+def _alone(decision: Decision) -> str:
+    """The verdict; of what is undecided, whether its own interval would decide it, were nothing else compared."""
+    difference = decision.difference
+    beyond = difference.low > 0 or difference.high < 0
+    return "alone" if decision.verdict == "undecided" and beyond else decision.verdict
+
+
+def _advised(idea: IdeaResult) -> str:
+    if idea.step is not None and idea.step.verdict == "worse":
+        return f"{idea.name} ({points(idea.step.difference.mean)} over {idea.against})"
+    return f"{idea.name} ({points(idea.difference.mean)})"
+
+
+def _payers(found: Results) -> list[str]:
+    payers = [
+        f"{idea.name} costs '{name}' {points(-difference.mean)}"
+        for idea in found.ideas
+        for name, difference in idea.per_class.items()
+        if difference.high < 0 and idea.decision.verdict == "improves"
+    ]
+    return [f"Classes that pay for a gain: {'; '.join(payers)}."] if payers else []
+
+
+def _collapsed(found: Results) -> list[str]:
+    """How often, under which padding, and under which optimizer; and where an interval must not be trusted."""
+    sentences = []
+    for padding, word in (("as_written", "with padding as written"), ("masked", "with padding masked")):
+        kinds = [kind for kind in found.collapse if kind.padding == padding]
+        parts = []
+        for optimizer in sorted({kind.optimizer for kind in kinds}):
+            of_kind = [kind for kind in kinds if kind.optimizer == optimizer]
+            collapsed, trainings = sum(k.collapsed for k in of_kind), sum(k.trainings for k in of_kind)
+            parts.append(f"{optimizer} {collapsed} of {trainings}")
+        if parts and any(kind.collapsed for kind in found.collapse):
+            sentences.append(f"{word}: {', '.join(parts)}")
+    uneven = [
+        idea.name
+        for idea in found.ideas
+        if 0 < idea.score.collapsed < idea.score.trainings and idea.decision.verdict == "undecided"
+    ]
+    made = [f"Trainings that collapsed into one class, {'; '.join(sentences)}."] if sentences else []
+    if uneven:
+        made.append(
+            f"Some, not all, of its trainings collapsed: {'; '.join(uneven)}. There an interval from few pairs is too "
+            "narrow; read the share of collapsed trainings beside it."
+        )
+    against = {BASELINE, *(idea.against for idea in found.ideas)}
+    unsteady = [
+        f"{score.name} in {score.collapsed} of {score.trainings}"
+        for score in (found.baseline, *(idea.score for idea in found.ideas))
+        if score.name in against and 0 < score.collapsed < score.trainings
+    ]
+    if unsteady:
+        made.append(
+            f"What others are compared with collapsed in some of its trainings ({'; '.join(unsteady)}): how often it "
+            "does is part of every difference from it, and few pairs know little of that."
+        )
+    return made
+
+
+def _diverged(found: Results) -> list[str]:
+    scores = (found.baseline, *(idea.score for idea in found.ideas))
+    named = [f"{score.name} {score.diverged} of {score.trainings}" for score in scores if score.diverged]
+    if not named:
+        return []
+    return [
+        f"Trainings that diverged, their loss or weights beyond all bounds: {'; '.join(named)}. Each counts with its "
+        "best checkpoint before that; without one, as a network that says nothing."
+    ]
+
+
+def _relabelled(found: Results) -> list[str]:
+    agreements = dict.fromkeys(f"{relabelled.render()}." for _, relabelled in found.relabelled)
+    return list(agreements) + [
+        f"{idea.name}: scored on rows relabelled the same way it would look like {100 * idea.circular_macro_f1:.1f} "
+        f"points (circular); on the labels given it has {100 * idea.score.macro_f1:.1f}."
+        for idea in found.ideas
+        if idea.circular_macro_f1 is not None
+    ]
+
+
+def _exaggerated(found: Results) -> list[str]:
+    """Of what improves, and is not far beyond doubt, what is probably left."""
+    parts = [
+        f"{name} {points(seen)}, of which probably {points(seen - more)} is left"
+        for name, decision in _compared(found)
+        for seen, more in ((decision.difference.mean, decision.exaggeration),)
+        if more is not None and more >= WORTH_SAYING * seen
+    ]
+    if not parts:
+        return []
+    return [f"Found, and therefore exaggerated, since a smaller one would have been missed: {'; '.join(parts)}."]
+
+
+def _compared(found: Results) -> list[tuple[str, Decision]]:
+    """All that was compared, by name."""
+    steps = [(f"{idea.name} over {idea.against}", idea.step) for idea in found.ideas if idea.step is not None]
+    linear = (found.linear.name, found.linear.decision)
+    best = (f"best network over {found.linear.name}", found.winner.against_linear)
+    return [*((idea.name, idea.decision) for idea in found.ideas), *steps, linear, best]
+
+
+def _against_linear(found: Results) -> str:
+    winner, difference = found.winner, found.winner.against_linear.difference
+    chosen = "; ".join(f"'{name}' in {count}" for name, count in winner.chosen.items())
+    return (
+        f"Deploy {winner.deploy}. Of {sum(winner.chosen.values())} pairs, the validation scores of the others chose "
+        f"{chosen}. A network so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
+        f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same pairs: {interval(difference)}, "
+        f"{_STANDING[_alone(winner.against_linear)]}."
+    )
+
+
+def _warnings(found: Results) -> list[str]:
+    """What the numbers do not say of themselves."""
+    n = found.rows["train"]
+    sentences = [
+        f"All this holds for networks trained on {n:,} rows. More rows make every arm better, and not all alike: what "
+        "an idea adds to little data, data may bring by themselves."
+    ]
+    if found.groups is not None and found.groups < FEW_GROUPS:
+        sentences.append(
+            f"{found.groups} groups of sealed rows are few: the intervals are wide for it, and rest on the groups "
+            "being alike. More groups would tell more than more rows or pairs."
+        )
+    if found.draws is not None and 2 * found.draws <= found.looks[-1]:
+        sentences.append(
+            f"{found.looks[-1]} pairs have {found.draws} different draw{'s' if found.draws > 1 else ''} of training "
+            "rows, since so few groups are left to draw: the intervals say little of what other training rows would "
+            "have made of an idea."
+        )
+    if found.searches == 1:
+        sentences.append(
+            "Each arm was tuned once: the intervals speak of the configs that were found, not of what another search "
+            "would have made of the same ideas ([budget] searches)."
+        )
+    elif found.searches < FEW_SEARCHES:
+        sentences.append(
+            f"{found.searches} searches are few: the intervals are wide, because so many say little of how searches "
+            "differ."
+        )
+    return sentences
+
+
+def _curve(found: Results) -> list[str]:
+    curve = found.curve
+    if curve is None:
+        return []
+    last = len(curve.trials) - 1
+    shown = sorted({0, min(4, last), min(9, last), last})
+    parts = []
+    for n in shown:
+        low, high = 100 * curve.low[n], 100 * curve.high[n]
+        band = f"{low:.1f} to {high:.1f}" if high < 100 else f"{low:.1f} or more"
+        trials = "1 trial reaches" if curve.trials[n] == 1 else f"{curve.trials[n]} reach"
+        parts.append(f"{trials} {100 * curve.median[n]:.1f} ({band})")
+    return [
+        f"Random search of the whole space, best validation score by number of trials, median and 95 % band: "
+        f"{'; '.join(parts)}. The linear model has {100 * found.linear_validation_macro_f1:.1f} on the same rows."
+    ]
