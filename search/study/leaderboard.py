@@ -31,6 +31,7 @@ from search.study.records import (
 from search.study.stopping import Plateau, plateau
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
+from sentiment.models.registry import NETWORK
 from sentiment.terminal import in_columns
 
 __all__ = ["Leaderboard", "leaderboard"]
@@ -45,6 +46,7 @@ class Entry:
     trial: int | None = None
     architecture: str = ""
     token_unit: str = ""
+    family: str = NETWORK
     optimizer: str = ""
     learning_rate: float | None = None
     epochs: float | None = None
@@ -110,7 +112,7 @@ class Leaderboard:
 
     @property
     def standing(self) -> str:
-        """What the best network is worth beside the linear baseline, and which of the two to deploy."""
+        """What the best model is worth beside the linear baseline, and which of the two to deploy."""
         linear = next((entry for entry in self.entries if entry.name == LINEAR), None)
         if self.best is None:
             return "No trial has been completed yet."
@@ -118,7 +120,10 @@ class Leaderboard:
             return "The linear baseline has not been measured."
         gain = 100 * (self.best.macro_f1 - linear.macro_f1)
         side = "BELOW" if gain <= 0 else "above"
-        stands = f"The best network stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
+        # Of two linear models one is called the baseline.
+        network = self.best.family == NETWORK
+        model, other = ("network", "linear model") if network else (f"{self.best.family} model", "linear baseline")
+        stands = f"The best {model} stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
         if self.against_linear is None:
             return f"{stands}; {self._roughly(gain, linear.macro_f1)}"
         mean, low, high = (100 * self.against_linear[name] for name in ("corrected", "low", "high"))
@@ -126,10 +131,10 @@ class Leaderboard:
             f"{stands}; corrected for choosing, the difference is {mean:+.1f} (95 % interval {low:+.1f} to {high:+.1f})"
         )
         if low > 0:
-            return f"{corrected}: deploy the network."
+            return f"{corrected}: deploy the {model}."
         if high < 0:
-            return f"{corrected}: deploy the linear model, or search on."
-        return f"{corrected}. Noise cannot tell the two apart: deploy the linear model, which is cheaper, or search on."
+            return f"{corrected}: deploy the {other}, or search on."
+        return f"{corrected}. Noise cannot tell the two apart: deploy the {other}, which is cheaper, or search on."
 
     def _roughly(self, gain: float, linear: float) -> str:
         """What can be said of a gain, in points, that has no interval."""
@@ -268,8 +273,9 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         name=f"trial {trial.number}" + (" (collapsed)" if COLLAPSED in trial.user_attrs else ""),
         macro_f1=trial.value,
         trial=trial.number,
-        architecture=config.get("architecture") or config.get("family", ""),
+        architecture=config.get("architecture", config.get("family", "")),
         token_unit=config.get("token_unit", ""),
+        family=config.get("family", NETWORK),
         optimizer=config.get("optimizer", ""),
         learning_rate=config.get("learning_rate"),
         epochs=trial.user_attrs.get(EPOCHS),
