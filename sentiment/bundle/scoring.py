@@ -28,6 +28,8 @@ __all__ = ["Evaluation", "Overlap", "Score", "evaluate", "predict_file", "predic
 
 LABEL_RULE = "label rule"
 """The fact of a bundle that says how raw labels became its classes."""
+MOST_COLUMNS: Final = 50
+"""Classes whose confusion a terminal can show."""
 UNKNOWN: Final = "Whether the bundle was trained on any of these texts is unknown: it was made by an earlier version."
 
 
@@ -187,6 +189,8 @@ class Evaluation(Score):
             (name, *(f"{int(count):,}" for count in row))
             for name, row in zip(self.classes, self.confusion, strict=True)
         ]
+        if len(self.classes) > MOST_COLUMNS:
+            return "\n".join([*lines, "", f"the confusion of {len(self.classes)} classes is in --json"])
         lines += ["", "confusion (rows: label, columns: prediction)"]
         lines += in_columns(("", *self.classes), counts, right=range(1, len(self.classes) + 1))
         return "\n".join(lines)

@@ -309,3 +309,13 @@ class TestAnEvaluation:
         with pytest.raises(InputError, match="says of its label rule what is none; give --classes"):
             evaluate(lying, str(reviews_csv), "text", "stars")
         assert evaluate(lying, str(reviews_csv), "text", "stars", classes=CLASSES).confusion.sum() == 400
+
+
+def test_the_confusion_of_more_classes_than_a_terminal_has_columns_is_left_to_a_program(
+    bundle: Bundle, reviews_csv: Path
+) -> None:
+    scored = evaluate(bundle, str(reviews_csv), "text", "stars")
+    many = tuple(f"class {number}" for number in range(200))
+    shown = replace(scored, classes=many, per_class=scored.per_class[:1] * 200, confusion=np.zeros((200, 200), int))
+    assert shown.render().splitlines()[-1] == "the confusion of 200 classes is in --json"
+    assert "confusion (rows: label, columns: prediction)" in scored.render()
