@@ -88,7 +88,7 @@ def tell_in_one_line(storage: Callable[[], str]) -> Callable[..., None]:
             tell(explained(lost.exc_value, storage()))
 
     def lost_in_a_finalizer(lost: Any) -> None:
-        # An interrupt that comes there ends the work all the same (`search.execution.processes.Interrupts`).
+        # An interrupt that comes there ends the work all the same (`search.execution.interrupts.Interrupts`).
         if lost.exc_value is not None and not isinstance(lost.exc_value, KeyboardInterrupt):
             tell(explained(lost.exc_value, storage()))
 

@@ -19,7 +19,7 @@ from search.console import explained, say, tell_in_one_line
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["KILLED_BY", "answer", "fail"]
+__all__ = ["KILLED_BY", "answer", "fail", "status_of"]
 
 KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
 
@@ -35,14 +35,19 @@ def answer(arguments: Sequence[str] | None, commands: Mapping[str, Callable[[arg
     if sys.stderr is None:  # closed: what is written there would go to standard output, or into the next opened file
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     parsed = parse(arguments)
-    tell = tell_in_one_line(lambda: shown_storage(parsed))
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no 좋 shall not end the work
     # A polite kill (a batch system's, a shutdown's) keeps as much as Ctrl-C does.
     on_interrupt = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGTERM, on_interrupt if callable(on_interrupt) else signal.default_int_handler)
+    return status_of(lambda: commands[parsed.command](parsed), lambda: shown_storage(parsed))
+
+
+def status_of(work: Callable[[], int], storage: Callable[[], str]) -> int:
+    """Do the work and return its exit status; `storage` gives the database's URL, without its password."""
+    tell = tell_in_one_line(storage)
     try:
-        status = commands[parsed.command](parsed)
+        status = work()
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a full disk or a reader that has left can still be answered for
         return status
@@ -58,7 +63,7 @@ def answer(arguments: Sequence[str] | None, commands: Mapping[str, Callable[[arg
             raise
         if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PLACE:
             return fail(one_line(f"{error.filename}: {error.strerror}; give another path"), 2)
-        tell(explained(error, shown_storage(parsed)), style="red")
+        tell(explained(error, storage()), style="red")
         _discard_unwritable_output()
         return 1
 

@@ -11,6 +11,7 @@ __all__ = [
     "classes_of",
     "definition_of",
     "device_of",
+    "local_processes",
     "make_folder",
     "reading",
     "set_threads",
@@ -87,6 +88,13 @@ def set_threads(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+
+
+def local_processes(workers: int) -> Any:
+    """They share what they all need."""
+    from search.execution.local_processes import LocalProcesses
+
+    return LocalProcesses(workers, preload=["search.cli.preloaded"])
 
 
 def device_of(name: str) -> str:

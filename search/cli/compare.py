@@ -7,7 +7,7 @@ from typing import Any
 
 from search.cli.answer import KILLED_BY, fail
 from search.cli.arguments import same_command
-from search.cli.asked import device_of, make_folder
+from search.cli.asked import device_of, local_processes, make_folder
 from search.console import say, show, show_json
 from sentiment.errors import InputError, refuse_unless_whole
 
@@ -27,21 +27,21 @@ def command(args: argparse.Namespace) -> int:
     _check_extras(args.out, comparisons)
     make_folder(args.artifacts, "--artifacts")
 
-    from concurrent.futures.process import BrokenProcessPool
-
     from search.comparison.compare import compare, openings, refuse_other
     from search.comparison.foresight import foresee
     from search.comparison.price import plan
     from search.comparison.results import results
     from search.comparison.setting import Setting
     from search.comparison.tuning import random_scores
-    from search.execution.processes import LOST_SERVER
+    from search.execution.contract import WorkerLost
+    from search.execution.this_process import THIS_PROCESS
     from search.report.pages import publish_comparison
     from search.report.progress import training_bar
     from search.report.text import markdown, render
     from search.report.values import to_dict
     from search.storage.databases import storage_url
 
+    executor = THIS_PROCESS if args.workers == 1 else local_processes(args.workers)
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         refuse_other(setting)
@@ -52,8 +52,8 @@ def command(args: argparse.Namespace) -> int:
             continue
         try:
             with training_bar() as on_training:
-                compared = compare(setting, workers=args.workers, on_training=on_training)
-        except (BrokenProcessPool, *LOST_SERVER):
+                compared = compare(setting, executor=executor, on_training=on_training)
+        except WorkerLost:
             return fail(
                 f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
                 f"Go on with the same command: {same_command(args)}",

@@ -1,12 +1,14 @@
 """`sentiment-search run`: one search."""
 
 import argparse
+import os
 import shlex
+from functools import partial
 
-from search.cli import worker
-from search.cli.answer import KILLED_BY, answer
+from search.cli.answer import KILLED_BY, status_of
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_of, set_threads
+from search.cli.asked import definition_of, device_of, local_processes, set_threads
+from search.cli.worker import work_on
 from search.console import say, show, show_json
 
 __all__ = ["command"]
@@ -17,12 +19,13 @@ def command(args: argparse.Namespace) -> int:
     definition = definition_of(args)
     device = device_of(args.device)
 
-    from search.storage.databases import holds_secret, open_storage, storage_url
+    from search.storage.databases import holds_secret, open_storage, shown, storage_url
 
     url = storage_url(args.storage)
     storage = open_storage(url)
 
-    from search.execution.workers import cores, run_workers
+    from search.execution.contract import WorkerLost
+    from search.execution.local_processes import cores
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
     from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective
@@ -34,8 +37,8 @@ def command(args: argparse.Namespace) -> int:
     say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
-    interrupted = False
-    statuses: tuple[int, ...] = (0,)
+    interrupted, statuses, killed = False, [0], 0
+    workers = min(definition.workers, definition.trials - opened.finished)
     with SearchProgress(opened.study, definition.trials) as progress:
         try:
             if definition.workers == 1:
@@ -49,18 +52,16 @@ def command(args: argparse.Namespace) -> int:
                     on_trial=progress.on_trial,
                 )
             elif opened.finished < definition.trials:
-                statuses = run_workers(
-                    _as_worker,
-                    min(definition.workers, definition.trials - opened.finished),
-                    storage=url,
-                    study=definition.name,
-                    artifacts=args.artifacts,
-                    trials=definition.trials,
-                    timeout=definition.timeout,
-                    threads=threads,
-                    device=device,
-                    on_poll=progress.refresh,
-                )
+                # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
+                os.environ["OMP_NUM_THREADS"] = str(threads)
+                asked = (args.artifacts, definition.trials, definition.timeout, threads, device)
+                work = partial(work_on, definition.name, url, *asked)
+                job = partial(status_of, storage=partial(shown, url))  # what goes wrong is told there
+                for ended in local_processes(workers).do([job] * workers, work, progress.refresh):
+                    try:
+                        statuses.append(ended.result())
+                    except WorkerLost:
+                        killed += 1
         except KeyboardInterrupt:
             interrupted = True
     correct_for_choosing(opened)
@@ -71,12 +72,11 @@ def command(args: argparse.Namespace) -> int:
     else:
         show(board.render())
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
-    killed = sum(status < 0 for status in statuses)
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
     if killed:
         advice = f"Go on with the same command: {same_command(args)}" if short else "The others did their work."
-        say(f"\n{killed} of {len(statuses)} workers were killed; {KILLED_BY}. {advice}")
+        say(f"\n{killed} of {workers} workers were killed; {KILLED_BY}. {advice}")
     if interrupted:
         say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
         return 130
@@ -88,7 +88,3 @@ def command(args: argparse.Namespace) -> int:
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))
-
-
-def _as_worker(arguments: list[str]) -> int:
-    return answer(arguments, {"worker": worker.command})

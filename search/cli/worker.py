@@ -1,11 +1,12 @@
-"""`sentiment-search worker`: works on a study beside others; started by `run`."""
+"""`sentiment-search worker`: works on a study beside others; what `run` has its workers do."""
 
 import argparse
+from pathlib import Path
 
 from search.cli.asked import device_of, set_threads
 from sentiment.errors import refuse_unless_whole
 
-__all__ = ["command"]
+__all__ = ["command", "work_on"]
 
 
 def command(args: argparse.Namespace) -> int:
@@ -15,11 +16,18 @@ def command(args: argparse.Namespace) -> int:
     refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
     timeout = None if args.timeout is None else parse_duration(args.timeout)
     device = device_of(args.device)
-    set_threads(args.threads)
-    from search.storage.databases import open_storage, storage_url
+    from search.storage.databases import storage_url
+
+    return work_on(args.study, storage_url(args.storage), args.artifacts, args.trials, timeout, args.threads, device)
+
+
+def work_on(name: str, url: str, artifacts: Path, trials: int, timeout: float | None, threads: int, device: str) -> int:
+    """Work on a study until it has so many trials; everything else stands in it."""
+    set_threads(threads)
+    from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
 
-    opened = open_recorded(args.study, open_storage(storage_url(args.storage), create=False), args.artifacts)
-    optimize(opened, trials=args.trials, timeout=timeout, objective=make_objective(opened, device=device))
+    opened = open_recorded(name, open_storage(url, create=False), artifacts)
+    optimize(opened, trials=trials, timeout=timeout, objective=make_objective(opened, device=device))
     return 0

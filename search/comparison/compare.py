@@ -17,8 +17,9 @@ Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +30,8 @@ from search.comparison.looks import pairs_left, record_looks, record_plan
 from search.comparison.pairs import VALIDATION, fit_linear, train_pair
 from search.comparison.setting import Setting
 from search.comparison.tuning import random_trials_left, train_random, tune, winner_of
-from search.execution.pool import work_through
+from search.execution.contract import Executor
+from search.execution.this_process import THIS_PROCESS
 from search.statistics import Looks
 from search.storage.predictions import kept_predictions
 from search.study.positions import FINISHED
@@ -113,38 +115,42 @@ class Compared:
 def compare(
     setting: Setting,
     *,
-    workers: int = 1,
+    executor: Executor = THIS_PROCESS,
     on_training: Callable[[int, int], None] = lambda done, total: None,
 ) -> Compared:
     """Tune every arm, train every pair, and gather what the sealed test said.
 
     Args:
         setting: what to compare, and where.
-        workers: processes; each trains one thing at a time.
+        executor: where it is trained; each of its workers trains one thing at a time.
         on_training: called after each tuned arm and each pair with the number done and in all.
 
     Raises:
         InputError: the comparison was begun with other data or other arms.
+        WorkerLost: a worker was killed; the others were interrupted.
     """
     comparison = setting.comparison
     _begin(setting)
+
+    def work_through(jobs: Sequence[Callable[[Setting], None]], done: int, total: int) -> None:
+        for ended in executor.do(jobs, setting):
+            ended.result()
+            done += 1
+            on_training(done, total)
+
     searches = range(comparison.searches)
-    jobs: list[tuple[Any, ...]] = [
-        (tune, index, search) for search in searches for index in range(len(comparison.arms))
-    ]
-    jobs += [(train_random, number) for number in random_trials_left(setting)]
+    jobs = [partial(tune, index=index, search=search) for search in searches for index in range(len(comparison.arms))]
+    jobs += [partial(train_random, number=number) for number in random_trials_left(setting)]
     tuned = len(jobs)
-    total, done = tuned + comparison.pairs[0] * (len(comparison.arms) + 1), 0
-    for done in work_through(jobs, setting, workers):
-        on_training(done, total)
+    work_through(jobs, 0, tuned + comparison.pairs[0] * (len(comparison.arms) + 1))
     while True:
         left = pairs_left(setting)
         record_looks(setting, left.reached)
         if not left.wanted:
             break
-        jobs = [(fit_linear, pair) for arm, pair in sorted(left.wanted) if arm == LINEAR]
+        jobs = [partial(fit_linear, pair=pair) for arm, pair in sorted(left.wanted) if arm == LINEAR]
         jobs += [
-            (train_pair, index, pair)
+            partial(train_pair, index=index, pair=pair)
             for pair in range(max(pair for _, pair in left.wanted) + 1)
             for index, arm in enumerate(comparison.arms)
             if (arm.name, pair) in left.wanted
@@ -154,8 +160,7 @@ def compare(
         on_training(done, total)
         record_plan(setting)
         _count_opening(setting, len(jobs))
-        for count in work_through(jobs, setting, workers):
-            on_training(done + count, total)
+        work_through(jobs, done, total)
     arms = tuple(_gathered(setting, arm) for arm in comparison.arms)
     taken = setting.looks_taken
     assert taken is not None

@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from search.execution.processes import Interrupts
+from search.execution.interrupts import Interrupts
 from search.study.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
 from search.study.create import SearchStudy, make_objective
 from search.study.pruner import BehindTheBest

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from search.execution.processes import context
+from search.cli.asked import local_processes
 from tests.benchmarks import reviews
 
 
@@ -24,7 +24,7 @@ def unique_megabytes() -> float:
     return (int(fields["Private_Clean"].split()[0]) + int(fields["Private_Dirty"].split()[0])) / 1024
 
 
-def work(args: argparse.Namespace) -> None:
+def work(args: argparse.Namespace) -> str:
     import optuna
     import torch
 
@@ -43,7 +43,7 @@ def work(args: argparse.Namespace) -> None:
     for _ in range(args.trials):
         study.optimize(objective, n_trials=1)
         used.append(unique_megabytes())
-    print(f"{opened:8.0f}{max(used):8.0f}{used[-1]:8.0f}", flush=True)
+    return f"{opened:8.0f}{max(used):8.0f}{used[-1]:8.0f}"
 
 
 def main() -> None:
@@ -53,12 +53,11 @@ def main() -> None:
     parser.add_argument("--own", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.own:
-        work(args)
+        print(work(args))
         return
     if args.cache is not None:
-        worker = context().Process(target=work, args=(args,))
-        worker.start()
-        worker.join()
+        for ended in local_processes(1).do([work], args):
+            print(ended.result())
         return
     import pyarrow  # noqa: F401
     import sklearn.metrics  # noqa: F401

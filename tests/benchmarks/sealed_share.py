@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from search.cli.asked import local_processes
 from search.comparison.compare import compare
 from search.comparison.ideas import read_comparison
 from search.comparison.results import results
@@ -70,7 +71,8 @@ def main() -> None:
             study.write_text(STUDY.format(path=str(Path(given.data).resolve()), share=share, pairs=pairs, **values))
             comparison = replace(read_comparison(study), name="share")
             setting = Setting(comparison, f"sqlite:///{folder}/studies.db", folder / "artifacts")
-            found = results(comparison, setting.dataset, compare(setting, workers=given.workers), openings=1)
+            compared = compare(setting, executor=local_processes(given.workers))
+            found = results(comparison, setting.dataset, compared, openings=1)
         difference = found.ideas[0].difference
         noise = Noise.of(difference)
         seen = sight(noise, pairs=pairs, rows=difference.rows)
