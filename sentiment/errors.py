@@ -1,11 +1,13 @@
 """The one error that says: not the program, the request is wrong; and what most often is."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sentiment.foreign import one_line
 
-__all__ = ["NO_SPACE", "InputError", "refuse_unless_number", "refuse_unless_whole"]
+__all__ = ["NO_SPACE", "InputError", "naming", "refuse_unless_number", "refuse_unless_whole"]
 
 
 NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,3 +45,12 @@ def refuse_unless_number(name: str, value: object, low: float, high: float) -> N
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
         raise InputError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
+
+
+@contextmanager
+def naming(start: str) -> Iterator[None]:
+    """Begin the message of an `InputError` with what it is about, such as "reviews.toml: "."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{start}{error}") from None
