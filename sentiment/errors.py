@@ -7,7 +7,7 @@ from typing import Final
 
 from sentiment.foreign import one_line
 
-__all__ = ["NO_SPACE", "InputError", "naming", "refuse_unless_number", "refuse_unless_whole"]
+__all__ = ["NO_SPACE", "InputError", "naming", "refuse_unless_whole"]
 
 
 NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -35,16 +35,6 @@ def refuse_unless_whole(name: str, value: object, low: int, high: int | None = N
         raise InputError(f"{name} is {value!r}; it must be a whole number, {low} or more")
     if high is not None and value > high:
         raise InputError(f"{name} is {value!r}; it must not be more than {high}")
-
-
-def refuse_unless_number(name: str, value: object, low: float, high: float) -> None:
-    """Refuses what is no number from `low` to `high`; true is none, and not-a-number is none.
-
-    Raises:
-        InputError: it is none; the message begins with `name`.
-    """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
 
 
 @contextmanager

@@ -8,22 +8,17 @@ it trains nothing.
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from search.study.definition import (
-    MOST_SEED,
-    MOST_TRIALS,
-    known_table,
-    naming,
-    read_data,
-    read_toml,
-    refuse_name,
-    refuse_text,
-)
+from annotated_types import Interval
+from pydantic import BeforeValidator
+
+from search.study.definition import MOST_TRIALS, Seed, Trials, read_data, read_toml, refuse_name, refuse_text
 from search.study.space import Space
-from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
+from sentiment.checked import check, read, shown
+from sentiment.errors import InputError, naming
 from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.family import Family
@@ -38,8 +33,10 @@ __all__ = [
     "PAIRS",
     "RANDOM",
     "Arm",
+    "Budget",
     "Comparison",
     "Curve",
+    "Idea",
     "read_comparison",
     "tuning_name",
 ]
@@ -51,13 +48,10 @@ RANDOM: Final = "random"
 CHOSEN: Final = "best network"
 """Whichever arm the validation scores choose."""
 
-_TABLES: Final = {"name", "data", "baseline", "idea", "tune", "budget", "curve"}
-_IDEA: Final = {"name", "change", "search", "against", "guess", "source", "relabel", "threshold"}
-_BUDGET: Final = {"trials", "pairs", "seed", "sealed", "searches"}
-_CURVE: Final = {"trials", "search"}
 _ANOTHER_SEARCH: Final = re.compile(r"\(search \d+\)$")
 MOST_PAIRS: Final = 10_000
 MOST_SEARCHES: Final = 100
+_PAIRS: Final = "it must be a whole number, 2 or more, or several that rise, such as [5, 10]"
 
 SEALED: Final = 0.5
 """Share of the rows that `compare` seals if nothing else is said; see `tests.benchmarks.sealed_share`."""
@@ -65,26 +59,41 @@ VALIDATION: Final = 0.2
 """Of the others, the share that validates."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What an `[[idea]]` says of its arm as it is."""
+
+    guess: Annotated[float | None, Interval(ge=-1, le=1)] = None
+    """The difference in macro-F1 that somebody expected, as a fraction (0.01 is one point)."""
+    source: str = ""
+    """Who guessed it."""
+    relabel: Any = None
+    """Training rows get their labels from this source (see `sentiment.reviews.relabel`) instead of the user's."""
+    threshold: Annotated[float, Interval(ge=0, le=1)] = 0.1
+    """Polarities within this distance of zero are neutral."""
+    against: str | None = None
+    """Another idea, to which this one is compared too: what did the last step alone bring?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idea(Said):
+    """An `[[idea]]` table."""
+
+    name: Annotated[Any, 'write name = "..."']
+    change: Annotated[dict[str, Any], "give change = { parameter = value }"] = field(default_factory=dict)
+    search: Annotated[dict[str, Any] | None, "give search = { changes to the default space }"] = None
+
+
 @dataclass(frozen=True)
-class Arm:
+class Arm(Said):
     """The baseline, or the baseline with one idea."""
 
     name: str
     config: Config
     """What is fixed; the values of tuned parameters in it are not used."""
     space: Space
-    guess: float | None = None
-    """The difference in macro-F1 that somebody expected, as a fraction (0.01 is one point)."""
-    source: str = ""
-    """Who guessed it."""
-    relabel: str | None = None
-    """Training rows get their labels from this source (see `sentiment.reviews.relabel`) instead of the user's."""
-    threshold: float = 0.1
-    """Polarities within this distance of zero are neutral."""
     free: dict[str, Any] | None = None
     """Search the whole default space with these changes to it, as `run` does, instead of one fixed recipe."""
-    against: str | None = None
-    """Another idea, to which this one is compared too: what did the last step alone bring?"""
 
     def space_with(self, defaults: Mapping[str, Any]) -> Space:
         """What is sampled, if `defaults` is the default space."""
@@ -93,11 +102,15 @@ class Arm:
 
 @dataclass(frozen=True)
 class Curve:
-    """Random trials that are no arm: only from such may a tuning curve be drawn."""
+    """The `[curve]` table: random trials that are no arm, since only from such may a tuning curve be drawn."""
 
-    trials: int
+    trials: Annotated[int, Interval(ge=2, le=MOST_TRIALS), "it must be a whole number, 2 or more"]
     search: dict[str, Any] = field(default_factory=dict)
     """Changes to the default space."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        Space.of(self.search, where="search:")
 
     def space_with(self, defaults: Mapping[str, Any]) -> Space:
         """What is sampled, if `defaults` is the default space."""
@@ -105,22 +118,45 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Budget:
+    """The `[budget]` table."""
+
+    trials: Trials = 10
+    """Tuning trials of each arm, in each search."""
+    searches: Annotated[int, Interval(ge=1, le=MOST_SEARCHES), "it must be a whole number, 1 or more"] = 1
+    """How often each arm is tuned, with different draws; pairs are spread over the winners, and from two on the
+    intervals speak of the idea instead of the one config that a search happened to find."""
+    pairs: Annotated[
+        tuple[Annotated[int, Interval(ge=2, le=MOST_PAIRS)], ...],
+        BeforeValidator(lambda pairs: pairs if isinstance(pairs, tuple) else (pairs,)),
+        _PAIRS,
+    ] = (10,)
+    """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline. Of several numbers, an idea that
+    is undecided at one of them, and may be decided yet, gets as many as the next; see `search.statistics.looks`."""
+    seed: Seed = 0
+    sealed: Annotated[float | None, Interval(ge=0.01, le=0.95)] = None
+    """Share of the rows that is sealed; None: that of the data's own fractions or file, or else `SEALED`."""
+
+    def __post_init__(self) -> None:
+        check(self, Budget)
+        pairs = shown(self.pairs if len(self.pairs) != 1 else self.pairs[0])
+        if not self.pairs or list(self.pairs) != sorted(set(self.pairs)):
+            raise InputError(f"pairs is {pairs}; {_PAIRS}")
+        if any(number % self.searches for number in self.pairs):
+            raise InputError(
+                f"pairs is {pairs} and searches {self.searches}; each search needs equally many pairs, so give "
+                f"multiples of {self.searches}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(Budget):
     """What `sentiment-search compare` is asked to measure."""
 
     name: str
     data: DataSource
     baseline: Arm
     ideas: tuple[Arm, ...]
-    trials: int = 10
-    """Tuning trials of each arm, in each search."""
-    searches: int = 1
-    """How often each arm is tuned, with different draws; pairs are spread over the winners, and from two on the
-    intervals speak of the idea instead of the one config that a search happened to find."""
-    pairs: tuple[int, ...] = (10,)
-    """Retrainings of each arm with fresh seeds, shared pair by pair with the baseline. Of several numbers, an idea that
-    is undecided at one of them, and may be decided yet, gets as many as the next; see `search.statistics.looks`."""
-    seed: int = 0
     curve: Curve | None = None
     """Random trials for a tuning curve, if one is asked for."""
     record: dict[str, Any] = field(default_factory=dict)
@@ -128,6 +164,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         refuse_name(self.name, "the comparison's name", "name = in the study file")
+        super().__post_init__()
 
     @property
     def family(self) -> tuple[tuple[str, str], ...]:
@@ -156,49 +193,32 @@ def read_comparison(path: str | Path) -> Comparison:
             pairs.
     """
     path = Path(path)
-    table = read_toml(path)
-    with naming(path):
-        unknown = set(table) - _TABLES - {"space", "search"}  # one file may serve `run` too
-        if unknown:
-            raise InputError(f"there is no {sorted(unknown)[0]!r}; known are {', '.join(sorted(_TABLES))}")
-        tuned = _tune(table)
-        budget = known_table(table.get("budget", {}), _BUDGET, "[budget]")
-        settings = known_table(table.get("baseline", {}), None, "[baseline]")
-        entries = table.get("idea", [])
-        if not isinstance(entries, list):
-            raise InputError(f"idea is {entries!r}; write [[idea]], with two brackets, for each")
-        baseline = _baseline(settings, tuned)
-        ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(entries, 1))
-        _refuse_what_cannot_be_compared(baseline, ideas, budget)
-        pairs = _looks(budget.get("pairs", 10), budget.get("searches", 1))
+    file = read_toml(path)
+    with naming(f"{path}: "):
+        tuned = _tune(file.tune)
+        baseline = _baseline(file.baseline, tuned)
+        ideas = tuple(_idea(entry, number, file.baseline, tuned) for number, entry in enumerate(file.idea, 1))
+        _refuse_what_cannot_be_compared(baseline, ideas)
+        budget = read(Budget, file.budget, "[budget] ")
         return Comparison(
-            name=table.get("name", path.stem),
-            data=_sealed(read_data(table, path), budget.pop("sealed", None), "fractions" in table.get("data", {})),
+            name=path.stem if file.name is None else file.name,
+            data=_sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
             baseline=baseline,
             ideas=ideas,
-            curve=_curve(table["curve"]) if "curve" in table else None,
-            record={"baseline": settings, "tune": tuned, "idea": entries},
-            **budget | {"pairs": pairs},
+            curve=None if file.curve is None else read(Curve, file.curve, "[curve] "),
+            record={"baseline": file.baseline, "tune": tuned, "idea": list(file.idea)},
+            **vars(budget),
         )
 
 
-def _curve(table: Any) -> Curve:
-    entries = known_table(table, _CURVE, "[curve]")
-    trials, search = entries.get("trials", 0), known_table(entries.get("search", {}), None, "[curve] search")
-    refuse_unless_whole("[curve] trials", trials, 2, MOST_TRIALS)
-    Space.of(search, where="[curve] search")
-    return Curve(trials, search)
-
-
-def _sealed(data: DataSource, sealed: Any, fractions_given: bool) -> DataSource:
+def _sealed(data: DataSource, sealed: float | None, fractions_given: bool) -> DataSource:
     """`data` with the shares of a comparison: more rows are sealed than in a search, which needs none to compare."""
     if sealed is not None:
-        refuse_unless_number("[budget] sealed", sealed, 0.01, 0.95)
         if data.test_path is not None:
             raise InputError("[budget] sealed and [data] test are both given; the test file is what is sealed")
     elif fractions_given or data.test_path is not None:
         return data
-    share = SEALED if sealed is None else float(sealed)
+    share = SEALED if sealed is None else sealed
     train, validation, _ = data.fractions if fractions_given else (1 - VALIDATION, VALIDATION, 0.0)
     if data.validation_path is not None:  # of which no share is drawn: the others are then shares of what is left
         return replace(data, fractions=((1 - share) * (1 - VALIDATION), VALIDATION, share * (1 - VALIDATION)))
@@ -206,60 +226,28 @@ def _sealed(data: DataSource, sealed: Any, fractions_given: bool) -> DataSource:
     return replace(data, fractions=(train * rest, validation * rest, share))
 
 
-def _looks(pairs: Any, searches: Any) -> tuple[int, ...]:
-    refuse_unless_whole("[budget] searches", searches, 1, MOST_SEARCHES)
-    looks = pairs if isinstance(pairs, list) else [pairs]
-    for number in looks:
-        refuse_unless_whole("[budget] pairs", number, 2, MOST_PAIRS)
-    if not looks or looks != sorted(set(looks)):
-        raise InputError(f"[budget] pairs is {pairs!r}; it must be a number, or several that rise, such as [5, 10]")
-    if any(number % searches for number in looks):
+def _idea(entry: Mapping[str, Any], number: int, settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
+    where = f"idea {number}"
+    if "name" in entry:
+        refuse_text(entry["name"], f"{where}: the name")
+        where = f"idea {entry['name']!r}"
+    idea = read(Idea, entry, f"{where}: ")
+    name, change, free = idea.name, idea.change, idea.search
+    if not (change or idea.relabel or free is not None):
+        raise InputError(f"{where} changes nothing; give change = {{ parameter = value }}")
+    if free is not None and change:
+        raise InputError(f"{where}: give search = {{ changes to the default space }}, and no change beside it")
+    if idea.relabel is not None and idea.relabel not in list(SOURCES):
         raise InputError(
-            f"[budget] pairs is {pairs!r} and searches {searches}; each search needs equally many pairs, so give "
-            f"multiples of {searches}"
+            f"{where}: there is no label source {shown(idea.relabel)} to relabel by; there is {', '.join(SOURCES)}"
         )
-    return tuple(looks)
-
-
-def _idea(entry: Any, number: int, settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
-    if not isinstance(entry, dict):
-        raise InputError(f"idea {number} is {entry!r}; write [[idea]] with name and change")
-    name = known_table(entry, _IDEA, f"idea {number}").get("name")
-    if name is None:
-        raise InputError(f'idea {number} has no name; give it name = "..."')
-    refuse_text(name, f"idea {number}: the name")
-    change, source = entry.get("change", {}), entry.get("relabel")
-    free, against = entry.get("search"), entry.get("against")
-    if not isinstance(change, dict) or not (change or source or free is not None):
-        raise InputError(f"idea {name!r} changes nothing; give change = {{ parameter = value }}")
-    if free is not None and (not isinstance(free, dict) or change):
-        raise InputError(f"idea {name!r}: give search = {{ changes to the default space }}, and no change beside it")
-    if source is not None and (not isinstance(source, str) or source not in SOURCES):
-        raise InputError(
-            f"idea {name!r}: there is no label source {source!r} to relabel by; there is {', '.join(SOURCES)}"
-        )
-    threshold = entry.get("threshold", 0.1)
-    refuse_unless_number(f"idea {name!r}: threshold", threshold, 0, 1)
-    guess = entry.get("guess")
-    if guess is not None:
-        refuse_unless_number(f"idea {name!r}: guess", guess, -1, 1)
-    who = entry.get("source", "")
-    if not isinstance(who, str):
-        raise InputError(f"idea {name!r}: source is {who!r}; it must be a text")
     try:
         arm = _arm(name, settings, change, tuned)
         if free is not None:
             arm = replace(arm, space=Space.of(free, where="search:"), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
-    return replace(
-        arm,
-        guess=guess,
-        source=who,
-        against=against,
-        relabel=source,
-        threshold=float(threshold),
-    )
+    return replace(arm, **{said.name: getattr(idea, said.name) for said in fields(Said)})
 
 
 def _baseline(settings: Mapping[str, Any], tuned: Mapping[str, Any]) -> Arm:
@@ -294,9 +282,9 @@ def _tuned(family: Family) -> dict[str, Any]:
     return {name: parameter.searched for name, parameter in family.parameters.items() if parameter.tuned}
 
 
-def _tune(table: Mapping[str, Any]) -> dict[str, Any]:
+def _tune(table: Mapping[str, Any] | None) -> dict[str, Any]:
     """The `[tune]` table, with names that there are."""
-    found = flat(known_table(table.get("tune", _tuned(family_of(NETWORK))), None, "[tune]"))
+    found = flat(_tuned(family_of(NETWORK)) if table is None else table)
     try:
         for name in found:
             whose(name)
@@ -305,7 +293,7 @@ def _tune(table: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budget: Mapping[str, Any]) -> None:
+def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...]) -> None:
     if not ideas:
         raise InputError("there is no [[idea]] to compare with the baseline; write at least one")
     names = [BASELINE]
@@ -325,8 +313,6 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...], budge
             raise InputError(
                 f"idea {idea.name!r} is set against {idea.against!r}; give the name of another idea: {', '.join(known)}"
             )
-    refuse_unless_whole("[budget] trials", budget.get("trials", 1), 1, MOST_TRIALS)
-    refuse_unless_whole("[budget] seed", budget.get("seed", 0), 0, MOST_SEED)
 
 
 def tuning_name(arm: str, search: int) -> str:

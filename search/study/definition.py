@@ -5,14 +5,16 @@ This room reads and checks; it opens no database and trains nothing.
 
 import os
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from annotated_types import Interval
+from pydantic import BeforeValidator
 
 from search.study.space import Space
-from sentiment.errors import InputError, refuse_unless_number, refuse_unless_whole
+from sentiment.checked import check, read, shown
+from sentiment.errors import InputError, naming
 from sentiment.files.unpacking import refuse_irregular
 from sentiment.reviews.dataset import DataSource
 
@@ -21,9 +23,11 @@ __all__ = [
     "MOST_THREADS",
     "MOST_TRIALS",
     "MOST_WORKERS",
+    "Search",
+    "Seed",
     "StudyDefinition",
-    "known_table",
-    "naming",
+    "StudyFile",
+    "Trials",
     "parse_duration",
     "read_data",
     "read_definition",
@@ -32,22 +36,6 @@ __all__ = [
     "refuse_text",
 ]
 
-_TABLES: Final = {"data", "space", "search", "baseline", "idea", "tune", "budget", "curve"}
-# name in [data]: (field of DataSource, types, how it is written)
-_DATA: Final[dict[str, tuple[str, type | tuple[type, ...], str]]] = {
-    "path": ("path", (str, list), '"reviews.csv", or several: ["june.csv", "september.csv"]'),
-    "text": ("text", str, '"review"'),
-    "label": ("label", str, '"stars"'),
-    "group": ("group", str, '"app"'),
-    "classes": ("classes", (str, dict), '"stars-3", or { negative = [1, 2], positive = [4, 5] }'),
-    "encoding": ("encoding", str, '"cp949"'),
-    "validation": ("validation_path", str, '"validation.csv"'),
-    "test": ("test_path", str, '"test.csv"'),
-    "fractions": ("fractions", list, "[0.8, 0.1, 0.1]"),
-    "split_seed": ("split_seed", int, "0"),
-    "max_rows": ("max_rows", int, "10000"),
-    "max_bytes": ("max_bytes", int, "1000000000"),
-}
 LONGEST_NAME: Final = 200
 """Bytes in UTF-8; a comparison's and an idea's stand together in the name of a study, which may have 512 characters."""
 TOKEN_CACHE: Final = "cache"
@@ -59,51 +47,83 @@ MOST_TRIALS: Final = 1_000_000
 MOST_WORKERS: Final = 1024
 MOST_THREADS: Final = 1024
 MOST_SEED: Final = 2**32 - 1
-_SEARCH: Final = {"audit", "patience", "trials", "timeout", "workers", "synchronous", "threads", "seed", "keep_best"}
+
+
+def parse_duration(text: str | int | float) -> float:
+    """Seconds of "90", "90s", "30m", "1.5h" or a number of seconds.
+
+    Raises:
+        InputError: it is none of these, or not positive.
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], units[text[-1]]) if isinstance(text, str) and text[-1:] in units else (text, 1)
+    try:
+        seconds = 0.0 if isinstance(number, bool) else float(number) * unit
+    except (ValueError, TypeError, OverflowError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InputError(f"timeout is {shown(text)}; write it like 90s, 30m or 2h")
+    return seconds
+
+
+_WHOLE: Final = "it must be a whole number, 1 or more"
+Trials = Annotated[int, Interval(ge=1, le=MOST_TRIALS), _WHOLE]
+Seed = Annotated[int, Interval(ge=0, le=MOST_SEED), "it must be a whole number, 0 or more"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyDefinition:
+class StudyFile:
+    """The tables of a study file, for `run` and for `compare`, as they were read."""
+
+    name: Any = None
+    data: dict[str, Any] = field(default_factory=dict)
+    space: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
+    baseline: dict[str, Any] = field(default_factory=dict)
+    idea: Annotated[tuple[dict[str, Any], ...], "write [[idea]], with two brackets, for each"] = ()
+    tune: dict[str, Any] | None = None
+    budget: dict[str, Any] = field(default_factory=dict)
+    curve: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """The `[search]` table."""
+
+    seed: Seed = 0
+    """Decides what the sampler draws and the seed of each trial."""
+    trials: Trials = 30
+    """The study's total, counting those that it has already."""
+    timeout: Annotated[float, BeforeValidator(parse_duration)] | None = None
+    """Seconds after which no new trial begins and the running one is the last."""
+    workers: Annotated[int, Interval(ge=1, le=MOST_WORKERS), _WHOLE] = 1
+    synchronous: bool = False
+    """Workers go in step, so that the same seed and number of workers give the same trials every time."""
+    threads: Annotated[int | None, Interval(ge=1, le=MOST_THREADS), _WHOLE] = None
+    """CPU threads of each worker; None shares the cores out evenly."""
+    keep_best: Trials = 3
+    """Trials whose weights are kept."""
+    audit: Annotated[float, Interval(ge=0, le=1)] = 0.0
+    """Share of the trials that the pruner condemns which run on all the same, to see what pruning costs."""
+    patience: Trials | None = None
+    """Finished trials that must together raise the best score by more than noise, or the search stops; None: never."""
+
+    def __post_init__(self) -> None:
+        check(self, Search)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyDefinition(Search):
     """What `sentiment-search run` needs to know."""
 
     name: str
     data: DataSource
     space: dict[str, Any] = field(default_factory=dict)
     """The `[space]` table: changes to the default space."""
-    seed: int = 0
-    """Decides what the sampler draws and the seed of each trial."""
-    trials: int = 30
-    """The study's total, counting those that it has already."""
-    timeout: float | None = None
-    """Seconds after which no new trial begins and the running one is the last."""
-    workers: int = 1
-    synchronous: bool = False
-    """Workers go in step, so that the same seed and number of workers give the same trials every time."""
-    threads: int | None = None
-    """CPU threads of each worker; None shares the cores out evenly."""
-    keep_best: int = 3
-    """Trials whose weights are kept."""
-    audit: float = 0.0
-    """Share of the trials that the pruner condemns which run on all the same, to see what pruning costs."""
-
-    patience: int | None = None
-    """Finished trials that must together raise the best score by more than noise, or the search stops; None: never."""
 
     def __post_init__(self) -> None:
         refuse_name(self.name, "the study's name", "--name, or name = in the study file")
-        for name, low, high in (
-            ("trials", 1, MOST_TRIALS),
-            ("workers", 1, MOST_WORKERS),
-            ("keep_best", 1, MOST_TRIALS),
-            ("seed", 0, MOST_SEED),
-        ):
-            refuse_unless_whole(name, getattr(self, name), low, high)
-        if not isinstance(self.synchronous, bool):
-            raise InputError(f"synchronous is {self.synchronous!r}; it must be true or false")
-        refuse_unless_number("audit", self.audit, 0, 1)
-        for name, high in (("threads", MOST_THREADS), ("patience", MOST_TRIALS)):
-            if getattr(self, name) is not None:
-                refuse_unless_whole(name, getattr(self, name), 1, high)
+        super().__post_init__()
 
     def replace(self, **changes: Any) -> "StudyDefinition":
         """A copy with some fields changed, checked again."""
@@ -119,68 +139,35 @@ def read_definition(path: str | Path) -> StudyDefinition:
         InputError: the file cannot be read, is not TOML, or holds something unknown.
     """
     path = Path(path)
-    table = read_toml(path)
-    with naming(path):
-        unknown = set(table) - _TABLES - {"name"}
-        if unknown:
-            raise InputError(f"there is no {sorted(unknown)[0]!r}; known are name, {', '.join(sorted(_TABLES))}")
-        search = known_table(table.get("search", {}), _SEARCH, "[search]")
-        if "timeout" in search:
-            search["timeout"] = parse_duration(search["timeout"])
-        space = known_table(table.get("space", {}), None, "[space]")
-        Space.of(space)  # what it holds is refused here, where the file is known
-        return StudyDefinition(name=table.get("name", path.stem), data=read_data(table, path), space=space, **search)
+    file = read_toml(path)
+    with naming(f"{path}: "):
+        search = read(Search, file.search, "[search] ")
+        Space.of(file.space)  # what it holds is refused here, where the file is known
+        name = path.stem if file.name is None else file.name
+        return StudyDefinition(name=name, data=read_data(file, path), space=file.space, **vars(search))
 
 
-def read_data(table: dict[str, Any], path: Path) -> DataSource:
+def read_data(file: StudyFile, path: Path) -> DataSource:
     """The `[data]` table of the study file at `path`.
 
     Raises:
         InputError: something in it is missing, unknown or of the wrong kind.
     """
-    data = known_table(table.get("data", {}), set(_DATA), "[data]")
-    for name, (_, types, example) in _DATA.items():
-        if name in data and (not isinstance(data[name], types) or isinstance(data[name], bool)):
-            raise InputError(f"[data] {name} is {data[name]!r}; write {name} = {example}")
-        if name in ("path", "text", "label") and name not in data:
-            raise InputError(f"[data] needs {name} = {example}")
-    for name in ("path", "validation", "test"):
-        if isinstance(data.get(name), list):
-            data[name] = [_beside(file, path) if isinstance(file, str) else file for file in data[name]]
-        elif name in data:
-            data[name] = _beside(data[name], path)
-    return DataSource.from_dict({_DATA[name][0]: value for name, value in data.items()})
+    data = read(DataSource, file.data, "[data] ", called={"validation_path": "validation", "test_path": "test"})
+    return replace(
+        data,
+        path=tuple(_beside(name, path) for name in data.paths),
+        validation_path=data.validation_path and _beside(data.validation_path, path),
+        test_path=data.test_path and _beside(data.test_path, path),
+    )
 
 
-def known_table(table: Any, known: set[str] | None, where: str) -> dict[str, Any]:
-    """A copy of `table`, if it is one and has only `known` names.
-
-    Raises:
-        InputError: it is not, or it has others.
-    """
-    if not isinstance(table, dict):
-        raise InputError(f"{where} must be a table")
-    for name in table:
-        if known is not None and name not in known:
-            raise InputError(f"{where} has no {name!r}; known are {', '.join(sorted(known))}")
-    return dict(table)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Begin the message of an `InputError` with the file that it is about."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> StudyFile:
     """The tables of a TOML file, with values that JSON can hold too.
 
     Raises:
-        InputError: it cannot be read, is not TOML, or has a value that no setting takes; the message has the line or
-            the key.
+        InputError: it cannot be read, is not TOML, or has a table that no study file has or a value that no setting
+            takes; the message has the line or the key.
     """
     try:
         refuse_irregular(path)
@@ -201,9 +188,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise
     except ValueError:  # int() reads 4,300 digits at most
         raise InputError(f"{path}: a number has thousands of digits; no setting has") from None
-    with naming(path):
+    with naming(f"{path}: "):
         _refuse_foreign(table, ())
-    return table
+        return read(StudyFile, table)
 
 
 def _refuse_foreign(value: Any, keys: tuple[str, ...]) -> None:
@@ -221,23 +208,6 @@ def _refuse_foreign(value: Any, keys: tuple[str, ...]) -> None:
         raise InputError(f"{where} is {value}; give a finite number")
     if not isinstance(value, str | int | float):
         raise InputError(f"{where} is the date or time {value}; no setting is one, put a text in quotes")
-
-
-def parse_duration(text: str | int | float) -> float:
-    """Seconds of "90", "90s", "30m", "1.5h" or a number of seconds.
-
-    Raises:
-        InputError: it is none of these, or not positive.
-    """
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    number, unit = (text[:-1], units[text[-1]]) if isinstance(text, str) and text[-1:] in units else (text, 1)
-    try:
-        seconds = 0.0 if isinstance(number, bool) else float(number) * unit
-    except (ValueError, TypeError, OverflowError):
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise InputError(f"timeout is {text!r}; write it like 90s, 30m or 2h")
-    return seconds
 
 
 def refuse_name(name: Any, what: str, where: str) -> None:
@@ -282,4 +252,4 @@ def refuse_text(name: Any, what: str) -> None:
 
 def _beside(data: str, definition: Path) -> str:
     beside = definition.parent / data
-    return str(beside) if data and os.path.exists(beside) else data
+    return str(beside) if os.path.exists(beside) else data

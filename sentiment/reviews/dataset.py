@@ -17,12 +17,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge, Interval, MinLen, Predicate
 
-from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.checked import check, read, shown
+from sentiment.errors import InputError
 from sentiment.files.reader import Table, joined, read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews.labels import LabelRule, canonical, label_rule, look_alikes, rule_advice
@@ -58,6 +60,9 @@ OUTVOTED: Final = "same text, label given less often"
 TIE: Final = "same text, different labels equally often"
 NOT_SAMPLED: Final = "not in the sample"
 
+_Name = Annotated[str, Predicate(bool)]  # a length would refuse a file's name that is no UTF-8
+_Share = Annotated[float, Interval(gt=0, lt=1)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
@@ -67,41 +72,42 @@ class DataSource:
         InputError: a value cannot be meant.
     """
 
-    path: str | tuple[str, ...]
+    path: Annotated[
+        _Name | Annotated[tuple[_Name, ...], MinLen(1)],
+        'write path = "reviews.csv", or several: ["june.csv", "september.csv"]',
+    ]
     """The file; or several with the same columns, whose rows are numbered on from each to the next."""
-    text: str
+    text: Annotated[_Name, 'write text = "review"']
     """Name of the column with the review."""
-    label: str
+    label: Annotated[_Name, 'write label = "stars"']
     """Name of the column with the label or rating."""
-    group: str | None = None
+    group: Annotated[_Name | None, 'write group = "app"'] = None
     """Name of the column that says which rows belong together (an app, an author): they are never split apart."""
-    classes: str | dict[str, list[str]] = "as-is"
+    classes: Annotated[
+        str | dict[str, Any], 'write classes = "stars-3", or { negative = [1, 2], positive = [4, 5] }'
+    ] = "as-is"
     """A label rule: as-is, a ready rule (see `sentiment.reviews.labels`), or {class: raw values}."""
-    encoding: str | None = None
+    encoding: Annotated[_Name | None, 'write encoding = "cp949"'] = None
     """Overrides what the file looks like."""
-    validation_path: str | None = None
-    test_path: str | None = None
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    validation_path: Annotated[_Name | None, 'write validation = "validation.csv"'] = None
+    test_path: Annotated[_Name | None, 'write test = "test.csv"'] = None
+    fractions: Annotated[
+        tuple[_Share, _Share, _Share], "write fractions = [0.8, 0.1, 0.1], three shares above 0 that add up to 1"
+    ] = (0.8, 0.1, 0.1)
     """Shares of train, validation and test; of a part that comes from its own file the share is not used."""
-    split_seed: int = 0
-    max_rows: int | None = None
+    split_seed: Annotated[int, Interval(ge=0, le=2**32 - 1), "it must be a whole number, 0 or more"] = 0
+    max_rows: Annotated[int | None, Ge(1), "write max_rows = 10000, or another whole number, 1 or more"] = None
     """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`.
 
     It is a sample of rows, with groups too: of a group it may hold a few, and these stay together in the split.
     """
-    max_bytes: int = MAX_BYTES
+    max_bytes: Annotated[int, Ge(1)] = MAX_BYTES
     """How large each file may be after unpacking."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.path, list | tuple):
-            object.__setattr__(self, "path", self.path[0] if len(self.path) == 1 else tuple(self.path))
-        for name, values in (("path", self.paths), ("text", (self.text,)), ("label", (self.label,))):
-            if not values or not all(isinstance(value, str) and value for value in values):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be a name")
-        for name in ("group", "encoding", "validation_path", "test_path"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and value):
-                raise InputError(f"{name} is {value!r}; it must be a name")
+        check(self)
+        if len(self.paths) == 1:
+            object.__setattr__(self, "path", self.paths[0])
         if len(set(self.paths)) < len(self.paths):
             raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
         for one, other in itertools.combinations(("text", "label", "group"), 2):
@@ -109,22 +115,11 @@ class DataSource:
             if unicodedata.normalize("NFC", column) == unicodedata.normalize("NFC", again):
                 raise InputError(f"{one} and {other} are both column {column!r}; name two columns")
         label_rule(self.classes, ("0", "1"), 2, self.label)  # refuses what is no rule before a file is read
-        if isinstance(self.classes, Mapping):
+        if isinstance(self.classes, dict):
             as_strings = {name: [canonical(value) for value in values] for name, values in self.classes.items()}
             object.__setattr__(self, "classes", as_strings)
-        fractions = self.fractions
-        if (
-            not isinstance(fractions, list | tuple)
-            or len(fractions) != 3
-            or not all(isinstance(share, float) and 0 < share < 1 for share in fractions)
-            or abs(sum(fractions) - 1) > 1e-6
-        ):
-            raise InputError(f"fractions is {fractions!r}; give three shares above 0 that add up to 1")
-        object.__setattr__(self, "fractions", tuple(float(share) for share in fractions))
-        refuse_unless_whole("split_seed", self.split_seed, 0, 2**32 - 1)
-        refuse_unless_whole("max_bytes", self.max_bytes, 1)
-        if self.max_rows is not None:
-            refuse_unless_whole("max_rows", self.max_rows, 1)
+        if abs(sum(self.fractions) - 1) > 1e-6:
+            raise InputError(f"fractions is {shown(self.fractions)}; give three shares above 0 that add up to 1")
 
     @property
     def columns(self) -> list[str]:
@@ -151,14 +146,7 @@ class DataSource:
         Raises:
             InputError: a name is unknown or missing, or a value is refused.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name in values:
-            if name not in names:
-                raise InputError(f"[data] has no {name!r}; known are {', '.join(names)}")
-        for name in ("path", "text", "label"):
-            if name not in values:
-                raise InputError(f"[data] has no {name!r}; it needs path, text and label")
-        return cls(**values)
+        return read(cls, values, "[data] ")
 
 
 @dataclass(frozen=True)

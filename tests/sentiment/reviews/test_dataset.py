@@ -522,7 +522,7 @@ def test_a_source_recorded_before_there_were_limits_and_groups_is_read_with_the_
 
 
 def test_an_unknown_or_missing_name_in_a_source_is_refused() -> None:
-    with pytest.raises(InputError, match=r"\[data\] has no 'labels'; known are path, text, label"):
+    with pytest.raises(InputError, match=r"\[data\] has no 'labels'; known are classes, encoding"):
         DataSource.from_dict({"path": "r.csv", "text": "t", "label": "l", "labels": "x"})
-    with pytest.raises(InputError, match=r"\[data\] has no 'label'"):
+    with pytest.raises(InputError, match=r"\[data\] needs label = "):
         DataSource.from_dict({"path": "r.csv", "text": "t"})
