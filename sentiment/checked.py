@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 from sentiment.errors import InputError, naming
 
-__all__ = ["check", "read", "shown"]
+__all__ = ["bounds", "check", "choices", "number", "read", "shown"]
 
 _AS_DECLARED: Final[Mapping[str, str]] = MappingProxyType({})
 _WORDS: Final = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "a table"}
@@ -54,6 +54,30 @@ def check(made: Any, kind: type | None = None) -> None:
     values = {field.name: getattr(made, field.name) for field in dataclasses.fields(kind)}
     for name, value in _checked(kind, values, "", _AS_DECLARED).items():
         object.__setattr__(made, name, value)
+
+
+def bounds(kind: type, name: str) -> tuple[float, float]:
+    """The lowest and the highest that a number may be.
+
+    Raises:
+        ValueError: the field has not both.
+    """
+    low, high = _bounds(_declared(kind)[name])
+    if low is None or high is None:
+        raise ValueError(f"{kind.__name__}.{name} is no number between two others")
+    return low, high
+
+
+def choices(kind: type, name: str) -> list[str]:
+    """The words that a field may be; none if it is not one of a few."""
+    return _choices(_declared(kind)[name])
+
+
+def number(kind: type, name: str) -> type[int] | type[float] | None:
+    """What sort of a number a field is; None if it is none."""
+    hint = _declared(kind)[name][0]
+    plain = hint.__origin__ if get_origin(hint) is Annotated else hint
+    return plain if plain in (int, float) else None
 
 
 def shown(value: object) -> str:
@@ -135,14 +159,10 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 
 def _advice(error: str, parts: list[Any]) -> str:
-    choices = [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
-    if choices:
-        return f"choose one of {', '.join(choices)}"
+    if words := _choices(parts):
+        return f"choose one of {', '.join(words)}"
     kinds = [get_origin(part) or part for part in parts]
-    low, high = (
-        next((bound for part in parts for name in names if (bound := getattr(part, name, None)) is not None), None)
-        for names in (("ge", "gt"), ("le", "lt"))
-    )
+    low, high = _bounds(parts)
     both = low is not None and high is not None
     if both and error.startswith(("greater_than", "less_than")):
         return f"{'each' if tuple in kinds else 'it'} must lie between {low:g} and {high:g}"
@@ -150,3 +170,16 @@ def _advice(error: str, parts: list[Any]) -> str:
     expected = f"a list of {word.removeprefix('a ')}s" if tuple in kinds else word
     bounds = f" from {low:g} to {high:g}" if both else f", {low} or more" if low is not None else ""
     return f"it must be {expected}{bounds}"
+
+
+def _choices(parts: list[Any]) -> list[str]:
+    return [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+
+
+def _bounds(parts: list[Any]) -> tuple[Any, Any]:
+    """The lowest and the highest; None where there is none."""
+    low, high = (
+        next((bound for part in parts for name in names if (bound := getattr(part, name, None)) is not None), None)
+        for names in (("ge", "gt"), ("le", "lt"))
+    )
+    return low, high

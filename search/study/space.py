@@ -26,6 +26,7 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial, FixedTrial
 
+from sentiment.checked import number
 from sentiment.errors import InputError
 from sentiment.models.config import Config
 from sentiment.models.family import Parameter, Settings
@@ -244,8 +245,8 @@ def _range(name: str, table: Mapping[str, Any]) -> Any:
         raise InputError(f"{name} is {dict(table)}; a range is {{ low = ..., high = ..., log = true, step = ... }}")
     low, high, log, step = table["low"], table["high"], table.get("log", False), table.get("step")
     config, field, _ = _field(name)
-    kind = config.__annotations__.get(field)
-    if kind not in (int, float):
+    kind = number(config, field)
+    if kind is None:
         raise InputError(f"{name} has no order; give a list of choices instead of a range")
     _check(name, low)
     _check(name, high)
@@ -255,7 +256,7 @@ def _range(name: str, table: Mapping[str, Any]) -> Any:
         raise InputError(f"{name}: step is {step!r}; it must be a {'whole ' if kind is int else ''}number above 0")
     try:
         if kind is int:
-            return IntDistribution(low, high, log=log, step=step or 1) if low != high else low
+            return IntDistribution(low, high, log=log, step=int(step or 1)) if low != high else low
         return FloatDistribution(low, high, log=log, step=step) if low != high else low
     except ValueError as error:
         raise InputError(f"{name}: {error}") from None

@@ -9,8 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from sentiment.checked import bounds, shown
 from sentiment.errors import InputError
-from sentiment.models.config import Config, shown
+from sentiment.models.config import Config
 from sentiment.models.family import Family, Report, Trained
 from sentiment.reviews.dataset import Dataset
 
@@ -105,7 +106,7 @@ def whose(name: str) -> tuple[Family, str]:
 def allowed_range(name: str) -> tuple[float, float]:
     """The lowest and the highest value that a numeric parameter of a space may have."""
     family, parameter = whose(name)
-    return family.config.ranges[family.parameters[parameter].stands_for or parameter]
+    return bounds(family.config, family.parameters[parameter].stands_for or parameter)
 
 
 def flat(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from sentiment.bundle.folder import FILES, SEEN, Bundle, write_bundle
 from sentiment.bundle.seen import SeenTexts
+from sentiment.checked import choices
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.models.network.config import NetworkConfig
@@ -60,7 +61,7 @@ values = st.recursive(
                 "x" * 10_000,
                 "(a+)+$",
                 "((",
-                *chain(*NetworkConfig.choices.values()),
+                *chain(*(choices(NetworkConfig, name) for name in NetworkConfig.names())),
             ]
         ),
     ),

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from annotated_types import Interval
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.config import Config
@@ -23,13 +24,10 @@ from sentiment.reviews.dataset import Dataset
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig(Config):
     family = "toy"
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"case": ("kept", "lower")}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"smoothing": (1e-3, 100), "rounds": (1, 9), "shown": (0, 1)}
-
-    smoothing: float = 1.0
-    rounds: int = 2
-    case: str = "lower"
-    shown: float = 1.0
+    smoothing: Annotated[float, Interval(ge=1e-3, le=100)] = 1.0
+    rounds: Annotated[int, Interval(ge=1, le=9)] = 2
+    case: Literal["kept", "lower"] = "lower"
+    shown: Annotated[float, Interval(ge=0, le=1)] = 1.0
     """Of the training rows."""
 
     @property

@@ -1,8 +1,9 @@
 """A linear model in one frozen dataclass."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Literal
+
+from annotated_types import Interval
 
 from sentiment.models.config import Config
 
@@ -17,21 +18,13 @@ class LinearConfig(Config):
     """
 
     family = "linear"
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {"class_weights": ("none", "balanced")}
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "word_ngrams": (1, 5),
-        "character_ngrams": (1, 8),
-        "C": (1e-6, 1e6),
-        "seed": (0, 2**63 - 1),
-    }
-
-    word_ngrams: int = 2
+    word_ngrams: Annotated[int, Interval(ge=1, le=5)] = 2
     """Words in a row that are counted together, at most."""
-    character_ngrams: int = 4
+    character_ngrams: Annotated[int, Interval(ge=1, le=8)] = 4
     """Characters of a word in a row that are counted together, at most."""
-    C: float = 1.0
+    C: Annotated[float, Interval(ge=1e-6, le=1e6)] = 1.0
     """Inverse of the strength of the L2 penalty."""
-    class_weights: str = "balanced"
+    class_weights: Literal["none", "balanced"] = "balanced"
     """balanced: each class weighs n / (K * n_class) in the loss."""
 
     @property

@@ -13,12 +13,14 @@ not separate models:
 'gru'
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
+from annotated_types import Interval
+
+from sentiment.checked import shown
 from sentiment.errors import InputError
-from sentiment.models.config import Config, shown
+from sentiment.models.config import Config
 
 __all__ = ["ARCHITECTURES", "NetworkConfig"]
 
@@ -42,43 +44,12 @@ _FIXED_PARTS: Final[dict[str, tuple[str, ...]]] = {
     "custom": (),
 }
 
-_CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "architecture": tuple(ARCHITECTURES),
-    "token_unit": ("word", "char", "subword", "jamo"),
-    "padding": ("masked", "as_written"),
-    "recurrent": ("none", "lstm", "gru"),
-    "pooling": ("last", "max", "mean", "attention"),
-    "optimizer": ("sgd", "adam", "adamw"),
-    "schedule": ("constant", "linear", "cosine"),
-    "class_weights": ("none", "balanced"),
-    "precision": ("float32", "bfloat16"),
-}
+# What a layer may be wide, and a probability of dropping what is read.
+Width = Annotated[int, Interval(ge=1, le=8192)]
+Dropout = Annotated[float, Interval(ge=0.0, le=0.95)]
 
 MOST_NUMBERS: Final = 1 << 28
 """That a layer may make of what it reads at once, and that a network may have as weights: 1 GiB in float32."""
-
-# field: (lowest allowed, highest allowed)
-_RANGES: Final[dict[str, tuple[float, float]]] = {
-    "vocabulary_size": (16, 1_000_000),
-    "max_tokens": (1, 100_000),
-    "embedding_size": (1, 8192),
-    "filters": (1, 8192),
-    "hidden_size": (1, 8192),
-    "layers": (1, 16),
-    "word_dropout": (0.0, 0.9),
-    "embedding_dropout": (0.0, 0.95),
-    "dropout": (0.0, 0.95),
-    "learning_rate": (1e-8, 100.0),
-    "momentum": (0.0, 0.9999),
-    "weight_decay": (0.0, 10.0),
-    "warmup": (0.0, 1.0),
-    "label_smoothing": (0.0, 0.9),
-    "clip_norm": (0.0, 1e6),
-    "epochs": (1, 10_000),
-    "batch_size": (1, 65_536),
-    "evaluations_per_epoch": (1, 100),
-    "seed": (0, 2**63 - 1),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,64 +61,62 @@ class NetworkConfig(Config):
     """
 
     family = "network"
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = _CHOICES
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = _RANGES
 
-    architecture: str = "lstm"
+    architecture: Literal["lstm", "gru", "cnn_lstm", "lstm_attention", "textcnn", "custom"] = "lstm"
     """A named point in the space of parts; it fills `kernel_sizes`, `recurrent` and `pooling` left as None."""
 
     # Tokens
-    token_unit: str = "subword"
+    token_unit: Literal["word", "char", "subword", "jamo"] = "subword"
     """What one position of the input is: word, char, subword (BPE) or jamo (BPE over decomposed Hangul)."""
-    vocabulary_size: int = 8000
+    vocabulary_size: Annotated[int, Interval(ge=16, le=1_000_000)] = 8000
     """Most entries that the tokenizer may learn from the training rows, `<pad>` and `<unk>` included."""
-    max_tokens: int = 256
+    max_tokens: Annotated[int, Interval(ge=1, le=100_000)] = 256
     """A longer review is cut after this many tokens."""
 
     # Network
-    padding: str = "masked"
+    padding: Literal["masked", "as_written"] = "masked"
     """masked: pads never change an output. as_written: as in the post, pads are read like words."""
-    embedding_size: int = 128
-    kernel_sizes: tuple[int, ...] | None = None
+    embedding_size: Width = 128
+    kernel_sizes: tuple[Annotated[int, Interval(ge=1, le=64)], ...] | None = None
     """Widths, in tokens, of the convolution's windows; () for no convolution."""
-    filters: int = 128
+    filters: Width = 128
     """Convolution channels for each kernel size."""
-    recurrent: str | None = None
+    recurrent: Literal["none", "lstm", "gru"] | None = None
     """none, lstm or gru."""
-    hidden_size: int = 128
+    hidden_size: Width = 128
     """Units of each recurrent direction."""
-    layers: int = 1
+    layers: Annotated[int, Interval(ge=1, le=16)] = 1
     """Recurrent layers."""
     bidirectional: bool = False
-    pooling: str | None = None
+    pooling: Literal["last", "max", "mean", "attention"] | None = None
     """How the sequence becomes one vector: last, max, mean or (additive) attention."""
-    word_dropout: float = 0.0
+    word_dropout: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.0
     """Probability that a training token is replaced by `<unk>`."""
-    embedding_dropout: float = 0.0
-    dropout: float = 0.3
+    embedding_dropout: Dropout = 0.0
+    dropout: Dropout = 0.3
     """Dropout before the head, and between recurrent layers."""
 
     # Recipe
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.0
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    learning_rate: Annotated[float, Interval(ge=1e-8, le=100.0)] = 1e-3
+    momentum: Annotated[float, Interval(ge=0.0, le=0.9999)] = 0.0
     """SGD only."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Interval(ge=0.0, le=10.0)] = 0.0
     """Decoupled in adamw, part of the gradient in sgd and adam."""
-    schedule: str = "constant"
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
     """The learning rate after warm-up: constant, or linear or cosine to zero at the last step."""
-    warmup: float = 0.0
+    warmup: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.0
     """Fraction of all steps in which the learning rate rises linearly from zero."""
-    label_smoothing: float = 0.0
-    class_weights: str = "none"
+    label_smoothing: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class weighs n / (K * n_class) in the loss."""
-    clip_norm: float = 1.0
+    clip_norm: Annotated[float, Interval(ge=0.0, le=1e6)] = 1.0
     """Gradients are scaled down to this total norm; 0 for no clipping."""
-    epochs: int = 5
-    batch_size: int = 64
-    evaluations_per_epoch: int = 2
+    epochs: Annotated[int, Interval(ge=1, le=10_000)] = 5
+    batch_size: Annotated[int, Interval(ge=1, le=65_536)] = 64
+    evaluations_per_epoch: Annotated[int, Interval(ge=1, le=100)] = 2
     """How often an epoch stops to score the validation rows."""
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     """What matrix products of the training are computed in. Weights, losses, updates and scores are float32 always."""
 
     def __post_init__(self) -> None:
@@ -166,8 +135,6 @@ class NetworkConfig(Config):
                     f"{value!r}; choose another architecture, or 'custom' to combine parts freely"
                 )
         assert self.kernel_sizes is not None
-        if any(not 1 <= size <= 64 for size in self.kernel_sizes):
-            raise InputError(f"kernel_sizes is {shown(list(self.kernel_sizes))}; each must lie between 1 and 64")
         if len(set(self.kernel_sizes)) != len(self.kernel_sizes):
             raise InputError(f"kernel_sizes is {shown(list(self.kernel_sizes))}; each size may stand there once")
         if self.architecture in ("cnn_lstm", "textcnn") and not self.kernel_sizes:

@@ -12,6 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from sentiment.checked import bounds
 from sentiment.errors import InputError
 from sentiment.models.family import Read
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
@@ -100,7 +101,7 @@ def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
 def load(config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> NetworkModel:
     """See `sentiment.models.family.Family.load`."""
     size = sizes.get(VOCABULARY)
-    most = int(config.ranges[VOCABULARY][1])
+    most = int(bounds(NetworkConfig, VOCABULARY)[1])
     if type(size) is not int or not 2 <= size <= most:
         raise InputError(f"{VOCABULARY} must be a whole number between 2 and {most}")
     expected = model_without_memory(config, size, n_classes).state_dict()

@@ -3,12 +3,13 @@ from typing import Any
 
 import pytest
 
+from sentiment.checked import choices
 from sentiment.errors import InputError
 from sentiment.models.network.config import ARCHITECTURES, NetworkConfig
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("padding", NetworkConfig.choices["padding"])
+@pytest.mark.parametrize("padding", choices(NetworkConfig, "padding"))
 def test_a_config_goes_to_json_and_comes_back_equal(architecture: str, padding: str) -> None:
     config = NetworkConfig(architecture=architecture, padding=padding, learning_rate=3e-3, seed=7)
     assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
