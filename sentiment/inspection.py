@@ -18,9 +18,11 @@ from sentiment.errors import InputError
 from sentiment.files.columns import match_column
 from sentiment.files.reader import Table, read_table
 from sentiment.files.unpacking import MAX_BYTES
-from sentiment.reviews.dataset import Dataset, DataSource, LeftOut, clean, guessed, load_dataset
+from sentiment.reviews.cleaning import LeftOut, clean
+from sentiment.reviews.dataset import Dataset, guessed, load_dataset
 from sentiment.reviews.labels import RulePreview, canonical, look_alikes, preview_rules
 from sentiment.reviews.scripts import main_scripts
+from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import PARTS, Indices
 from sentiment.terminal import WIDTH, clip, in_columns, wrapped
 

@@ -23,7 +23,7 @@ __all__ = [
 def definition_of(args: argparse.Namespace) -> Any:
     """The study file, or what the flags say in its place."""
     from search.study.definition import StudyDefinition, parse_duration, read_definition
-    from sentiment.reviews.dataset import DataSource
+    from sentiment.reviews.source import DataSource
 
     changes = {
         name: getattr(args, name)

@@ -23,8 +23,8 @@ from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.family import Family
 from sentiment.models.registry import FAMILY, NETWORK, config_of, family_of, flat, full_name, whose
-from sentiment.reviews.dataset import DataSource
 from sentiment.reviews.relabel import SOURCES
+from sentiment.reviews.source import DataSource
 
 __all__ = [
     "BASELINE",

@@ -53,7 +53,8 @@ from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
 from sentiment.models import baselines
 from sentiment.models.baselines import LINEAR
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 
 __all__ = ["SearchStudy", "create_or_resume", "open_recorded"]
 

@@ -16,7 +16,7 @@ from search.study.space import Space
 from sentiment.checked import check, read, shown
 from sentiment.errors import InputError, naming
 from sentiment.files.unpacking import refuse_irregular
-from sentiment.reviews.dataset import DataSource
+from sentiment.reviews.source import DataSource
 
 __all__ = [
     "MOST_SEED",

@@ -3,6 +3,7 @@
 It knows nothing of tokens or models.
 """
 
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 
 __all__ = ["DataSource", "Dataset", "load_dataset"]

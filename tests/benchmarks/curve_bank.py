@@ -31,7 +31,8 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from search.study.space import Space, defaults_for
 from sentiment.models.network.parameters import RECIPES
 from sentiment.models.network.training import train, training_data
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 from sentiment.tokens.corpus import load_corpus
 
 BANK = Path(__file__).parent / "curves.jsonl"

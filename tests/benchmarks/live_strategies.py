@@ -25,7 +25,8 @@ from search.study.pruner import BehindTheBest
 from search.study.records import EPOCHS
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 from tests.benchmarks import reviews
 
 NAMES = ("ours", "Optuna's defaults")

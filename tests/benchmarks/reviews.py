@@ -2,7 +2,7 @@
 
 import argparse
 
-from sentiment.reviews.dataset import DataSource
+from sentiment.reviews.source import DataSource
 
 
 def parser(description: str, rows: int = 8000) -> argparse.ArgumentParser:

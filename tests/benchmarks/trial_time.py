@@ -38,7 +38,8 @@ from search.study.objective import Objective
 from search.study.pruner import BehindTheBest
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 from tests.benchmarks import reviews
 
 FIXED = {"epochs": 4, "batch_size": 64, "optimizer": "adam", "max_tokens": 256}

@@ -21,7 +21,8 @@ from sentiment.files.reader import read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.foreign import visible
 from sentiment.inspection import Inspection, inspect
-from sentiment.reviews.dataset import Dataset, DataSource, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.source import DataSource
 
 COLUMNS = ("text", "label")
 ROWS = [(f"a {word} film, number {n}", str(n % 2)) for n, word in enumerate(["fine", "dull", "정말", 'so "so"'] * 15)]

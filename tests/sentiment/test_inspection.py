@@ -11,7 +11,8 @@ import pytest
 
 from sentiment.errors import InputError
 from sentiment.inspection import inspect
-from sentiment.reviews.dataset import DataSource, load_dataset
+from sentiment.reviews.dataset import load_dataset
+from sentiment.reviews.source import DataSource
 from sentiment.terminal import WIDTH
 
 WORDS = ("good", "bad", "film", "plot", "great", "awful", "story", "actor")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from search.study.definition import StudyDefinition
-from sentiment.reviews.dataset import DataSource
+from sentiment.reviews.source import DataSource
 
 __all__ = ["CLASSES", "SPACE", "definition", "source", "write_reviews", "write_study_file"]
 

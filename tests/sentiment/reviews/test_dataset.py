@@ -9,7 +9,8 @@ import pytest
 
 from sentiment.errors import InputError
 from sentiment.files.unpacking import MAX_BYTES
-from sentiment.reviews.dataset import Dataset, DataSource, Reviews, fingerprint_of, load_dataset, redraw
+from sentiment.reviews.dataset import Dataset, Reviews, fingerprint_of, load_dataset, redraw
+from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import Split
 
 Rows = list[tuple[str, str]]

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from sentiment.reviews.dataset import Dataset, DataSource, Reviews
+from sentiment.reviews.dataset import Dataset, Reviews
+from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import Split
 from sentiment.tokens import corpus as cache
 from sentiment.tokens.corpus import Corpus, load_corpus
