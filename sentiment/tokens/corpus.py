@@ -74,10 +74,11 @@ def load_corpus(dataset: "Dataset", unit: str, vocabulary_size: int, cache: Path
     key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:32]
     directory = cache / f"{unit}-{vocabulary_size}-{key}"
     rows = len(dataset.reviews.texts)
+    existed = directory.exists()  # asked first: another process may put it there at any moment
     found = _open(directory, wanted, rows)
     if found is not None:
         return found
-    if directory.exists():
+    if existed:
         warnings.warn(f"{directory} is damaged or cannot be read; it is built anew", stacklevel=2)
     texts = dataset.reviews.texts
     tokenizer = fit_tokenizer([texts[row] for row in dataset.split.train], unit, vocabulary_size)
