@@ -51,7 +51,7 @@ def _train(
     torch.set_num_threads(setting.threads)
     seed = setting.pair_seed(pair)
     config, drawn = config.replace(seed=seed), labelled(redraw(setting.dataset, seed))
-    trained = train(config, drawn, cache=setting.cache, device=setting.device, end_early=False)
+    trained = train(config, drawn, setting.resources)
     attributes = {
         CONFIG: config.to_dict(),
         VALIDATION: trained.macro_f1,

@@ -85,4 +85,4 @@ def plan(setting: Setting) -> Plan:
 
 def _seconds(config: Config, setting: Setting) -> float:
     """About how long one training takes."""
-    return family_of(config.family).seconds(config, setting.dataset, cache=setting.cache, device=setting.device)
+    return family_of(config.family).seconds(config, setting.dataset, setting.resources)

@@ -24,6 +24,7 @@ from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
 from search.study.space import defaults_for
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
+from sentiment.models.family import Resources
 from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
 __all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
@@ -105,6 +106,11 @@ class Setting:
     def cache(self) -> Path:
         """Where encoded corpora lie."""
         return self.artifacts / "cache"
+
+    @property
+    def resources(self) -> Resources:
+        """Of each training; none is ended early, so that what collapses costs what it costs."""
+        return Resources(self.cache, self.device, end_early=False)
 
     def name(self, part: str) -> str:
         """What the study of an arm, or of the pairs, is called."""

@@ -90,7 +90,7 @@ def train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
     torch.set_num_threads(setting.threads)
     config, trial = random_config(setting, number)
-    trained = train(config, setting.dataset, cache=setting.cache, device=setting.device, end_early=False)
+    trained = train(config, setting.dataset, setting.resources)
     attributes = {
         NUMBER: number,
         CONFIG: config.to_dict(),

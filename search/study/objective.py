@@ -14,6 +14,7 @@ since Optuna gives a pruned trial its last report as value, a pruned trial is wo
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIR
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Report
+from sentiment.models.family import Report, Resources
 from sentiment.models.registry import train
 from sentiment.reviews.dataset import Dataset
 
@@ -120,15 +121,9 @@ class Objective:
                 raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
 
         try:
-            trained = train(
-                config,
-                self.dataset,
-                cache=self.cache,
-                on_report=on_report,
-                on_batch=lambda done, total: self.on_batch(trial, done, total),
-                device=self.device,
-                end_early=self.end_early,
-            )
+            on_batch = partial(self.on_batch, trial)
+            resources = Resources(self.cache, self.device, on_report, on_batch, self.end_early)
+            trained = train(config, self.dataset, resources)
         except InputError as error:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
                 raise RuntimeError(str(error)) from None

@@ -11,7 +11,7 @@ from search.study.create import SearchStudy
 from search.study.objective import environment
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
-from sentiment.models.family import Report
+from sentiment.models.family import Report, Resources
 from sentiment.models.registry import config_of, train
 
 __all__ = ["Replay", "replay"]
@@ -86,7 +86,7 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
 
     with suppress(_Replayed):
         config = config_of(trial.user_attrs[CONFIG])
-        trained = train(config, opened.dataset, cache=opened.cache, on_report=on_report, device=device)
+        trained = train(config, opened.dataset, Resources(opened.cache, device, on_report))
         replayed = [report.macro_f1 for report in trained.reports]
     differences = {name: (then.get(name), now[name]) for name in now if then.get(name) != now[name]}
     return Replay(number, recorded, tuple(replayed), differences)

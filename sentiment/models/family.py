@@ -16,7 +16,7 @@ import numpy as np
 from sentiment.models.config import Config
 from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Family", "Model", "Parameter", "Read", "Recipe", "Report", "Settings", "Trained"]
+__all__ = ["Family", "Model", "Parameter", "Read", "Recipe", "Report", "Resources", "Settings", "Trained"]
 
 Settings = Mapping[str, Any]
 
@@ -67,6 +67,23 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, which has no word for what is not finite: None."""
         return asdict(self) | {"train_loss": self.train_loss if math.isfinite(self.train_loss) else None}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a training may use, and who is told how it goes."""
+
+    cache: Path
+    """Where what is made of the texts may be kept between runs."""
+    device: str = "cpu"
+    """A torch device."""
+    on_report: Callable[[Report], None] = lambda report: None
+    """Called after each scoring on the way; an exception it raises ends the run and passes through. A family whose
+    models are fitted at once reports in `Trained` alone: there is nothing to cut short."""
+    on_batch: Callable[[int, int], None] = lambda done, total: None
+    """Called now and then with what is done and all that is to do."""
+    end_early: bool = True
+    """End a run that has come to nothing by half of its way."""
 
 
 @dataclass(frozen=True)
@@ -152,35 +169,20 @@ class Family(ABC):
         }
 
     @abstractmethod
-    def train(
-        self,
-        config: Any,
-        dataset: Dataset,
-        *,
-        cache: Path,
-        device: str,
-        on_report: Callable[[Report], None],
-        on_batch: Callable[[int, int], None],
-        end_early: bool,
-    ) -> Trained:
+    def train(self, config: Any, dataset: Dataset, resources: Resources) -> Trained:
         """Train on the training rows, and score the validation rows; the sealed test is not looked at.
 
         Args:
             config: an instance of `config`.
             dataset: the reviews.
-            cache: where what is made of the texts may be kept between runs.
-            device: a torch device.
-            on_report: called after each scoring on the way; an exception it raises ends the run and passes through. A
-                family whose models are fitted at once reports in `Trained` alone: there is nothing to cut short.
-            on_batch: called now and then with what is done and all that is to do.
-            end_early: end a run that has come to nothing by half of its way.
+            resources: what may be used, and whom to tell.
 
         Raises:
             InputError: this machine cannot do it.
         """
 
     @abstractmethod
-    def seconds(self, config: Any, dataset: Dataset, *, cache: Path, device: str) -> float:
+    def seconds(self, config: Any, dataset: Dataset, resources: Resources) -> float:
         """About how long that takes, measured on a small part of it."""
 
     @abstractmethod

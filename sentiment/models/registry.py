@@ -4,15 +4,14 @@ In a space that holds several families, parameters of networks have their plain 
 family's in front: `linear.C`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 from sentiment.checked import bounds, shown
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Family, Report, Trained
+from sentiment.models.family import Family, Resources, Trained
 from sentiment.reviews.dataset import Dataset
 
 __all__ = [
@@ -62,21 +61,9 @@ def config_of(values: Any) -> Config:
     return family_of(name).config.from_dict(values)
 
 
-def train(
-    config: Config,
-    dataset: Dataset,
-    *,
-    cache: Path,
-    device: str = "cpu",
-    on_report: Callable[[Report], None] = lambda report: None,
-    on_batch: Callable[[int, int], None] = lambda done, total: None,
-    end_early: bool = True,
-) -> Trained:
+def train(config: Config, dataset: Dataset, resources: Resources) -> Trained:
     """Train `config` on `dataset`, whatever family it is of; see `Family.train`."""
-    family = family_of(config.family)
-    return family.train(
-        config, dataset, cache=cache, device=device, on_report=on_report, on_batch=on_batch, end_early=end_early
-    )
+    return family_of(config.family).train(config, dataset, resources)
 
 
 def full_name(family: str, parameter: str) -> str:

@@ -7,9 +7,8 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ from annotated_types import Interval
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.config import Config
-from sentiment.models.family import Family, Parameter, Read, Recipe, Report, Trained
+from sentiment.models.family import Family, Parameter, Read, Recipe, Report, Resources, Trained
 from sentiment.reviews.dataset import Dataset
 
 
@@ -68,17 +67,7 @@ class Toy(Family):
     recipes = (Recipe({"smoothing": 2.0, "rounds": 2}, needs={"case": "lower"}),)
     files = ("words.json",)
 
-    def train(
-        self,
-        config: ToyConfig,
-        dataset: Dataset,
-        *,
-        cache: Path,
-        device: str,
-        on_report: Callable[[Report], None],
-        on_batch: Callable[[int, int], None],
-        end_early: bool,
-    ) -> Trained:
+    def train(self, config: ToyConfig, dataset: Dataset, resources: Resources) -> Trained:
         started, n_classes = time.perf_counter(), len(dataset.classes)
         texts, labels = dataset.texts("train"), dataset.labels("train")
         true = dataset.labels("validation")
@@ -96,12 +85,12 @@ class Toy(Family):
             reports.append(Report(step, float(step), math.nan, loss, score, best, time.perf_counter() - started))
             if score == best:
                 kept = (model, score, said)
-            on_batch(step, config.rounds)
-            on_report(reports[-1])
+            resources.on_batch(step, config.rounds)
+            resources.on_report(reports[-1])
         collapsed = collapse(true, kept[2].argmax(axis=1), dataset.classes, cross_entropy(kept[2], true))
         return Trained(config, *kept, tuple(reports), None, collapsed, time.perf_counter() - started)
 
-    def seconds(self, config: ToyConfig, dataset: Dataset, *, cache: Path, device: str) -> float:
+    def seconds(self, config: ToyConfig, dataset: Dataset, resources: Resources) -> float:
         return 0.1 * config.rounds
 
     def load(self, config: ToyConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> ToyModel:

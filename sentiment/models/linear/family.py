@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
-from sentiment.models.family import Family, Model, Parameter, Read, Report, Trained
+from sentiment.models.family import Family, Model, Parameter, Read, Report, Resources, Trained
 from sentiment.models.linear.config import LinearConfig
 from sentiment.reviews.dataset import Dataset
 
@@ -32,17 +31,7 @@ class Linear(Family):
     }
     files = ("weights.safetensors", "ngrams.json")
 
-    def train(
-        self,
-        config: LinearConfig,
-        dataset: Dataset,
-        *,
-        cache: Path,
-        device: str,
-        on_report: Callable[[Report], None],
-        on_batch: Callable[[int, int], None],
-        end_early: bool,
-    ) -> Trained:
+    def train(self, config: LinearConfig, dataset: Dataset, resources: Resources) -> Trained:
         """See `Family.train`."""
         from sentiment.models.linear.model import fit  # scipy's
 
@@ -57,7 +46,7 @@ class Linear(Family):
         report = Report(1, 1.0, math.nan, loss, score, score, seconds)
         return Trained(config, model, score, probabilities, (report,), None, collapsed, seconds)
 
-    def seconds(self, config: LinearConfig, dataset: Dataset, *, cache: Path, device: str) -> float:
+    def seconds(self, config: LinearConfig, dataset: Dataset, resources: Resources) -> float:
         """From a fit on some of the rows."""
         from sentiment.models.linear.model import fit
 

@@ -1,14 +1,14 @@
 """Networks, as a family of models."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sentiment.models.family import Family, Model, Read, Report, Trained
+from sentiment.models.family import Family, Model, Read, Resources, Trained
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.parameters import PARAMETERS, RECIPES
 from sentiment.models.network.precision import has_native_bfloat16
@@ -47,28 +47,24 @@ class Networks(Family):
             return fitting | {"token_unit": ["subword", "char"]}
         return fitting
 
-    def train(
-        self,
-        config: NetworkConfig,
-        dataset: Dataset,
-        *,
-        cache: Path,
-        device: str,
-        on_report: Callable[[Report], None],
-        on_batch: Callable[[int, int], None],
-        end_early: bool,
-    ) -> Trained:
+    def train(self, config: NetworkConfig, dataset: Dataset, resources: Resources) -> Trained:
         """See `Family.train`."""
         from sentiment.models.network.training import train
 
-        data = _data(config, dataset, cache)
-        return train(config, data, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return train(
+            config,
+            _data(config, dataset, resources.cache),
+            on_report=resources.on_report,
+            on_batch=resources.on_batch,
+            device=resources.device,
+            end_early=resources.end_early,
+        )
 
-    def seconds(self, config: NetworkConfig, dataset: Dataset, *, cache: Path, device: str) -> float:
+    def seconds(self, config: NetworkConfig, dataset: Dataset, resources: Resources) -> float:
         """From a few batches."""
         from sentiment.models.network.training import train
 
-        data = _data(config, dataset, cache)
+        data = _data(config, dataset, resources.cache)
         moments = [time.perf_counter()]
 
         def on_batch(done: int, total: int) -> None:
@@ -78,7 +74,7 @@ class Networks(Family):
 
         longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
         with suppress(_Enough):
-            train(longer, data, on_batch=on_batch, device=device, end_early=False)
+            train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
         measured = np.diff(moments)  # fewer, if it diverged
         each = float(np.median(measured[len(measured) // 2 :]))
         return config.epochs * each * -(-len(data.train) // config.batch_size)
