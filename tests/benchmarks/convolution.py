@@ -32,7 +32,7 @@ def by_conv1d(convolution: Convolution, vectors: Tensor) -> Tensor:
 
 def main() -> None:
     torch.set_num_threads(1)
-    print(f"torch.mm: {mm_flops_per_second() / 1e9:.1f} GFLOP/s")
+    print(f"torch.mm: {mm_flops_per_second('cpu') / 1e9:.1f} GFLOP/s")
     print(f"{'kernel sizes':14}{'batch':>6}{'tokens':>8}{'width':>7}{'Conv1d':>9}{'products':>10}{'times':>8}")
     shapes = ((64, 20, 64), (64, 20, 128), (64, 20, 256), (64, 250, 128))
     for sizes, (batch, tokens, width) in product(((3,), (5,), (3, 4, 5), (2, 3, 4, 5)), shapes):

@@ -29,11 +29,11 @@ import torch
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 
 from search.study.space import Space, defaults_for
+from sentiment.models.family import Resources
 from sentiment.models.network.parameters import RECIPES
-from sentiment.models.network.training import train, training_data
+from sentiment.models.registry import train
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.reviews.source import DataSource
-from sentiment.tokens.corpus import load_corpus
 
 BANK = Path(__file__).parent / "curves.jsonl"
 
@@ -99,8 +99,7 @@ def _train(name: str, number: int, cache: Path) -> dict[str, Any]:
         study.enqueue_trial(known[number])
     trial = study.ask()
     config = space.sample(trial, seed=number)
-    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, cache)
-    trained = train(config, training_data(dataset, corpus), end_early=False)
+    trained = train(config, dataset, Resources(cache, end_early=False))
     curve = [round(report.macro_f1, 4) for report in trained.reports]
     return {
         "data": name,
