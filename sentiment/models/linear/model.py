@@ -1,9 +1,9 @@
 """TF-IDF of n-grams and a logistic regression: fitted, asked, kept and opened again."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -18,10 +18,14 @@ from sentiment.models.linear.config import LinearConfig
 __all__ = ["LinearModel", "fit", "frequencies", "load"]
 
 WEIGHTS: Final = "weights.safetensors"
-NGRAMS: Final = "ngrams.json"
+NGRAMS: Final = "ngrams.txt"
+"""One in a line; none holds a line break, since both kinds are made of what stands between blanks."""
 FEATURES: Final = "n_grams"
-BYTES_PER_NGRAM: Final = 1024
+BYTES: Final = "bytes_of_n_grams"
 MOST_FEATURES: Final = 1 << 26
+MOST_BYTES: Final = 1 << 31
+LARGEST: Final = 1e9
+"""That a number of a fitted model may be."""
 
 # Words of any length and single marks: scikit-learn's own pattern drops "좀", "a" and every "!" and emoji.
 _TOKEN: Final = r"\w+|[^\w\s]"
@@ -45,7 +49,8 @@ class LinearModel:
     @property
     def sizes(self) -> dict[str, int]:
         """See `sentiment.models.family.Model`."""
-        return {FEATURES: sum(len(vectorizer.vocabulary_) for vectorizer in self.vectorizers.values())}
+        ngrams = self._ngrams
+        return {FEATURES: sum(map(len, ngrams.values())), BYTES: len(_lines(ngrams))}
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities float64 [n, K]; of a class that the training rows did not hold, 0."""
@@ -58,16 +63,22 @@ class LinearModel:
 
     def files(self) -> dict[str, bytes]:
         """See `sentiment.models.family.Model`."""
-        weights: dict[str, np.ndarray] = {"frequencies": self.frequencies}
-        ngrams: dict[str, list[str]] = {}
+        weights = {"frequencies": self.frequencies}
         if self.regression is not None:
             weights |= {"coefficients": self.regression.coef_, "intercepts": self.regression.intercept_}
-            weights |= {"classes": np.asarray(self.regression.classes_, dtype=np.int64)}
-        for kind, vectorizer in self.vectorizers.items() if self.regression is not None else ():
-            ngrams[kind] = vectorizer.get_feature_names_out().tolist()
-            weights[f"idf of {kind}"] = vectorizer.idf_
-        content = json.dumps(ngrams, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return {WEIGHTS: safetensors.numpy.save(weights), NGRAMS: content}
+            weights |= {"classes": self.regression.classes_.astype(np.int64)}
+            weights |= {f"idf of {kind}": vectorizer.idf_ for kind, vectorizer in self.vectorizers.items()}
+        # In memory as it is in the file: safetensors writes columns as if they were rows.
+        content = safetensors.numpy.save({name: np.ascontiguousarray(value) for name, value in weights.items()})
+        return {WEIGHTS: content, NGRAMS: _lines(self._ngrams)}
+
+    @property
+    def _ngrams(self) -> dict[str, list[str]]:
+        return {kind: vectorizer.get_feature_names_out().tolist() for kind, vectorizer in self.vectorizers.items()}
+
+
+def _lines(ngrams: Mapping[str, list[str]]) -> bytes:
+    return "\n".join(chain(*ngrams.values())).encode("utf-8", "surrogatepass")
 
 
 def fit(config: LinearConfig, texts: Sequence[str], labels: ArrayLike, n_classes: int) -> LinearModel:
@@ -123,44 +134,62 @@ def load(config: LinearConfig, n_classes: int, sizes: Mapping[str, Any], read: R
     """See `sentiment.models.family.Family.load`."""
     from sklearn.linear_model import LogisticRegression
 
-    features = sizes.get(FEATURES)
-    if type(features) is not int or not 0 <= features <= MOST_FEATURES:
-        raise InputError(f"{FEATURES} must be a whole number between 0 and {MOST_FEATURES}")
-    weights = safetensors.numpy.load(read(WEIGHTS, 8 * (features + 2) * (n_classes + 1)))
-    ngrams = json.loads(read(NGRAMS, BYTES_PER_NGRAM * features))
-    if not isinstance(ngrams, dict) or not set(ngrams) <= set(_KINDS):
-        raise InputError(f"{NGRAMS} must be an object of {' and '.join(_KINDS)}")
-    ngrams = {kind: ngrams[kind] for kind in _KINDS if kind in ngrams}
-    if not all(isinstance(entries, list) and all(type(e) is str for e in entries) for entries in ngrams.values()):
-        raise InputError(f"{NGRAMS} must hold lists of texts")
-    if any(len(set(entries)) < len(entries) or not entries for entries in ngrams.values()):
-        raise InputError(f"{NGRAMS} must hold each n-gram once")
-    if features != sum(map(len, ngrams.values())):
+    features, size = (_checked(sizes, name, most) for name, most in ((FEATURES, MOST_FEATURES), (BYTES, MOST_BYTES)))
+    weights = _weights(read(WEIGHTS, 8 * (features + 2) * (n_classes + 1)), features, n_classes)
+    content = read(NGRAMS, size)
+    if content.count(b"\n") != max(0, features - 1):  # before each line becomes a text
         raise InputError(f"{NGRAMS} must hold {features:,} n-grams, as config.json says")
-    classes = weights.get("classes", np.empty(0, np.int64))
-    shapes: dict[str, tuple[int, ...]] = {"frequencies": (n_classes,)}
-    if ngrams:
-        rows = 1 if len(classes) == 2 else len(classes)
-        shapes |= {"classes": (len(classes),), "coefficients": (rows, features), "intercepts": (rows,)}
-        shapes |= {f"idf of {kind}": (len(entries),) for kind, entries in ngrams.items()}
-        if classes.ndim != 1 or len(classes) < 2 or not set(classes.tolist()) <= set(range(n_classes)):
-            raise InputError(f"classes in {WEIGHTS} must be two of 0 to {n_classes - 1} or more")
-    if {name: value.shape for name, value in weights.items()} != shapes or np.any(np.diff(classes) <= 0):
-        raise InputError(f"{WEIGHTS} has other shapes than config.json and {NGRAMS} ask for")
-    for name, value in weights.items():
-        if not np.isfinite(value).all():
-            raise InputError(f"{name} in {WEIGHTS} holds what is not a number")
-    if not ngrams:
+    lines = content.decode("utf-8", "surrogatepass").split("\n") if features else []
+    vectorizers: dict[str, Any] = {}
+    for kind in _KINDS:
+        idf = weights.get(f"idf of {kind}")
+        if idf is not None:
+            entries, lines = lines[: len(idf)], lines[len(idf) :]
+            if len(set(entries)) < len(entries):
+                raise InputError(f"{NGRAMS} must hold each n-gram of {kind} once")
+            vectorizers[kind] = _vectorizer(config, kind, vocabulary=entries)
+            vectorizers[kind].idf_ = idf
+    if not vectorizers:
         return LinearModel(config, weights["frequencies"], {}, None)
-    vectorizers = {}
-    for kind, entries in ngrams.items():
-        vectorizers[kind] = _vectorizer(config, kind, vocabulary=entries)
-        vectorizers[kind].idf_ = weights[f"idf of {kind}"]
     regression = LogisticRegression()
     regression.classes_, regression.coef_, regression.intercept_ = (
         weights[name] for name in ("classes", "coefficients", "intercepts")
     )
     return LinearModel(config, weights["frequencies"], vectorizers, regression)
+
+
+def _checked(sizes: Mapping[str, Any], name: str, most: int) -> int:
+    size = sizes.get(name)
+    if type(size) is not int or not 0 <= size <= most:
+        raise InputError(f"{name} must be a whole number between 0 and {most}")
+    return size
+
+
+def _weights(content: bytes, features: int, n_classes: int) -> dict[str, np.ndarray]:
+    """The numbers of a file, if a fit can have made them."""
+    weights = safetensors.numpy.load(content)
+    frequencies, classes = weights.get("frequencies", np.empty(0)), weights.get("classes", np.empty(0, np.int64))
+    idf = {name: value for name in (f"idf of {kind}" for kind in _KINDS) if (value := weights.get(name)) is not None}
+    rows = 1 if len(classes) == 2 else len(classes)
+    shapes: dict[str, tuple[int, ...]] = {"frequencies": (n_classes,)}
+    if idf:
+        shapes |= {"classes": classes.shape[:1], "coefficients": (rows, features), "intercepts": (rows,)}
+        shapes |= {name: value.shape[:1] for name, value in idf.items()}
+    found = {name: value.shape for name, value in weights.items()}
+    if found != shapes or sum(map(len, idf.values())) != features:
+        raise InputError(f"{WEIGHTS} has other shapes than config.json asks for")
+    for name, value in weights.items():
+        if (name == "classes" and value.dtype != np.int64) or (name != "classes" and value.dtype.kind != "f"):
+            raise InputError(f"{name} in {WEIGHTS} are {value.dtype}, as no fit has them")
+        if not (np.abs(value) <= LARGEST).all():
+            raise InputError(f"{name} in {WEIGHTS} holds what is not a number, or a very large one")
+    if (frequencies < 0).any() or abs(frequencies.sum() - 1) > 1e-6:
+        raise InputError(f"frequencies in {WEIGHTS} must be shares that add up to 1")
+    if any((value < 0).any() for value in idf.values()):
+        raise InputError(f"idf in {WEIGHTS} must not be below 0")
+    if idf and (len(classes) < 2 or np.any(np.diff(classes) <= 0) or classes[0] < 0 or classes[-1] >= n_classes):
+        raise InputError(f"classes in {WEIGHTS} must be two of 0 to {n_classes - 1} or more")
+    return weights
 
 
 def _vectorizer(config: LinearConfig, kind: str, **given: Any) -> Any:
