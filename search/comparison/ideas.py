@@ -174,9 +174,9 @@ class Comparison(Budget):
         return (*((idea.name, BASELINE) for idea in self.ideas), *against_ideas, (LINEAR, BASELINE), (CHOSEN, LINEAR))
 
     @property
-    def precision(self) -> str:
-        """What the baseline trains in."""
-        return str(self.baseline.config.to_dict().get("precision", "float32"))
+    def precision(self) -> str | None:
+        """What the baseline trains in; None where it can train in one only."""
+        return self.baseline.config.to_dict().get("precision")
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -262,7 +262,7 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     config = _changed(config_of(dict(settings)), change)
     family = family_of(config.family)
     asked = {own: tuned[full] for own in family.parameters if (full := full_name(family.name, own)) in tuned}
-    if family.name != NETWORK and not asked:
+    if tuned and not asked:
         asked = _tuned(family)
     free = {own: e for own, e in asked.items() if not {own, family.parameters[own].stands_for} & change.keys()}
     fixed = {own: value for own, value in config.to_dict().items() if own in family.parameters and own not in free}
@@ -278,18 +278,19 @@ def _changed(config: Config, change: Mapping[str, Any]) -> Config:
 
 
 def _tuned(family: Family) -> dict[str, Any]:
-    """What is tuned in every arm that does not fix it, when `[tune]` says nothing."""
+    """What an arm tunes that does not fix it, when `[tune]` says nothing of its family."""
     return {name: parameter.searched for name, parameter in family.parameters.items() if parameter.tuned}
 
 
 def _tune(table: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The `[tune]` table, with names that there are."""
-    found = flat(_tuned(family_of(NETWORK)) if table is None else table)
+    """The `[tune]` table, if it can be one: what it names, or nothing at all if it is empty."""
     try:
-        for name in found:
-            whose(name)
+        found = flat(_tuned(family_of(NETWORK)) if table is None else table)
+        families = dict.fromkeys(whose(name)[0].name for name in found)
     except InputError as error:
         raise InputError(f"[tune] {error}") from None
+    if families:
+        Space.of({FAMILY: list(families)} | found, defaults={}, where="[tune]")
     return found
 
 

@@ -237,7 +237,7 @@ def results(
         searches=comparison.searches,
         looks=compared.looks.pairs,
         shared_pairs=shared,
-        precision=comparison.precision,
+        precision=comparison.precision or "float32",
         rows={
             part: len(dataset.indices(name))
             for part, name in (("train", "train"), ("validation", "validation"), ("sealed test", "test"))

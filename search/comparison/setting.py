@@ -60,7 +60,8 @@ class Setting:
         recorded = self.recorded().get(SPACE_DEFAULTS)
         if recorded is not None:
             return dict(recorded)
-        return defaults_for(self.dataset.texts("train")) | {"precision": self.comparison.precision}
+        precision = self.comparison.precision
+        return defaults_for(self.dataset.texts("train")) | ({"precision": precision} if precision else {})
 
     @property
     def looks(self) -> Looks:

@@ -1,10 +1,12 @@
 """What the dashboard shows of a study: a note, and files beside it, which `optuna.artifacts` keeps."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import optuna
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
@@ -15,6 +17,7 @@ from search.report.figures import write_figures
 from search.report.text import markdown
 from search.report.values import rows, write_csv
 from search.study.leaderboard import Leaderboard
+from sentiment.writing import write_whole
 
 __all__ = ["publish_comparison", "publish_search"]
 
@@ -42,13 +45,29 @@ def publish_comparison(study: optuna.Study, found: Results, artifacts: Path) -> 
         _publish(study, markdown(found), [*figures, table], artifacts)
 
 
+class _Store(FileSystemArtifactStore):
+    """Whole files: a browser, or a full disk, never meets half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._folder = folder
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        if Path(artifact_id).name != artifact_id:  # a database may come from anywhere
+            raise ValueError(f"{artifact_id!r} is no artifact's id")
+        write_whole(self._folder / artifact_id, content_body.read())
+
+
 def _publish(study: optuna.Study, note: str, files: Sequence[Path], artifacts: Path) -> None:
     save_note(study, note)
-    store = FileSystemArtifactStore(artifacts)
-    known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
-    for path in files:
-        if path.name in known:  # an artifact cannot be taken back, but what it holds can be another thing
-            with path.open("rb") as content:
-                store.write(known[path.name], content)
-        else:
-            upload_artifact(study_or_trial=study, file_path=str(path), artifact_store=store)
+    store = _Store(artifacts)
+    try:
+        known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
+        for path in files:
+            if path.name in known:  # an artifact cannot be taken back, but what it holds can be another thing
+                with path.open("rb") as content:
+                    store.write(known[path.name], content)
+            else:
+                upload_artifact(study_or_trial=study, file_path=str(path), artifact_store=store)
+    except (OSError, ValueError, KeyError, TypeError) as error:  # the study itself is whole without them
+        warnings.warn(f"the dashboard will not show {', '.join(path.name for path in files)}: {error}", stacklevel=3)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from sentiment.errors import InputError
 from sentiment.models.registry import allowed_range
 
 __all__ = ["Edge", "edges"]
@@ -92,7 +93,7 @@ def _further(name: str, side: str, low: float, high: float, log: bool, whole: bo
         end = low - (high - low) / 2 if side == "lower" else high + (high - low) / 2
     try:
         least, most = allowed_range(name)
-    except KeyError:  # a parameter of somebody's own objective
+    except InputError:  # a parameter of somebody's own objective
         least, most = -math.inf, math.inf
     clipped = min(max(end, least), most)
     return math.ceil(clipped) if whole else float(f"{clipped:.2g}")

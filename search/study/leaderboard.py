@@ -46,7 +46,7 @@ class Entry:
     trial: int | None = None
     architecture: str = ""
     token_unit: str = ""
-    family: str = NETWORK
+    family: str = ""
     optimizer: str = ""
     learning_rate: float | None = None
     epochs: float | None = None
@@ -123,6 +123,7 @@ class Leaderboard:
         # Of two linear models one is called the baseline.
         network = self.best.family == NETWORK
         model, other = ("network", "linear model") if network else (f"{self.best.family} model", "linear baseline")
+        why = "is cheaper" if network else "needs no search"
         stands = f"The best {model} stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
         if self.against_linear is None:
             return f"{stands}; {self._roughly(gain, linear.macro_f1)}"
@@ -134,7 +135,7 @@ class Leaderboard:
             return f"{corrected}: deploy the {model}."
         if high < 0:
             return f"{corrected}: deploy the {other}, or search on."
-        return f"{corrected}. Noise cannot tell the two apart: deploy the {other}, which is cheaper, or search on."
+        return f"{corrected}. Noise cannot tell the two apart: deploy the {other}, which {why}, or search on."
 
     def _roughly(self, gain: float, linear: float) -> str:
         """What can be said of a gain, in points, that has no interval."""
@@ -270,7 +271,7 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
     config = trial.user_attrs.get(CONFIG, {})
     assert trial.value is not None
     return Entry(
-        name=f"trial {trial.number}" + (" (collapsed)" if COLLAPSED in trial.user_attrs else ""),
+        name=f"trial {trial.number}" + (" (collapsed)" if trial.user_attrs.get(COLLAPSED) else ""),
         macro_f1=trial.value,
         trial=trial.number,
         architecture=config.get("architecture", config.get("family", "")),

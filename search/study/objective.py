@@ -15,6 +15,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
 from sentiment.models.family import Report, Resources
-from sentiment.models.registry import train
+from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Objective", "environment", "predictions_file"]
@@ -41,9 +42,9 @@ def predictions_file(folder: Path, number: int) -> Path:
     return folder / f"trial-{number:05d}.npy"
 
 
-def environment(device: str = "cpu") -> dict[str, Any]:
-    """What a replay must share with a run for the same numbers, bit for bit."""
-    return {
+def environment(config: Config, device: str = "cpu") -> dict[str, Any]:
+    """What a replay of `config` must share with a run for the same numbers, bit for bit."""
+    return {name: version(name) for name in family_of(config.family).libraries} | {
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -102,7 +103,7 @@ class Objective:
                 raise RuntimeError(str(error)) from None
             raise
         trial.set_user_attr(CONFIG, config.to_dict())
-        trial.set_user_attr(ENVIRONMENT, environment(self.device))
+        trial.set_user_attr(ENVIRONMENT, environment(config, self.device))
         curve: list[dict[str, Any]] = []
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False

@@ -56,7 +56,7 @@ def optimize(
     study, deadline = opened.study, None if timeout is None else time.monotonic() + timeout
     study.sampler = sampler or ConditionalTPE(opened.seed, opened.round_of)
     study.pruner = pruner or BehindTheBest(
-        opened.dataset.class_sizes("validation"), opened.space.evaluations_per_epoch, opened.round_of
+        opened.dataset.class_sizes("validation"), opened.space.reports_per_epoch, opened.round_of
     )
     objective = objective or make_objective(opened)
     failures: list[str] = []

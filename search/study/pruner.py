@@ -10,7 +10,7 @@ configurations, trained in full (`python -m tests.benchmarks.strategies`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import optuna
@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial
 
 from search.statistics import score_error
 from search.study.positions import FINISHED, before
-from sentiment.models.registry import FAMILY
+from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = ["BehindTheBest", "begun", "margin"]
 
@@ -61,14 +61,16 @@ class BehindTheBest(BasePruner):
 
     Args:
         class_sizes: how many validation rows each class has.
-        steps_per_epoch: reports in one epoch.
+        steps_per_epoch: reports in one epoch; of each family, if there are several.
         round_of: see `search.study.sampler.ConditionalTPE`.
     """
 
-    def __init__(self, class_sizes: Sequence[int], steps_per_epoch: int, round_of: int | None = None) -> None:
+    def __init__(
+        self, class_sizes: Sequence[int], steps_per_epoch: int | Mapping[str, int], round_of: int | None = None
+    ) -> None:
         self._class_sizes = tuple(class_sizes)
         self._begun = begun(class_sizes)
-        self._steps_per_epoch = steps_per_epoch
+        self._steps = {NETWORK: steps_per_epoch} if isinstance(steps_per_epoch, int) else dict(steps_per_epoch)
         self._round_of = round_of
         self._number = -1
         self._seen: set[int] = set()
@@ -81,10 +83,13 @@ class BehindTheBest(BasePruner):
         if trial.last_step is None or len(self._seen) < STARTUP:
             return False
         best = max((value for step, value in self._best.items() if step <= trial.last_step), default=-math.inf)
-        value, epoch = trial.intermediate_values[trial.last_step], trial.last_step / self._steps_per_epoch
+        value, epoch = trial.intermediate_values[trial.last_step], trial.last_step / self._steps_per_epoch(trial)
         if epoch <= GRACE and value < self._begun:
             return False
         return value < best - margin(best, epoch, self._class_sizes)
+
+    def _steps_per_epoch(self, trial: FrozenTrial) -> int:
+        return self._steps[trial.params.get(FAMILY, next(iter(self._steps)))]  # of one alone, trials do not say
 
     def _look(self, study: optuna.Study, trial: FrozenTrial) -> None:
         self._number = trial.number

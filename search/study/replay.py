@@ -75,7 +75,8 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     then = trial.user_attrs[ENVIRONMENT]
     torch.set_num_threads(then["threads"])
     device = device or then["device"]
-    now = environment(device)
+    config = config_of(trial.user_attrs[CONFIG])
+    now = environment(config, device)
 
     replayed: list[float] = []
 
@@ -85,7 +86,6 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
             raise _Replayed
 
     with suppress(_Replayed):
-        config = config_of(trial.user_attrs[CONFIG])
         trained = train(config, opened.dataset, Resources(opened.cache, device, on_report))
         replayed = [report.macro_f1 for report in trained.reports]
     differences = {name: (then.get(name), now[name]) for name in now if then.get(name) != now[name]}

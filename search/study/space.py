@@ -16,7 +16,7 @@ A study file narrows, fixes or widens any of it::
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Final
+from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -29,7 +29,7 @@ from optuna.trial import BaseTrial, FixedTrial
 from sentiment.checked import number
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Parameter, Settings
+from sentiment.models.family import Family, Parameter, Settings
 from sentiment.models.registry import FAMILIES, FAMILY, NETWORK, family_of, flat, full_name, whose
 
 __all__ = ["Space", "defaults_for"]
@@ -39,10 +39,13 @@ def declared() -> dict[str, Any]:
     """What the families declare to be searched when nothing is said: for a text in English, on any machine."""
     found: dict[str, Any] = {FAMILY: NETWORK}
     for name in FAMILIES:
-        for parameter, kept in family_of(name).parameters.items():
-            if kept.searched is not None:
-                found[full_name(name, parameter)] = kept.searched
+        found |= _declared(family_of(name))
     return found
+
+
+def _declared(family: Family) -> dict[str, Any]:
+    known = {full_name(family.name, own): parameter.searched for own, parameter in family.parameters.items()}
+    return {name: searched for name, searched in known.items() if searched is not None}
 
 
 def defaults_for(texts: Sequence[str], device: str = "cpu") -> dict[str, Any]:
@@ -93,11 +96,14 @@ class Space:
         names = said.pop(FAMILY)
         names = names if isinstance(names, list) else [names]
         families = [family_of(name) for name in names]
-        for name in changes.keys() - {FAMILY}:
+        for name in (name for name in changes if name != FAMILY):
             if (family := whose(name)[0]).name not in names:
                 raise InputError(f"{name} is given, but family is {names}; name {family.name!r} there too")
         entries: dict[str, Any] = {}
         for family in families:
+            # Defaults that an older version recorded lack the families that it did not know.
+            if defaults and not any(full_name(family.name, own) in defaults for own in family.parameters):
+                said = _declared(family) | said
             for own, parameter in family.parameters.items():
                 name, field = (full_name(family.name, called) for called in (own, parameter.stands_for or own))
                 # What is said of a field holds for all parameters that stand for it.
@@ -116,14 +122,16 @@ class Space:
         return self._values(FAMILY) or [NETWORK]
 
     @property
-    def evaluations_per_epoch(self) -> int:
-        """How often a trial that is trained in epochs reports in each of them."""
-        return int(self.fixed.get(EVALUATIONS, 1))
+    def reports_per_epoch(self) -> dict[str, int]:
+        """How often a trial of each family reports in an epoch."""
+        named = {name: full_name(name, family_of(name).reports or "") for name in self.families}
+        return {name: int(self.fixed.get(parameter, 1)) for name, parameter in named.items()}
 
     def _refuse_what_no_config_is(self) -> None:
         """Draws the largest model of every kind that there is here; a config refuses what nobody should train."""
-        if EVALUATIONS in self.distributions:
-            raise InputError(f"{EVALUATIONS} must be one number: trials are pruned at equal steps of it")
+        for name in self.families:
+            if (reports := full_name(name, family_of(name).reports or "")) in self.distributions:
+                raise InputError(f"{reports} must be one number: trials are pruned at equal steps of it")
         largest = {name: _largest(distribution) for name, distribution in self.distributions.items()}
         for name in self.families:
             decide = [full_name(name, other) for other, kept in family_of(name).parameters.items() if kept.decides_size]
@@ -172,6 +180,7 @@ class Space:
         """Of the settings of a config, what this space searches, each moved to the nearest value that it has."""
         name = settings.get(FAMILY, NETWORK)
         full = {other if other == FAMILY else full_name(name, other): value for other, value in settings.items()}
+        full = {other: _joined(value) if isinstance(value, list) else value for other, value in full.items()}
         moved = {other: self._nearest(other, value) for other, value in full.items()}
         return {other: value for other, value in moved.items() if value is not None}
 
@@ -206,9 +215,6 @@ def _largest(distribution: BaseDistribution) -> Any:
         return distribution.high
     assert isinstance(distribution, CategoricalDistribution)
     return max(distribution.choices, key=lambda value: float(value) if isinstance(value, int | float) else 0.0)
-
-
-EVALUATIONS: Final = "evaluations_per_epoch"
 
 
 def _parse(name: str, entry: Any) -> Any:
@@ -279,7 +285,11 @@ def _check(name: str, value: Any) -> None:
 def _as_text(name: str, sizes: Any) -> str:
     """A list as one choice: Optuna's must be scalars, and "3,4,5" is what one wants to read in the dashboard."""
     _check(name, sizes)
-    return ",".join(str(size) for size in sizes)
+    return _joined(sizes)
+
+
+def _joined(sizes: Sequence[int]) -> str:
+    return ",".join(map(str, sizes))
 
 
 def _from_text(text: str) -> list[int]:

@@ -54,6 +54,10 @@ MOST_TEXTS: Final = 1 << 27
 """Of training, and of validation, that hashes are kept of."""
 
 
+class DamagedError(InputError):
+    """A file of a bundle is not what was written."""
+
+
 @dataclass(frozen=True)
 class Bundle:
     """An opened bundle."""
@@ -126,18 +130,18 @@ def write_bundle(
         InputError: `directory` exists and is not empty, or cannot be written; or such classes, or so many texts,
             cannot be opened again.
     """
-    described = {
+    described: dict[str, Any] = {
+        **model.sizes,
         "format": FORMAT,
         "config": model.config.to_dict(),
         "classes": list(classes),
         "facts": facts,
-        **model.sizes,
     } | ({} if seen is None else {SEEN_SIZES: seen.sizes})
     _seen_sizes(_object(described))
     contents = {
+        **model.files(),
         "config.json": _json(described),
         "README.md": card(model.config, classes, facts).encode(),
-        **model.files(),
     } | ({} if seen is None else {SEEN: seen.to_bytes()})
     return _write_folder(Path(directory), contents)
 
@@ -187,7 +191,7 @@ those that the search sealed, once, where its study is (`--sealed`).
 
 
 def _manifest(directory: Path) -> dict[str, Any]:
-    """What the manifest records of each of `FILES`, and of `SEEN` where it is there."""
+    """What the manifest records of each file; `FILES` are among them."""
     try:
         manifest = json.loads(_content(directory / "manifest.json", MOST_BYTES))
         recorded, bundle_format = dict(manifest["files"]), int(manifest["format"])
@@ -214,22 +218,26 @@ def _refuse_other_names(directory: Path, recorded: dict[str, Any], family: Famil
 
 
 def _verified(directory: Path, name: str, recorded: dict[str, Any], numbers: int = 0) -> bytes:
-    """A file's content, which is what the manifest says; `numbers` are the bytes that its numbers may take."""
+    """A file's content, which is what the manifest says; `numbers` are the bytes that its numbers may take.
+
+    Raises:
+        DamagedError: it is not, with all that is to be said of it.
+    """
     try:
         content = _content(directory / name, MOST_BYTES + numbers)
     except OSError as error:
-        raise InputError(f"{directory}/{name} cannot be read ({error.strerror}); export the bundle again") from None
+        raise DamagedError(f"{directory}/{name} cannot be read ({error.strerror}); export the bundle again") from None
     if recorded[name] != _fingerprint(content):
-        raise InputError(f"{directory}/{name} is damaged: it is not what was written; export the bundle again")
+        raise DamagedError(f"{directory}/{name} is damaged: it is not what was written; export the bundle again")
     return content
 
 
 def _content(path: Path, most: int) -> bytes:
     if path.exists() and not path.is_file():  # a pipe or a device may never end
-        raise InputError(f"{path} is no plain file; export the bundle again")
+        raise DamagedError(f"{path} is no plain file; export the bundle again")
     size = path.stat().st_size
     if size > most:
-        raise InputError(
+        raise DamagedError(
             f"{path} has {size:,} bytes, which is more than the {most:,} that it can have; export it again"
         )
     return path.read_bytes()
@@ -239,6 +247,8 @@ def _content(path: Path, most: int) -> bytes:
 def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
     try:
         yield
+    except DamagedError:
+        raise
     except Exception as error:  # each of the libraries has its own, that of `tokenizers` is no narrower
         reason = " ".join((str(error) or type(error).__name__).split())[:300]
         raise InputError(f"{directory} cannot be read as a bundle ({reason}); export it again") from None

@@ -90,5 +90,6 @@ class Config:
         import difflib
 
         near = difflib.get_close_matches(name, cls.names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(cls.names())}"
+        known = ", ".join(known for known in cls.names() if known != "seed")
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {known}"
         raise InputError(f"there is no parameter {shown(name)}; {hint}")

@@ -133,7 +133,7 @@ class Parameter:
     beside: Settings = field(default_factory=dict)
     """Settings without which a config refuses values that are right beside others."""
     many: bool = False
-    """Its values are lists of numbers."""
+    """Its values are lists of whole numbers."""
     decides_size: bool = False
     """Which of its values makes the largest model depends on other such parameters."""
     tuned: bool = False
@@ -159,8 +159,12 @@ class Family(ABC):
     """In the order in which they are drawn: whether one applies may depend on what stands above it."""
     recipes: ClassVar[Sequence[Recipe]] = ()
     """Tried first, so that a search starts from where practice ended."""
+    reports: ClassVar[str | None] = None
+    """The parameter that says how often it reports in each epoch; None: once, or not at all."""
     files: ClassVar[tuple[str, ...]]
     """What its models are kept as."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions decide its numbers, beside torch and numpy."""
 
     def searched(self, texts: Sequence[str], device: str) -> dict[str, Any]:
         """What is searched if nothing is said, for the language of `texts` and what `device` is good at."""

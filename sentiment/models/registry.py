@@ -82,11 +82,16 @@ def whose(name: str) -> tuple[Family, str]:
     if parameter == "seed":
         raise InputError("seed is not searched: the search gives each trial its own; set [search] seed")
     if parameter not in family.parameters:
+        others = [full_name(other, name) for other in FAMILIES if name in family_of(other).parameters]
+        if others:
+            raise InputError(f"there is no parameter {name!r} of networks; did you mean {others[0]!r}?")
         try:
             family.config.refuse_unknown(parameter)
         except InputError as error:
             raise InputError(str(error) if family.name == NETWORK else f"{head}: {error}") from None
         raise InputError(f"{name} is not searched")
+    if name != full_name(family.name, parameter):
+        raise InputError(f"there is no parameter {name!r}; did you mean {full_name(family.name, parameter)!r}?")
     return family, parameter
 
 
@@ -97,11 +102,18 @@ def allowed_range(name: str) -> tuple[float, float]:
 
 
 def flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of a study file with the tables of families in it laid out: `linear = {C = 1}` is `linear.C = 1`."""
+    """A table of a study file with the tables of families in it laid out: `linear = {C = 1}` is `linear.C = 1`.
+
+    Raises:
+        InputError: a family is given no table, or a parameter stands there twice.
+    """
     found: dict[str, Any] = {}
     for name, entry in table.items():
-        if name in FAMILIES and name != NETWORK and isinstance(entry, Mapping):
-            found |= {f"{name}.{parameter}": value for parameter, value in entry.items()}
-        else:
-            found[name] = entry
+        if name in FAMILIES and not isinstance(entry, Mapping):
+            raise InputError(f"{name} is {shown(entry)}; it is a family: write {name} = {{ parameter = value }}")
+        own = {full_name(name, parameter): value for parameter, value in entry.items()} if name in FAMILIES else None
+        for full, value in ({name: entry} if own is None else own).items():
+            if full in found:
+                raise InputError(f"{full} is given twice")
+            found[full] = value
     return found

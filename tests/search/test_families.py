@@ -9,8 +9,9 @@ import optuna
 import pytest
 
 from search.cli.commands import main
+from search.comparison.ideas import read_comparison
 from search.study.records import CONFIG
-from search.study.space import Space, defaults_for
+from search.study.space import Space, declared, defaults_for
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.models import registry
@@ -65,6 +66,16 @@ class TestASpaceOfSeveral:
         for settings in space.known_good():
             assert all(name in space.distributions for name in settings)
 
+    def test_takes_a_table_of_networks_too(self) -> None:
+        assert Space.of({"network": {"epochs": 3}}) == Space.of({"epochs": 3})
+
+    def test_has_what_a_family_declares_where_recorded_defaults_are_of_a_version_without_it(self) -> None:
+        older = {name: entry for name, entry in declared().items() if "." not in name and name != "family"}
+        assert "linear.C" in Space.of({"family": ["network", "linear"]}, defaults=older).distributions
+
+    def test_knows_how_often_each_reports(self, space: Space) -> None:
+        assert space.reports_per_epoch == {"network": 2, "linear": 1, "toy": 1}
+
     def test_is_networks_alone_if_nothing_is_said(self) -> None:
         assert Space.of({}).families == ["network"]
         assert Space.of({}, defaults=defaults_for(["a film"])).families == ["network"]
@@ -81,6 +92,14 @@ class TestASpaceOfSeveral:
             ({"family": "linear", "linear": {"C": 0.0}}, r"linear\.C is 0.0; it must lie between 1e-06 and 1e"),
             ({"family": "linear", "linear": {"seed": 1}}, "seed is not searched"),
             ({"family": "linear", "epochs": 3}, "epochs is given, but family is"),
+            ({"network.epochs": 3}, "there is no parameter 'network.epochs'; did you mean 'epochs'"),
+            ({"network": {"epochs": "3"}}, "epochs is '3'; it must be a whole number"),
+            ({"network": {"epochs": 3}, "epochs": 2}, "epochs is given twice"),
+            ({"family": "linear", "linear.C": 1.0, "linear": {"C": 2.0}}, "linear.C is given twice"),
+            ({"linear": 5}, "linear is 5; it is a family: write linear = { parameter = value }"),
+            ({"C": 1.0}, "there is no parameter 'C' of networks; did you mean 'linear.C'"),
+            ({"zz": 1, "xx": 2, "yy": 3}, "there is no parameter 'zz'"),
+            ({"evaluations_per_epoch": [1, 2]}, "evaluations_per_epoch must be one number"),
         ],
     )
     def test_refuses_what_is_none_of_them(self, changes: dict[str, Any], message: str) -> None:
@@ -109,7 +128,7 @@ class TestASearchOfSeveral:
     def trial_of(self, folder: Path, family: str) -> optuna.trial.FrozenTrial:
         study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder}/study.db")
         done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-        return next(trial for trial in done if trial.user_attrs[CONFIG]["family"] == family)
+        return next(trial for trial in done if trial.user_attrs[CONFIG].get("family", "network") == family)
 
     @pytest.mark.parametrize("family", ["network", "linear", "toy"])
     def test_hands_over_a_trial_of_each_as_a_bundle_that_scores_the_same(
@@ -171,6 +190,32 @@ search = { family = ["linear", "toy"] }
         assert {(config["family"], config["case"]) for config in configs} == {("toy", "kept")}
         assert {config["word_ngrams"] for config in by_name["count n-grams"].configs} == {1}
         assert {config["family"] for config in by_name["whatever is best"].configs} <= {"linear", "toy"}
+
+    @pytest.mark.parametrize(
+        ("tune", "network", "linear"),
+        [
+            ("", {"learning_rate", "sgd_learning_rate"}, {"linear.C"}),
+            ("[tune]", set(), set()),
+            ("[tune]\nlinear.C = { low = 1.0, high = 2.0 }", {"learning_rate", "sgd_learning_rate"}, {"linear.C"}),
+            ("[tune]\ndropout = { low = 0.1, high = 0.2 }", {"dropout"}, {"linear.C"}),
+        ],
+    )
+    def test_tunes_all_families_by_one_rule(
+        self, tmp_path: Path, tune: str, network: set[str], linear: set[str]
+    ) -> None:
+        recipe = '[baseline]\narchitecture = "textcnn"\n' + tune + self.IDEAS
+        data = '[data]\npath = "reviews.csv"\ntext = "text"\nlabel = "label"\n'
+        write_comparison(tmp_path, data + recipe)
+        arms = {arm.name: set(arm.space.distributions) for arm in read_comparison(tmp_path / "ideas.toml").arms}
+        assert (arms["baseline"], arms["count n-grams"]) == (network, linear)
+
+    @pytest.mark.parametrize("tune", ["linear.C = -3", "linear.D = 1", "linear = 1"])
+    def test_checks_what_is_tuned_though_no_arm_is_of_that_family(self, tmp_path: Path, tune: str) -> None:
+        idea = '\n[[idea]]\nname = "a"\nchange = { dropout = 0.5 }\n'
+        data = '[data]\npath = "reviews.csv"\ntext = "text"\nlabel = "label"\n'
+        write_comparison(tmp_path, f"{data}[tune]\n{tune}\n{idea}")
+        with pytest.raises(InputError, match=r"\[tune\] linear"):
+            read_comparison(tmp_path / "ideas.toml")
 
     def test_names_what_a_family_lacks(self, tmp_path: Path) -> None:
         write_comparison(tmp_path, RECIPE + self.IDEAS.replace("word_ngrams", "epochs"))

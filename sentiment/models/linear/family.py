@@ -29,6 +29,7 @@ class Linear(Family):
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
         "class_weights": Parameter(["none", "balanced"]),
     }
+    libraries = ("scikit-learn", "scipy")
     files = ("weights.safetensors", "ngrams.txt")
 
     def train(self, config: LinearConfig, dataset: Dataset, resources: Resources) -> Trained:

@@ -206,6 +206,10 @@ class NetworkConfig(Config):
         """Tokens to which every review is padded; None: those of the longest in its batch."""
         return self.max_tokens if self.padding == "as_written" else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """As of all families, but a config that names none is a network's: earlier versions knew no other."""
+        return {name: value for name, value in super().to_dict().items() if name != "family"}
+
     def replace(self, **changes: Any) -> Self:
         """This config with some fields changed; a new `architecture` brings its own parts, unless they are given."""
         if "architecture" in changes:

@@ -31,6 +31,7 @@ class Networks(Family):
     config = NetworkConfig
     parameters = PARAMETERS
     recipes = RECIPES
+    reports = "evaluations_per_epoch"
     files = ("weights.safetensors", "tokenizer.json")
 
     def searched(self, texts: Sequence[str], device: str) -> dict[str, Any]:

@@ -113,9 +113,9 @@ RECIPES: Final[tuple[Recipe, ...]] = tuple(
     Recipe(_GOOD | settings, needs={"architecture": settings["architecture"]})
     for settings in (
         {"architecture": "lstm", "pooling": "max"},
-        {"architecture": "textcnn", "kernel_sizes": "2,3,4,5"},
+        {"architecture": "textcnn", "kernel_sizes": [2, 3, 4, 5]},
         {"architecture": "lstm_attention", "bidirectional": True},
         {"architecture": "gru", "pooling": "mean"},
-        {"architecture": "cnn_lstm", "kernel_sizes": "3", "pooling": "max"},
+        {"architecture": "cnn_lstm", "kernel_sizes": [3], "pooling": "max"},
     )
 )

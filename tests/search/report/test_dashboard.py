@@ -142,6 +142,27 @@ def test_shows_of_two_reports_the_later(reviews_csv: Path, tmp_path: Path) -> No
     assert "trial 1" in (tmp_path / table.artifact_id).read_text("utf-8")
 
 
+@pytest.mark.parametrize("damage", ["a folder in its place", "an id that leaves the folder", "no JSON"])
+def test_of_files_that_cannot_be_shown_is_told_and_nothing_is_lost(
+    reviews_csv: Path, tmp_path: Path, damage: str
+) -> None:
+    opened = create_or_resume(definition(reviews_csv), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path)
+    board = leaderboard(opened.study)
+    publish_search(opened.study, board, tmp_path)
+    (table,) = get_all_artifact_meta(opened.study)
+    key = f"artifacts:{table.artifact_id}"
+    if damage == "a folder in its place":
+        (tmp_path / table.artifact_id).unlink()
+        (tmp_path / table.artifact_id / "in the way").mkdir(parents=True)
+    else:
+        record = {"artifact_id": "../out", "filename": table.filename, "mimetype": "text/csv", "encoding": None}
+        value = "{" if damage == "no JSON" else json.dumps(record)
+        opened.study._storage.set_study_system_attr(opened.study._study_id, key, value)
+    with pytest.warns(UserWarning, match=r"the dashboard will not show leaderboard\.csv"):
+        publish_search(opened.study, board, tmp_path)
+    assert not (tmp_path.parent / "out").exists()
+
+
 def test_shows_a_comparison_with_its_figures(tmp_path: Path) -> None:
     write_comparison(tmp_path)
     found, study = compared(tmp_path), setting_in(tmp_path).study(PAIRS)

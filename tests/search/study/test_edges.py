@@ -48,3 +48,8 @@ def test_what_lies_inside_or_has_no_order_or_nothing_beyond_is_no_edge(
     name: str, value: Any, distribution: BaseDistribution
 ) -> None:
     assert edges({name: value}, {name: distribution}) == ()
+
+
+def test_of_somebody_s_own_parameter_nothing_is_known_but_its_range() -> None:
+    (edge,) = edges({"x": 1.0}, {"x": FloatDistribution(0.0, 1.0)})
+    assert (edge.end, edge.tried) == (1.0, 1.5)

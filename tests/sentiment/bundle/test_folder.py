@@ -168,7 +168,7 @@ class TestADamagedBundleIsRefused:
     def test_when_a_file_is_cut_short(self, folder: Path, name: str) -> None:
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content[: len(content) // 2])
-        assert f"{name} is damaged" in refusal(folder)
+        assert refusal(folder).startswith(f"{folder}/{name} is damaged")
         (folder / name).write_bytes(b"")
         assert f"{name} is damaged" in refusal(folder)
 
