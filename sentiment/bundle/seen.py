@@ -1,4 +1,4 @@
-"""Which texts a network has seen, as hashes: enough to tell whether a given text was among them.
+"""Which texts a model has seen, as hashes: enough to tell whether a given text was among them.
 
 NOTE: of a text's SHA-256 the first 8 bytes are kept. Of a million texts asked about, beside a million seen, one that
 was not seen is taken for one that was with a chance of 1e12 / 2**64, or 5e-8: nothing in the figures shows it. Nobody
@@ -24,7 +24,7 @@ Hashes = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class SeenTexts:
-    """What a network learned from, and what chose its checkpoint."""
+    """What a model learned from, and what chose its checkpoint."""
 
     training: Hashes
     """Of the texts that it was trained on; little-endian, ascending, each once."""

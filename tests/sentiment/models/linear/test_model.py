@@ -109,3 +109,19 @@ def test_other_n_grams_than_it_has_weights_for_are_refused(change: Callable[[byt
 def test_says_the_same_whatever_the_texts_were(texts: list[str]) -> None:
     model = fit(LinearConfig(), texts, [number % 2 for number in range(len(texts))], 2)
     np.testing.assert_array_equal(opened(model, 2).probabilities(texts), model.probabilities(texts))
+
+
+@given(st.sampled_from(sorted(MODEL.files())), st.integers(0, 10**6), st.binary(min_size=1, max_size=9))
+def test_files_with_other_bytes_are_refused_or_answer_with_numbers(name: str, place: int, others: bytes) -> None:
+    files = MODEL.files()
+    content = bytearray(files[name])
+    place %= len(content)
+    content[place : place + len(others)] = others
+    files[name] = bytes(content)
+    try:
+        model = load(MODEL.config, 3, MODEL.sizes, lambda name, most: files[name])
+    except Exception:  # whoever opens a bundle says of any that it is damaged
+        return
+    with np.errstate(all="raise", under="ignore"):
+        said = model.probabilities([*TEXTS, "", "new"])
+    assert np.isfinite(said).all()
