@@ -23,7 +23,6 @@ __all__ = [
     "cross_entropy",
     "expected_calibration_error",
     "macro_f1",
-    "matthews_correlation",
     "per_class",
     "prior_entropy",
 ]
@@ -87,15 +86,6 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
     """Share of rows predicted right; NaN without rows."""
     true, predicted = np.asarray(labels), np.asarray(predictions)
     return float((true == predicted).mean()) if len(true) else math.nan
-
-
-def matthews_correlation(labels: ArrayLike, predictions: ArrayLike, n_classes: int) -> float:
-    """Correlation of predictions and labels for K classes: 1 perfect, 0 no better than the prior.
-
-    0, too, where it is undefined because the labels or the predictions hold one class only.
-    Formula: Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient".
-    """
-    return _correlation(confusion_matrix(labels, predictions, n_classes))
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -172,6 +162,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> Any:
 
 
 def _correlation(confusion: np.ndarray) -> float:
+    """Of Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient"; 0 if undefined."""
     cells = confusion.astype(np.float64)  # products of row counts leave int64 with 3e9 rows, and so does no float
     rows, support, predicted = cells.sum(), cells.sum(axis=1), cells.sum(axis=0)
     covariance = np.trace(cells) * rows - support @ predicted
