@@ -162,7 +162,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> Any:
 
 
 def _correlation(confusion: np.ndarray) -> float:
-    """Of Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient"; 0 if undefined."""
+    """Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient"; else 0."""
     cells = confusion.astype(np.float64)  # products of row counts leave int64 with 3e9 rows, and so does no float
     rows, support, predicted = cells.sum(), cells.sum(axis=1), cells.sum(axis=0)
     covariance = np.trace(cells) * rows - support @ predicted
