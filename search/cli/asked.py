@@ -121,7 +121,6 @@ def make_folder(folder: Path, flag: str) -> None:
 
 def classes_of(text: str | None) -> str | dict[str, list[str]] | None:
     """A rule by its name, or a mapping: `negative=1,2 positive=4,5`."""
-    """A rule's name, or "negative=1,2 positive=4,5" as a mapping."""
     if text is None or "=" not in text:
         return text
     mapping: dict[str, list[str]] = {}

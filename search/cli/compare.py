@@ -66,11 +66,11 @@ def command(args: argparse.Namespace) -> int:
             openings=len(openings(setting)),
             random_scores=random_scores(setting),
         )
+        publish_comparison(setting.study(PAIRS), found, args.artifacts)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))
         else:
             show(markdown(found) if args.markdown else render(found))
-        publish_comparison(setting.study(PAIRS), found, args.artifacts)
         if args.out is not None:
             from search.report.folder import write_report
 

@@ -66,11 +66,11 @@ def command(args: argparse.Namespace) -> int:
             interrupted = True
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
+    publish_search(opened.study, board, args.artifacts)  # first: whoever reads the answer may leave
     if args.json:
         show_json(board.to_dict())
     else:
         show(board.render())
-    publish_search(opened.study, board, args.artifacts)
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")

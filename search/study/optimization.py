@@ -107,6 +107,7 @@ def _next_trial(
         except UpdateFinishedTrialError:
             raise
         except (RuntimeError, MemoryError) as error:  # of these parameters; others may do
+            interrupts.raise_if_any_came()  # an import that is broken off makes a RuntimeError of it
             state = TrialState.FAIL
             trial.set_user_attr(ENDED, f"{type(error).__name__}: {error}")
         with interrupts.held_back():

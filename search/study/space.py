@@ -32,7 +32,7 @@ from sentiment.models.config import Config
 from sentiment.models.family import Family, Parameter, Settings
 from sentiment.models.registry import FAMILIES, FAMILY, NETWORK, family_of, flat, full_name, whose
 
-__all__ = ["Space", "defaults_for"]
+__all__ = ["Space", "declared", "defaults_for"]
 
 
 def declared() -> dict[str, Any]:
