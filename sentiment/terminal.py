@@ -23,7 +23,7 @@ __all__ = ["WIDTH", "clip", "draw", "in_columns", "screen", "wrapped"]
 WIDTH: Final = 100
 """Columns of a line at most; a table has as many as it needs."""
 
-_ENDLESS: Final = Console(width=10**9, force_jupyter=False)
+_ENDLESS: Final = Console(width=10**9, height=25, force_jupyter=False)
 _HEADS: Final = re.compile(r"^.+(?=\n-[- ]*$)", re.MULTILINE)
 
 
