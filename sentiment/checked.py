@@ -3,7 +3,7 @@
 The types say it: `Annotated[int, Interval(ge=1, le=8192)]` (or `Field(ge=1, le=8192)`), `Literal["lstm", "gru"]`,
 `tuple[float, ...] | None`. They are meant strictly: neither "1" nor true is a number, and 1.0 is no whole one. Two
 things are taken for what they mean: a whole number for a number, and a list for a tuple. A text in `Annotated` is told
-in place of the usual advice. This room knows no field; pydantic, which checks, is imported when something is checked.
+in place of the usual advice. This room knows no field, and imports pydantic, which checks, when something is checked.
 """
 
 import dataclasses
@@ -113,7 +113,8 @@ def _checked(kind: type, values: Mapping[str, Any], where: str, called: Mapping[
     parts = declared[names[name]]
     told = next((part for part in parts if isinstance(part, str)), "")
     if name not in values:
-        raise InputError(f"{subject or 'it'} needs {told.removeprefix('write ') or name}")
+        example = told.removeprefix("write ") if told.startswith("write ") else name
+        raise InputError(f"{subject or 'it'} needs {example}")
     if wrong["type"] == "less_than_equal" and told:
         told = f"it must not be more than {wrong['ctx']['le']}"
     raise InputError(f"{where}{name} is {shown(values[name])}; {told or _advice(wrong['type'], parts)}")

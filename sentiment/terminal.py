@@ -23,6 +23,7 @@ __all__ = ["WIDTH", "clip", "draw", "in_columns", "screen", "wrapped"]
 WIDTH: Final = 100
 """Columns of a line at most; a table has as many as it needs."""
 
+# With a height, since rich asks a dumb terminal for its width where only one of them is given.
 _ENDLESS: Final = Console(width=10**9, height=25, force_jupyter=False)
 _HEADS: Final = re.compile(r"^.+(?=\n-[- ]*$)", re.MULTILINE)
 

@@ -71,7 +71,7 @@ class Said:
     """Training rows get their labels from this source (see `sentiment.reviews.relabel`) instead of the user's."""
     threshold: Annotated[float, Interval(ge=0, le=1)] = 0.1
     """Polarities within this distance of zero are neutral."""
-    against: str | None = None
+    against: Annotated[str | None, "give the name of another idea"] = None
     """Another idea, to which this one is compared too: what did the last step alone bring?"""
 
 
@@ -264,7 +264,7 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     asked = {own: tuned[full] for own in family.parameters if (full := full_name(family.name, own)) in tuned}
     if tuned and not asked:
         asked = _tuned(family)
-    free = {own: e for own, e in asked.items() if not {own, family.parameters[own].stands_for} & change.keys()}
+    free = {own: e for own, e in asked.items() if not {own, family.field(own)} & change.keys()}
     fixed = {own: value for own, value in config.to_dict().items() if own in family.parameters and own not in free}
     entries = {full_name(family.name, own): entry for own, entry in (fixed | free).items()}
     return Arm(name, config, Space.of({FAMILY: family.name} | entries, defaults={}, where="[tune]"))

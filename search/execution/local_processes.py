@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from traceback import format_exception
 from typing import Any, Final
 
@@ -136,18 +137,15 @@ class LocalProcesses:
 @contextmanager
 def _blocked_in_new_processes() -> Iterator[None]:
     """Ctrl-C waits in processes started here until they listen to it: amidst their imports it would show them all."""
-    if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # which would let the signal through again, did it start in the block
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let the signal through again, did it start in the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     try:
         yield
     finally:
-        _unblock()
-
-
-def _unblock() -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # ------------------------------------------------------------------ in the processes
@@ -158,17 +156,23 @@ def _work(connection: Connection, shared: Any) -> None:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     interrupts = Interrupts(held=True)
     interrupts.__enter__()  # for life: as it leaves, an interrupt would show its insides
-    _unblock()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
     tell_in_one_line(lambda: "of the studies")
     with suppress(EOFError, ConnectionError), open(os.devnull, "w") as sys.stdout:
+        os.dup2(sys.stdout.fileno(), 1)  # libraries, and programs that a job starts, write there
         while True:
-            ended = _ended(connection.recv(), shared, interrupts)
-            try:
-                connection.send(ended)
-            except ConnectionError:
-                raise
-            except Exception as error:  # what the job returned or raised cannot be pickled
-                connection.send((None, RuntimeError(f"{ended[1] or type(ended[0])} cannot be sent: {error}")))
+            connection.send_bytes(_sent(_ended(connection.recv(), shared, interrupts)))
+
+
+def _sent(ended: tuple[Any, BaseException | None]) -> Any:
+    """What a job returned or raised, pickled, if the other side can make the same of it."""
+    try:
+        content = ForkingPickler.dumps(ended)
+        ForkingPickler.loads(content)
+        return content
+    except Exception as error:
+        return ForkingPickler.dumps((None, RuntimeError(f"{ended[1] or type(ended[0])} cannot be sent: {error}")))
 
 
 def _ended(job: Callable[[Any], Any], shared: Any, interrupts: Interrupts) -> tuple[Any, BaseException | None]:

@@ -13,7 +13,7 @@ A study file narrows, fixes or widens any of it::
     linear.C = { low = 0.1, high = 10, log = true }           # of another family than networks
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -37,24 +37,23 @@ __all__ = ["Space", "declared", "defaults_for"]
 
 def declared() -> dict[str, Any]:
     """What the families declare to be searched when nothing is said: for a text in English, on any machine."""
-    found: dict[str, Any] = {FAMILY: NETWORK}
-    for name in FAMILIES:
-        found |= _declared(family_of(name))
-    return found
-
-
-def _declared(family: Family) -> dict[str, Any]:
-    known = {full_name(family.name, own): parameter.searched for own, parameter in family.parameters.items()}
-    return {name: searched for name, searched in known.items() if searched is not None}
+    return _of_all(lambda family: family.declared)
 
 
 def defaults_for(texts: Sequence[str], device: str = "cpu") -> dict[str, Any]:
     """What is searched when nothing is said, for the language of `texts` and what `device` is good at."""
+    return _of_all(lambda family: family.searched(texts, device))
+
+
+def _of_all(searched: Callable[[Family], Mapping[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {FAMILY: NETWORK}
     for name in FAMILIES:
-        searched = family_of(name).searched(texts, device)
-        found |= {full_name(name, parameter): entry for parameter, entry in searched.items()}
+        found |= _named(name, searched(family_of(name)))
     return found
+
+
+def _named(family: str, entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {full_name(family, parameter): entry for parameter, entry in entries.items()}
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,9 @@ class Space:
         for family in families:
             # Defaults that an older version recorded lack the families that it did not know.
             if defaults and not any(full_name(family.name, own) in defaults for own in family.parameters):
-                said = _declared(family) | said
-            for own, parameter in family.parameters.items():
-                name, field = (full_name(family.name, called) for called in (own, parameter.stands_for or own))
+                said = _named(family.name, family.declared) | said
+            for own in family.parameters:
+                name, field = (full_name(family.name, called) for called in (own, family.field(own)))
                 # What is said of a field holds for all parameters that stand for it.
                 said_of = field if field in changes and name not in changes else name
                 if said_of in said:
@@ -156,7 +155,7 @@ class Space:
             value = self._draw(trial, full_name(family.name, name))
             if value is not None:
                 settings[name] = _from_text(value) if isinstance(value, str) and parameter.many else value
-        values = {family.parameters[name].stands_for or name: value for name, value in settings.items()}
+        values = {family.field(name): value for name, value in settings.items()}
         return family.config.from_dict(values | {"seed": seed})
 
     def _draw(self, trial: BaseTrial, name: str, otherwise: Any = None) -> Any:
@@ -271,7 +270,7 @@ def _range(name: str, table: Mapping[str, Any]) -> Any:
 def _field(name: str) -> tuple[type[Config], str, Parameter]:
     """The config and the field that a parameter stands for."""
     family, parameter = whose(name)
-    return family.config, family.parameters[parameter].stands_for or parameter, family.parameters[parameter]
+    return family.config, family.field(parameter), family.parameters[parameter]
 
 
 def _check(name: str, value: Any) -> None:

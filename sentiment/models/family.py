@@ -9,12 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from sentiment.models.config import Config
-from sentiment.reviews.dataset import Dataset
+
+if TYPE_CHECKING:  # who only reads what is stored needs none of it
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Family", "Model", "Parameter", "Read", "Recipe", "Report", "Resources", "Settings", "Trained"]
 
@@ -166,14 +168,22 @@ class Family(ABC):
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions decide its numbers, beside torch and numpy."""
 
+    def field(self, parameter: str) -> str:
+        """The field of the config that a parameter stands for."""
+        return self.parameters[parameter].stands_for or parameter
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What is searched if nothing is said, in any language and on any machine."""
+        known = {name: parameter.searched for name, parameter in self.parameters.items()}
+        return {name: searched for name, searched in known.items() if searched is not None}
+
     def searched(self, texts: Sequence[str], device: str) -> dict[str, Any]:
-        """What is searched if nothing is said, for the language of `texts` and what `device` is good at."""
-        return {
-            name: parameter.searched for name, parameter in self.parameters.items() if parameter.searched is not None
-        }
+        """The same for the language of `texts` and what `device` is good at."""
+        return self.declared
 
     @abstractmethod
-    def train(self, config: Any, dataset: Dataset, resources: Resources) -> Trained:
+    def train(self, config: Any, dataset: "Dataset", resources: Resources) -> Trained:
         """Train on the training rows, and score the validation rows; the sealed test is not looked at.
 
         Args:
@@ -186,7 +196,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def seconds(self, config: Any, dataset: Dataset, resources: Resources) -> float:
+    def seconds(self, config: Any, dataset: "Dataset", resources: Resources) -> float:
         """About how long that takes, measured on a small part of it."""
 
     @abstractmethod

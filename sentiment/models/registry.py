@@ -6,13 +6,15 @@ family's in front: `linear.C`.
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.checked import bounds, shown
 from sentiment.errors import InputError
 from sentiment.models.config import Config
 from sentiment.models.family import Family, Resources, Trained
-from sentiment.reviews.dataset import Dataset
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = [
     "FAMILIES",
@@ -61,7 +63,7 @@ def config_of(values: Any) -> Config:
     return family_of(name).config.from_dict(values)
 
 
-def train(config: Config, dataset: Dataset, resources: Resources) -> Trained:
+def train(config: Config, dataset: "Dataset", resources: Resources) -> Trained:
     """Train `config` on `dataset`, whatever family it is of; see `Family.train`."""
     return family_of(config.family).train(config, dataset, resources)
 
@@ -98,7 +100,7 @@ def whose(name: str) -> tuple[Family, str]:
 def allowed_range(name: str) -> tuple[float, float]:
     """The lowest and the highest value that a numeric parameter of a space may have."""
     family, parameter = whose(name)
-    return bounds(family.config, family.parameters[parameter].stands_for or parameter)
+    return bounds(family.config, family.field(parameter))
 
 
 def flat(table: Mapping[str, Any]) -> dict[str, Any]:

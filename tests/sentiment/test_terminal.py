@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import unicodedata
 
 import pytest
@@ -45,3 +48,16 @@ class TestALine:
     @pytest.mark.parametrize("text", [HOSTILE, f"word {HOSTILE} word"])
     def test_of_a_sentence_is_broken_at_spaces_alone(self, text: str) -> None:
         assert list(wrapped(text)) == [text.replace(HOSTILE, SHOWN)]
+
+
+@pytest.mark.parametrize("told", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_cuts_no_table_in_a_terminal_that_calls_itself_dumb(told: str) -> None:
+    program = "from sentiment.terminal import in_columns; print(in_columns(['a'], [['x' * 200]])[-1])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"TERM": "dumb", told: "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "x" * 200 + "\n"

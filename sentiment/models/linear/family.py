@@ -3,14 +3,16 @@
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.family import Family, Model, Parameter, Read, Report, Resources, Trained
 from sentiment.models.linear.config import LinearConfig
-from sentiment.reviews.dataset import Dataset
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Linear"]
 
@@ -32,7 +34,7 @@ class Linear(Family):
     libraries = ("scikit-learn", "scipy")
     files = ("weights.safetensors", "ngrams.txt")
 
-    def train(self, config: LinearConfig, dataset: Dataset, resources: Resources) -> Trained:
+    def train(self, config: LinearConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
         from sentiment.models.linear.model import fit  # scipy's
 
@@ -47,7 +49,7 @@ class Linear(Family):
         report = Report(1, 1.0, math.nan, loss, score, score, seconds)
         return Trained(config, model, score, probabilities, (report,), None, collapsed, seconds)
 
-    def seconds(self, config: LinearConfig, dataset: Dataset, resources: Resources) -> float:
+    def seconds(self, config: LinearConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a fit on some of the rows."""
         from sentiment.models.linear.model import fit
 

@@ -12,11 +12,11 @@ from sentiment.models.family import Family, Model, Read, Resources, Trained
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.parameters import PARAMETERS, RECIPES
 from sentiment.models.network.precision import has_native_bfloat16
-from sentiment.reviews.dataset import Dataset
 from sentiment.reviews.scripts import UNSPACED, letter_shares
 
 if TYPE_CHECKING:
     from sentiment.models.network.training import TrainingData
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Networks"]
 
@@ -48,7 +48,7 @@ class Networks(Family):
             return fitting | {"token_unit": ["subword", "char"]}
         return fitting
 
-    def train(self, config: NetworkConfig, dataset: Dataset, resources: Resources) -> Trained:
+    def train(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
         from sentiment.models.network.training import train
 
@@ -61,7 +61,7 @@ class Networks(Family):
             end_early=resources.end_early,
         )
 
-    def seconds(self, config: NetworkConfig, dataset: Dataset, resources: Resources) -> float:
+    def seconds(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a few batches."""
         from sentiment.models.network.training import train
 
@@ -91,7 +91,7 @@ class _Enough(Exception):
     """The price of a batch is known."""
 
 
-def _data(config: NetworkConfig, dataset: Dataset, cache: Path) -> "TrainingData":
+def _data(config: NetworkConfig, dataset: "Dataset", cache: Path) -> "TrainingData":
     from sentiment.models.network.training import training_data
     from sentiment.tokens.corpus import load_corpus
 

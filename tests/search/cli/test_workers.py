@@ -52,6 +52,7 @@ def run(folder: Path, what: Any, command: str) -> subprocess.CompletedProcess[st
 
 def refuse(*asked: Any, **named: Any) -> NoReturn:
     print("on standard output, which is the parent's")
+    os.write(1, b"on standard output, as libraries and other programs write there\n")
     raise InputError("the data are other data")
 
 

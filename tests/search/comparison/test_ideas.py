@@ -159,6 +159,7 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
         (HEAD + "searches = 0\n" + IDEA, "[budget] searches is 0; it must be a whole number, 1 or more"),
         (HEAD + "searches = 3\n" + IDEA, "[budget] pairs is 2 and searches 3; each search needs equally many pairs"),
         (HEAD.replace("pairs = 2", "pairs = [4, 9]") + "searches = 2\n" + IDEA, "so give multiples of 2"),
+        (HEAD + IDEA + "[curve]\n", "[curve] needs trials"),
         (HEAD + IDEA + "[curve]\ntrials = 1\n", "[curve] trials is 1; it must be a whole number, 2 or more"),
         (HEAD + IDEA + "[curve]\ntrials = 5\nsearch = { dropuot = 1 }\n", "did you mean 'dropout'"),
         (HEAD + IDEA.replace("Adam", "Baseline"), "two arms are named 'Baseline'"),

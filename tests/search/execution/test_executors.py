@@ -96,6 +96,17 @@ def warn(folder: Path, number: int) -> None:
     warnings.warn("learning rates may bite", stacklevel=1)
 
 
+class OddError(Exception):
+    """Unpickled, it would be made with one argument."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} and {where}")
+
+
+def fail_in_two_words(folder: Path, number: int) -> None:
+    raise OddError("what went wrong", "where")
+
+
 def not_to_be_sent(folder: Path, number: int) -> Callable[[], int]:
     return lambda: number
 
@@ -244,6 +255,11 @@ def test_one_for_whom_no_job_is_left_leaves_and_the_others_go_on(tmp_path: Path)
 def test_a_result_that_cannot_be_sent_is_told_as_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not_to_be_sent"):
         do(tmp_path, not_to_be_sent, 1, "local processes")
+
+
+def test_an_error_that_cannot_be_made_again_is_told_by_its_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="what went wrong and where cannot be sent"):
+        do(tmp_path, fail_in_two_words, 1, "local processes")
 
 
 def test_what_a_process_warns_of_is_told_in_one_line_and_what_it_prints_nowhere(tmp_path: Path) -> None:
