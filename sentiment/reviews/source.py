@@ -52,7 +52,7 @@ class DataSource:
     ] = (0.8, 0.1, 0.1)
     """Shares of train, validation and test; of a part that comes from its own file the share is not used."""
     split_seed: Annotated[int, Interval(ge=0, le=2**32 - 1), "it must be a whole number, 0 or more"] = 0
-    max_rows: Annotated[int | None, Ge(1), "it must be a whole number, 1 or more"] = None
+    max_rows: Annotated[int | None, Ge(1), "write max_rows = 10000, or another whole number, 1 or more"] = None
     """Train on a stratified sample of this many cleaned rows of `path`; drawn by `split_seed`.
 
     It is a sample of rows, with groups too: of a group it may hold a few, and these stay together in the split.
