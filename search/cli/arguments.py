@@ -117,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--validation", metavar="FILE", help="your own validation rows")
     run.add_argument("--test", metavar="FILE", help="your own test rows")
     run.add_argument("--group", metavar="COLUMN", help="rows with the same value (an app, an author) stay in one part")
+    run.add_argument("--families", metavar="NAMES", help="search these alone: linear, network, ...; with commas")
+    run.add_argument("--encoder", metavar="MODEL", help="also search this pretrained encoder: a folder, or a name")
     run.add_argument("--max-rows", type=int, metavar="N", help="use a stratified sample of N rows")
     run.add_argument("--name", help="the study's name; default: the file's")
     run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
@@ -174,7 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
-    export.add_argument("--trial", default="best", metavar="best|N")
+    export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")
+    export.add_argument("--ensemble", action="store_true", help="the mean of several trials, as `report` names them")
     export.add_argument("--to", required=True, type=_path, metavar="DIR")
 
     predict = add("predict", "label texts, or a file of them, with an exported model", as_json, columns)

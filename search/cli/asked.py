@@ -32,15 +32,21 @@ def definition_of(args: argparse.Namespace) -> Any:
     }
     if args.timeout is not None:
         changes["timeout"] = parse_duration(args.timeout)
+    space: dict[str, Any] = {}
+    if args.families is not None:
+        space["family"] = [name.strip() for name in args.families.split(",")]
+    if args.encoder is not None:
+        space["encoder"] = args.encoder
     if args.study_file is not None:
         if args.data or args.text or args.label:
             raise InputError("give a study file, or --data, --text and --label, not both")
         for flag in ("group", "classes", "encoding", "validation", "test", "max_rows"):
             if getattr(args, flag) is not None:
                 raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
+        read = read_definition(args.study_file)
         if args.max_bytes is not None:
-            changes["data"] = replace(read_definition(args.study_file).data, max_bytes=args.max_bytes)
-        return read_definition(args.study_file).replace(**changes)
+            changes["data"] = replace(read.data, max_bytes=args.max_bytes)
+        return read.replace(space=with_flags(read.space, space), **changes)
     missing = [f"--{name}" for name in ("data", "text", "label") if not getattr(args, name)]
     if missing:
         raise InputError(f"give a study file, or --data, --text and --label ({', '.join(missing)} is missing)")
@@ -56,7 +62,25 @@ def definition_of(args: argparse.Namespace) -> Any:
         max_rows=args.max_rows,
     )
     name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]
-    return StudyDefinition(name=name, data=source, **changes)
+    return StudyDefinition(name=name, data=source, space=with_flags({}, space), **changes)
+
+
+def with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """A space of a study file with what the flags say of it.
+
+    Raises:
+        InputError: the space cannot be so.
+    """
+    if not flags:
+        return space
+    from search.study.space import Space
+
+    found = space | flags
+    if isinstance(space.get("encoder"), dict) and "encoder" in flags:
+        found["encoder"] = space["encoder"] | {"model": flags["encoder"]}
+    given = {"family": "--families", "encoder": "--encoder"}
+    Space.of(found, where=f"{' and '.join(given[name] for name in flags)}:")
+    return found
 
 
 def reading(args: argparse.Namespace) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def command(args: argparse.Namespace) -> int:
     from search.execution.local_processes import cores
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
-    from search.study.create import correct_for_choosing, create_or_resume, describe, make_objective
+    from search.study.choosing import correct_for_choosing
+    from search.study.create import create_or_resume, describe, make_objective
     from search.study.leaderboard import leaderboard
     from search.study.optimization import optimize
 

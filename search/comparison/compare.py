@@ -33,7 +33,7 @@ from search.comparison.tuning import random_trials_left, train_random, tune, win
 from search.execution.contract import Executor
 from search.execution.this_process import THIS_PROCESS
 from search.statistics import Looks
-from search.storage.predictions import kept_predictions
+from search.storage.predictions import kept_classes
 from search.study.positions import FINISHED
 from search.study.records import (
     COLLAPSED,
@@ -268,7 +268,7 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         arm=arm,
         configs=configs,
         tuned_macro_f1=float(np.mean(best)),
-        tuning_predictions=np.stack([kept_predictions(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned[0]]),
+        tuning_predictions=np.stack([kept_classes(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned[0]]),
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
         runs=tuning_runs + paired_runs,
         paired_runs=paired_runs,

@@ -16,7 +16,7 @@ from annotated_types import Interval
 from pydantic import BeforeValidator
 
 from search.study.definition import MOST_TRIALS, Seed, Trials, read_data, read_toml, refuse_name, refuse_text
-from search.study.space import Space
+from search.study.space import Space, declared
 from sentiment.checked import check, read, shown
 from sentiment.errors import InputError, naming
 from sentiment.models.baselines import LINEAR
@@ -110,11 +110,10 @@ class Curve:
 
     def __post_init__(self) -> None:
         check(self)
-        Space.of(self.search, where="search:")
 
     def space_with(self, defaults: Mapping[str, Any]) -> Space:
         """What is sampled, if `defaults` is the default space."""
-        return Space.of(self.search, defaults=defaults)
+        return Space.of(self.search, defaults=defaults, where="search:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,12 +199,16 @@ def read_comparison(path: str | Path) -> Comparison:
         ideas = tuple(_idea(entry, number, file.baseline, tuned) for number, entry in enumerate(file.idea, 1))
         _refuse_what_cannot_be_compared(baseline, ideas)
         budget = read(Budget, file.budget, "[budget] ")
+        curve = None if file.curve is None else read(Curve, file.curve, "[curve] ")
+        if curve is not None:
+            with naming("[curve] "):
+                curve.space_with(_searched(file.baseline))
         return Comparison(
             name=path.stem if file.name is None else file.name,
             data=_sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
             baseline=baseline,
             ideas=ideas,
-            curve=None if file.curve is None else read(Curve, file.curve, "[curve] "),
+            curve=curve,
             record={"baseline": file.baseline, "tune": tuned, "idea": list(file.idea)},
             **vars(budget),
         )
@@ -244,7 +247,7 @@ def _idea(entry: Mapping[str, Any], number: int, settings: Mapping[str, Any], tu
     try:
         arm = _arm(name, settings, change, tuned)
         if free is not None:
-            arm = replace(arm, space=Space.of(free, where="search:"), free=free)
+            arm = replace(arm, space=Space.of(free, defaults=_searched(settings), where="search:"), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
     return replace(arm, **{said.name: getattr(idea, said.name) for said in fields(Said)})
@@ -268,6 +271,11 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     fixed = {own: value for own, value in config.to_dict().items() if own in family.parameters and own not in free}
     entries = {full_name(family.name, own): entry for own, entry in (fixed | free).items()}
     return Arm(name, config, Space.of({FAMILY: family.name} | entries, defaults={}, where="[tune]"))
+
+
+def _searched(baseline: Mapping[str, Any]) -> dict[str, Any]:
+    """What a free search draws from when nothing is said: models of the baseline's family."""
+    return declared() | {FAMILY: config_of(dict(baseline)).family}
 
 
 def _changed(config: Config, change: Mapping[str, Any]) -> Config:

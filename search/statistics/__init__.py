@@ -18,9 +18,11 @@ from search.statistics.inputs import NotFiniteError
 from search.statistics.looks import Looks
 from search.statistics.noise import score_error
 from search.statistics.optimism import (
+    CorrectedCombination,
     CorrectedDifference,
     CorrectedScore,
     Optimism,
+    corrected_combination,
     corrected_difference,
     corrected_score,
     optimism,
@@ -32,6 +34,7 @@ __all__ = [
     "ALPHA",
     "FEW_GROUPS",
     "NO_DIFFERENCE",
+    "CorrectedCombination",
     "CorrectedDifference",
     "CorrectedScore",
     "Difference",
@@ -43,6 +46,7 @@ __all__ = [
     "TuningCurve",
     "calibration_difference",
     "chance_of_decision",
+    "corrected_combination",
     "corrected_difference",
     "corrected_score",
     "exaggeration",

@@ -17,6 +17,7 @@ is: `python -m tests.benchmarks.simulate_statistics --only choosing`.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,16 @@ from scipy import stats
 from search.statistics.crossed import Floats, effective_degrees
 from search.statistics.inputs import check_classes, finite
 
-__all__ = ["CorrectedDifference", "CorrectedScore", "Optimism", "corrected_difference", "corrected_score", "optimism"]
+__all__ = [
+    "CorrectedCombination",
+    "CorrectedDifference",
+    "CorrectedScore",
+    "Optimism",
+    "corrected_combination",
+    "corrected_difference",
+    "corrected_score",
+    "optimism",
+]
 
 Integers = npt.NDArray[np.integer]
 
@@ -173,6 +183,78 @@ def corrected_difference(
 
 
 @dataclass(frozen=True)
+class CorrectedCombination:
+    """What a mean of several runs is worth on rows that did not choose which, and how much each counts."""
+
+    score: float
+    """Macro-F1 on the rows that chose."""
+    corrected: float
+    above_best: tuple[float, float, float]
+    """Its lead over the one best run, corrected likewise, and the ends of the interval."""
+    above_reference: tuple[float, float, float] | None
+    """The same over the reference; None if there is none."""
+
+
+def corrected_combination(
+    labels: Integers,
+    probabilities: Floats,
+    weigh: Callable[[Floats, Integers], Floats],
+    *,
+    reference: Integers | None = None,
+    groups: Integers | None = None,
+    splits: int = 10,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> CorrectedCombination:
+    """The macro-F1 of a weighted mean of runs without the luck of its weights having been found on the same rows.
+
+    As `corrected_score`: two thirds of the rows weigh, the last third is predicted with these weights. The one best run
+    is chosen on the same two thirds.
+
+    Args:
+        labels: true classes of the validation rows, int [n].
+        probabilities: what each run says of them, [runs, n, K].
+        weigh: makes weights [runs] of probabilities [runs, m, K] and labels [m].
+        reference: predictions of a model that these rows did not choose, int [n].
+        groups: as in `corrected_score`.
+        splits: of the rows into three parts; each of them weighs three times.
+        confidence: of the intervals.
+        seed: of the splits.
+
+    Raises:
+        ValueError: as `corrected_score`.
+    """
+    n_classes = probabilities.shape[2]
+    choice = _Choice(labels, probabilities.argmax(axis=2), n_classes, groups, splits, seed)
+
+    def predicted(weights: Floats, rows: Integers | slice) -> Integers:
+        return np.asarray(np.tensordot(weights, probabilities[:, rows], axes=1).argmax(axis=1))
+
+    whole = choice.scored(predicted(weigh(probabilities, labels), slice(None)))
+    pooled = []
+    for part in choice.parts:
+        predictions = np.empty(len(labels), dtype=np.int64)
+        for number in np.unique(part):
+            others, own = np.flatnonzero(part != number), np.flatnonzero(part == number)
+            predictions[own] = predicted(weigh(probabilities[:, others], labels[others]), own)
+        pooled.append(choice.scored(predictions).score)
+    corrected = float(np.mean(pooled)) - whole.bias
+    added = whole.score - whole.bias - corrected
+
+    def lead(other: _Scored, worth: float) -> tuple[float, float, float]:
+        reach = choice.reach(whole.influence - other.influence, confidence, added)
+        return corrected - worth, corrected - worth - reach, corrected - worth + reach
+
+    beside = None if reference is None else choice.scored(reference)
+    return CorrectedCombination(
+        whole.score,
+        corrected,
+        lead(choice.best, choice.corrected),
+        None if beside is None else lead(beside, beside.score - beside.bias),
+    )
+
+
+@dataclass(frozen=True)
 class _Scored:
     score: float
     influence: Floats
@@ -211,8 +293,10 @@ class _Choice:
         self.best = self.scored(predictions[self.winner])
         rng, pooled, chosen = np.random.default_rng(seed), np.empty(splits), np.zeros(len(cells))
         parts = min(PARTS, self._units)
-        for split in range(splits):
-            confusion = _confusion(cells, self._part_of_row(parts, rng), parts, n_classes)  # [parts, configs, K, K]
+        self.parts = [self._part_of_row(parts, rng) for _ in range(splits)]
+        """Of each split, the part of each row."""
+        for split, part in enumerate(self.parts):
+            confusion = _confusion(cells, part, parts, n_classes)  # [parts, configs, K, K]
             winners = _macro_f1(confusion.sum(axis=0) - confusion).argmax(axis=1)
             pooled[split] = _macro_f1(confusion[np.arange(parts), winners].sum(axis=0))
             chosen += np.bincount(winners, minlength=len(cells)) / parts / splits
@@ -231,10 +315,12 @@ class _Choice:
         bias = -(influence * rivals).sum(axis=0) / sizes
         return _Scored(float(f1.mean()), influence.mean(axis=1), float(bias.mean()))
 
-    def reach(self, influence: Floats, confidence: float) -> float:
-        """Half of the interval's width, from the influence [g] of each independent row on what is estimated."""
+    def reach(self, influence: Floats, confidence: float, added: float | None = None) -> float:
+        """Half of the interval's width, from the influence [g] of each independent row on what is estimated, and what
+        choosing has added to it: to the winner, if nothing else is said."""
         n, square = len(influence), float(influence @ influence)
-        added = self.best.score - self.best.bias - self.corrected
+        if added is None:
+            added = self.best.score - self.best.bias - self.corrected
         error = math.hypot(math.sqrt(square * n / (n - 1)), UNSURE * added)
         if error == 0.0:
             return 0.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sentiment.models.family import Trained
     from sentiment.reviews.dataset import Dataset
 
-__all__ = ["WEIGHTS", "TrialArtifacts"]
+__all__ = ["WEIGHTS", "TrialArtifacts", "facts_of"]
 
 WEIGHTS: Final = "weights"
 """The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}."""
@@ -59,7 +59,8 @@ class TrialArtifacts:
             folder,
             model=trained.model,
             classes=dataset.reviews.classes,
-            facts=_facts(trial, trained, dataset),
+            facts=facts_of(trial.study, trial.number, trained.macro_f1, dataset)
+            | {"best epoch": round(trained.best.epoch, 3)},
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
         trial.set_user_attr(WEIGHTS, {"folder": folder.name, "manifest sha256": sha256})
@@ -78,16 +79,16 @@ class TrialArtifacts:
         return sorted(finished, key=lambda item: (-item[0], item[1]))
 
 
-def _facts(trial: optuna.Trial, trained: "Trained", dataset: "Dataset") -> dict[str, Any]:
+def facts_of(study: optuna.Study, trial: int | str, macro_f1: float, dataset: "Dataset") -> dict[str, Any]:
+    """What the card of a bundle says of where it comes from."""
     from sentiment.bundle.scoring import LABEL_RULE
 
     return {
-        "study": trial.study.study_name,
-        "trial": trial.number,
-        "validation macro-F1": round(trained.macro_f1, 6),
+        "study": study.study_name,
+        "trial": trial,
+        "validation macro-F1": round(macro_f1, 6),
         "validation rows": len(dataset.split.validation),
         "training rows": len(dataset.split.train),
-        "best epoch": round(trained.best.epoch, 3),
         "data fingerprint": dataset.fingerprint,
         LABEL_RULE: dataset.source.classes,
     }

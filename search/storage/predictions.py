@@ -14,7 +14,7 @@ import numpy as np
 from sentiment.errors import InputError
 from sentiment.writing import write_whole
 
-__all__ = ["keep_predictions", "kept_predictions"]
+__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions"]
 
 
 def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
@@ -50,3 +50,17 @@ def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:
         raise InputError(f"{path} is missing or damaged; give the --artifacts folder it was written to")
     predictions: np.ndarray = np.load(path, allow_pickle=False)
     return predictions
+
+
+def kept_classes(folder: Path, record: dict[str, Any]) -> np.ndarray:
+    """The most probable classes, int16 [n], of probabilities [n, K] that a trial recorded; older ones recorded classes.
+
+    Raises:
+        InputError: as `kept_predictions`.
+    """
+    return classes_of(kept_predictions(folder, record))
+
+
+def classes_of(predictions: np.ndarray) -> np.ndarray:
+    """The most probable classes, int16 [n], of probabilities [n, K]; or what are classes already."""
+    return predictions if predictions.ndim == 1 else predictions.argmax(axis=1).astype(np.int16)

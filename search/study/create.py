@@ -7,10 +7,9 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 import os
 import shutil
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,18 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from search.statistics import FEW_GROUPS, corrected_difference, corrected_score
+from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
-from search.storage.predictions import keep_predictions, kept_predictions
+from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
 from search.study.objective import Objective, predictions_file
 from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
 from search.study.records import (
-    AGAINST_LINEAR,
     AUDIT,
     BASELINES,
     CLASS_SIZES,
-    CORRECTED,
     DATA,
     FINGERPRINT,
     KEEP_BEST,
@@ -53,6 +50,7 @@ from sentiment.foreign import visible
 from sentiment.metrics import macro_f1
 from sentiment.models import baselines
 from sentiment.models.baselines import LINEAR
+from sentiment.models.linear.config import LinearConfig
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.reviews.source import DataSource
 
@@ -118,8 +116,8 @@ def create_or_resume(
 ) -> SearchStudy:
     """Open the study that `definition` names, making it if there is none, with the precision that suits `device`.
 
-    A new study gets the known-good settings as its first trials, and the majority and linear baselines are measured
-    once.
+    A new study gets the known-good settings as its first trials. The majority baseline is measured once, and the
+    linear one where it is not the first of those trials.
 
     Raises:
         InputError: the data cannot be used; or the study exists with other data, labels, split or space.
@@ -143,9 +141,15 @@ def create_or_resume(
     remove_leftovers(opened)
     # Older studies did not keep what the baselines predict.
     if not all(PREDICTIONS in measured for measured in study.user_attrs.get(BASELINES, {"": {}}).values()):
-        say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
+        if not begins_with_linear(space):
+            say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
         study.set_user_attr(BASELINES, _measure_baselines(opened))
     return opened
+
+
+def begins_with_linear(space: Space) -> bool:
+    """Whether the linear baseline is a trial of the search, its first one."""
+    return space.holds(LinearConfig())
 
 
 def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStudy:
@@ -163,46 +167,6 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
         raise _other_data(name, attributes[FINGERPRINT], dataset)
     space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
     return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
-
-
-def correct_for_choosing(opened: SearchStudy) -> None:
-    """Record what the best trial is worth without the luck of having been chosen among so many: its score, and the
-    difference from the linear baseline on the same rows.
-
-    The choice is made again on parts of the validation rows, from stored predictions; nothing is trained (see
-    `search.statistics.corrected_score`).
-    """
-    if opened.predictions is None:
-        return
-    trials = [
-        trial
-        for trial in in_order(opened.study.get_trials(deepcopy=False))
-        if trial.state == TrialState.COMPLETE and PREDICTIONS in trial.user_attrs
-    ]
-    linear = opened.study.user_attrs.get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
-    try:
-        kept = [kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS]) for trial in trials]
-        reference = None if linear is None else kept_predictions(opened.predictions, linear)
-    except InputError as error:  # the search itself is whole without them
-        warnings.warn(f"the best score is not corrected for choosing: {error}", stacklevel=2)
-        return
-    if not kept:
-        return
-    labels, predictions, n_classes = opened.dataset.labels("validation"), np.stack(kept), len(opened.dataset.classes)
-    groups = opened.dataset.groups("validation")
-    if groups is not None and len(np.unique(groups)) < 2:
-        warnings.warn(
-            "the best score is not corrected for choosing: all validation rows are of one group, which says nothing of "
-            "others",
-            stacklevel=2,
-        )
-        return
-    if len(kept) > 1:
-        score = corrected_score(labels, predictions, n_classes, groups=groups)
-        opened.study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})
-    if reference is not None:
-        gain = corrected_difference(labels, predictions, reference, n_classes, groups=groups)
-        opened.study.set_user_attr(AGAINST_LINEAR, {"trial": trials[gain.winner].number, **asdict(gain)})
 
 
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
@@ -341,7 +305,10 @@ def _other_data(name: str, recorded: str, dataset: Dataset) -> InputError:
 def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
     dataset, n_classes = opened.dataset, len(opened.dataset.classes)
     measured: dict[str, dict[str, Any]] = {}
-    for name, fit in (("majority", baselines.majority), (LINEAR, baselines.linear)):
+    wanted = {"majority": baselines.majority}
+    if not begins_with_linear(opened.space):
+        wanted[LINEAR] = baselines.linear
+    for name, fit in wanted.items():
         fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)
         predictions = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
         measured[name] = {"macro_f1": macro_f1(dataset.labels("validation"), predictions, n_classes)}

@@ -4,7 +4,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -13,7 +13,7 @@ from scipy import stats
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
 from search.study.edges import Edge, edges
-from search.study.positions import in_order
+from search.study.positions import FINISHED, in_order
 from search.study.records import (
     AGAINST_LINEAR,
     AUDITED,
@@ -22,10 +22,15 @@ from search.study.records import (
     COLLAPSED,
     CONFIG,
     CORRECTED,
+    ENSEMBLE,
     EPOCHS,
+    FAMILIES_AGAINST_LINEAR,
+    IS_LINEAR_BASELINE,
+    LATENCY,
     PATIENCE,
     ROWS,
     SECONDS,
+    family_of_trial,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
@@ -36,6 +41,8 @@ from sentiment.terminal import in_columns
 
 __all__ = ["Leaderboard", "leaderboard"]
 
+FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -45,6 +52,7 @@ class Entry:
     macro_f1: float
     trial: int | None = None
     architecture: str = ""
+    """Of another family than networks, the family."""
     token_unit: str = ""
     family: str = ""
     optimizer: str = ""
@@ -53,6 +61,23 @@ class Entry:
     seconds: float | None = None
     kept: bool | None = False
     """Whether its weights are where they were looked for; None where nobody looked."""
+    is_linear: bool = False
+    """It is the linear baseline."""
+    latency: float | None = None
+    """Milliseconds that it takes to answer one text."""
+
+
+@dataclass(frozen=True)
+class FamilyStanding:
+    """The best trial of a family."""
+
+    family: str
+    best: Entry
+    against_linear: dict[str, Any] | None
+    """Its score minus that of the linear baseline, corrected for choosing; see `Leaderboard.against_linear`."""
+    seconds: float
+    """Of all trials of the family."""
+    trials: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +105,41 @@ class Audit:
 
 
 @dataclass(frozen=True)
+class EnsembleStanding:
+    """The mean of several trials, weighted; scores are macro-F1."""
+
+    weights: dict[int, float]
+    """Of each trial by its number, the largest first; together 1."""
+    macro_f1: float
+    """On the rows that chose the weights."""
+    corrected: float
+    """The same without the luck of having been chosen on these rows."""
+    above_best: tuple[float, float, float]
+    """Lead over the best trial, corrected likewise, and the ends of its 95 % interval."""
+    above_linear: tuple[float, float, float] | None
+    """The same over the linear baseline, if there is one."""
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is better than the best trial beyond noise."""
+        return self.above_best[1] > 0
+
+    def __str__(self) -> str:
+        members = ", ".join(map(str, self.weights))
+        leads = [("best trial", self.above_best)]
+        leads += [] if self.above_linear is None else [("linear baseline", self.above_linear)]
+        above = " and ".join(
+            f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
+            for other, (mean, low, high) in leads
+        )
+        verdict = "it is worth its price" if self.pays else "noise cannot tell it from the best trial"
+        return (
+            f"The mean of trials {members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
+            f"{verdict}"
+        )
+
+
+@dataclass(frozen=True)
 class Leaderboard:
     """What a study has found so far. Scores are macro-F1 on the validation rows."""
 
@@ -98,6 +158,10 @@ class Leaderboard:
     against_linear: dict[str, Any] | None
     """The best trial's score minus that of the linear baseline, corrected likewise; None where another trial was best
     when it was last computed."""
+    families: tuple[FamilyStanding, ...]
+    """Best first; none where there is one family alone."""
+    ensemble: EnsembleStanding | None
+    """What its trials are worth together; None where it has not been computed, or one alone is best."""
     edges: tuple[Edge, ...]
     """Parameters of the best trial at an end of their range."""
     audit: Audit | None
@@ -111,13 +175,20 @@ class Leaderboard:
         return next((entry for entry in self.entries if entry.trial is not None), None)
 
     @property
+    def linear(self) -> Entry | None:
+        """The linear baseline: a trial, or measured beside them."""
+        return next((entry for entry in self.entries if entry.is_linear), None)
+
+    @property
     def standing(self) -> str:
         """What the best model is worth beside the linear baseline, and which of the two to deploy."""
-        linear = next((entry for entry in self.entries if entry.name == LINEAR), None)
+        linear = self.linear
         if self.best is None:
             return "No trial has been completed yet."
         if linear is None:
             return "The linear baseline has not been measured."
+        if self.best == linear:
+            return f"Nothing is better than the linear baseline's {linear.macro_f1:.4f}: deploy it, or search on."
         gain = 100 * (self.best.macro_f1 - linear.macro_f1)
         side = "BELOW" if gain <= 0 else "above"
         # Of two linear models one is called the baseline.
@@ -175,6 +246,8 @@ class Leaderboard:
             "rows": self.rows,
             "corrected": self.corrected,
             "against_linear": self.against_linear,
+            "families": [vars(family) | {"best": vars(family.best)} for family in self.families],
+            "ensemble": None if self.ensemble is None else vars(self.ensemble) | {"pays": self.ensemble.pays},
             "edges": [vars(edge) for edge in self.edges],
             "audit": None if self.audit is None else vars(self.audit),
             "plateau": None if self.plateau is None else vars(self.plateau),
@@ -183,9 +256,9 @@ class Leaderboard:
 
     def render(self, top: int = 10) -> str:
         """The table and what it says, as text."""
-        shown = [entry for rank, entry in enumerate(self.entries) if rank < top or entry.trial is None]
+        shown = [e for rank, e in enumerate(self.entries) if rank < top or e.trial is None or e.is_linear]
         lines = [f"Leaderboard of {self.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
-        header = ("", "macro-F1", "architecture", "tokens", "optimizer", "lr", "epochs", "seconds")
+        header = ("", "macro-F1", "model", "tokens", "optimizer", "lr", "epochs", "seconds")
         lines += in_columns(header, [_cells(entry) for entry in shown], right=(1, 5, 6, 7))
         hidden = len(self.entries) - len(shown)
         if hidden:
@@ -194,9 +267,16 @@ class Leaderboard:
         lines += ["", f"{_counted(self.counts)}.", self.standing]
         if self.best is not None:
             lines.append(self.optimism)
+            if self.ensemble is not None:
+                lines.append(f"{self.ensemble}: `sentiment-search export {shlex.quote(self.study)} --ensemble`.")
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
             lines += [f"Widen the search: {edge}." for edge in self.edges]
+        if self.families:
+            lines += [
+                "",
+                *in_columns(FAMILY_COLUMNS, [_of_family(one) for one in self.families], right=(2, 4, 5, 6)),
+            ]
         if self.audit is not None:
             lines.append(str(self.audit))
         if self.plateau is not None:
@@ -209,11 +289,12 @@ class Leaderboard:
 
     def markdown(self) -> str:
         """For the note on the study's page in the dashboard."""
-        rows = [
-            (entry.name, f"{entry.macro_f1:.4f}", entry.architecture, entry.token_unit) for entry in self.entries[:10]
-        ]
-        table = markdown_table(("", "macro-F1", "architecture", "tokens"), rows)
-        return f"{table}\n\n{markdown(f'{self.standing} {self.optimism}')}\n"
+        rows = [(entry.name, f"{entry.macro_f1:.4f}", _model(entry), entry.token_unit) for entry in self.entries[:10]]
+        table = markdown_table(("", "macro-F1", "model", "tokens"), rows)
+        words = markdown(f"{self.standing} {self.optimism}" + (f" {self.ensemble}." if self.ensemble else ""))
+        if not self.families:
+            return f"{table}\n\n{words}\n"
+        return f"{table}\n\n{words}\n\n{markdown_table(FAMILY_COLUMNS, list(map(_of_family, self.families)))}\n"
 
 
 def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboard:
@@ -227,7 +308,8 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():
-        entries.append(Entry(name, measured["macro_f1"], seconds=measured.get("seconds")))
+        seconds = measured.get("seconds")
+        entries.append(Entry(name, measured["macro_f1"], seconds=seconds, is_linear=name == LINEAR))
     entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
     best = next((entry.trial for entry in entries if entry.trial is not None), None)
     scores = {entry.trial: entry.macro_f1 for entry in entries if entry.trial is not None}
@@ -247,6 +329,8 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         class_sizes=class_sizes,
         corrected=study.user_attrs.get(CORRECTED),
         against_linear=against,
+        families=_families(entries, trials, study.user_attrs.get(FAMILIES_AGAINST_LINEAR, {})),
+        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE)),
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
@@ -282,14 +366,68 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         epochs=trial.user_attrs.get(EPOCHS),
         seconds=trial.user_attrs.get(SECONDS),
         kept=None if kept is None else kept.has(trial),
+        is_linear=IS_LINEAR_BASELINE in trial.user_attrs,
+        latency=trial.user_attrs.get(LATENCY),
     )
+
+
+def _families(
+    entries: list[Entry], trials: list[FrozenTrial], against: dict[str, dict[str, Any]]
+) -> tuple[FamilyStanding, ...]:
+    best: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.trial is not None:
+            best.setdefault(entry.family, entry)
+    found = []
+    for family, entry in best.items() if len(best) > 1 else ():
+        its = [trial for trial in trials if trial.state in FINISHED and family_of_trial(trial) == family]
+        gain = against.get(family)
+        found.append(
+            FamilyStanding(
+                family,
+                entry,
+                gain if gain is not None and gain["trial"] == entry.trial and not entry.is_linear else None,
+                round(sum(trial.user_attrs.get(SECONDS, 0.0) for trial in its), 1),
+                len(its),
+            )
+        )
+    return tuple(found)
+
+
+def _ensemble(recorded: dict[str, Any] | None) -> EnsembleStanding | None:
+    if recorded is None or len(recorded["weights"]) < 2:
+        return None
+    weights = sorted(((int(number), weight) for number, weight in recorded["weights"].items()), key=lambda w: -w[1])
+    linear = recorded["above_reference"]
+    return EnsembleStanding(
+        dict(weights),
+        recorded["score"],
+        recorded["corrected"],
+        tuple(recorded["above_best"]),
+        None if linear is None else tuple(linear),
+    )
+
+
+def _of_family(standing: FamilyStanding) -> tuple[str, ...]:
+    best, gain = standing.best, standing.against_linear
+    above = "the linear baseline" if best.is_linear else ""
+    if gain is not None:
+        mean, low, high = (100 * gain[name] for name in ("corrected", "low", "high"))
+        above = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+    latency = "" if best.latency is None else f"{best.latency:.1f}"
+    score, seconds = f"{best.macro_f1:.4f}", f"{standing.seconds:.0f}"
+    return (standing.family, best.name, score, above, latency, str(standing.trials), seconds)
+
+
+def _model(entry: Entry) -> str:
+    return f"{entry.architecture} (baseline)" if entry.is_linear and entry.trial is not None else entry.architecture
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     rate = "" if entry.learning_rate is None else f"{entry.learning_rate:.2g}"
     epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
     seconds = "" if entry.seconds is None else f"{entry.seconds:.1f}"
-    score, recipe = f"{entry.macro_f1:.4f}", (entry.architecture, entry.token_unit, entry.optimizer)
+    score, recipe = f"{entry.macro_f1:.4f}", (_model(entry), entry.token_unit, entry.optimizer)
     return (entry.name, score, *recipe, rate, epochs, seconds)
 
 

@@ -12,12 +12,13 @@ since Optuna gives a pruned trial its last report as value, a pruned trial is wo
 """
 
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import optuna
@@ -26,15 +27,31 @@ import torch
 from search.storage.artifacts import TrialArtifacts
 from search.storage.predictions import keep_predictions
 from search.study.positions import positions
-from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, PREDICTIONS, SECONDS
+from search.study.records import (
+    AUDITED,
+    COLLAPSED,
+    CONFIG,
+    CURVE,
+    ENDED,
+    ENVIRONMENT,
+    EPOCHS,
+    IS_LINEAR_BASELINE,
+    LATENCY,
+    PREDICTIONS,
+    SECONDS,
+)
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Report, Resources
+from sentiment.models.family import Report, Resources, Trained
+from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Objective", "environment", "predictions_file"]
+
+ANSWERS: Final = 20
+"""Texts that a model answers one by one to say how long that takes."""
 
 
 def predictions_file(folder: Path, number: int) -> Path:
@@ -104,6 +121,8 @@ class Objective:
             raise
         trial.set_user_attr(CONFIG, config.to_dict())
         trial.set_user_attr(ENVIRONMENT, environment(config, self.device))
+        if config == LinearConfig(seed=seed):
+            trial.set_user_attr(IS_LINEAR_BASELINE, True)
         curve: list[dict[str, Any]] = []
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False
@@ -131,14 +150,14 @@ class Objective:
             raise
         self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
-            classes = trained.probabilities.argmax(axis=1).astype(np.int16)
-            kept = keep_predictions(predictions_file(self.predictions, trial.number), classes)
+            kept = keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
             trial.set_user_attr(PREDICTIONS, kept)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)
         if trained.ended:
             trial.set_user_attr(ENDED, trained.ended)
             raise optuna.TrialPruned(trained.ended)
+        trial.set_user_attr(LATENCY, round(_milliseconds_a_text(trained, self.dataset), 3))
         if self.artifacts is not None:
             self.artifacts.keep(trial, trained, self.dataset)
         return trained.macro_f1
@@ -147,6 +166,16 @@ class Objective:
         trial.set_user_attr(CURVE, curve)
         trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
         trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
+
+
+def _milliseconds_a_text(trained: Trained, dataset: Dataset) -> float:
+    """How long one answer takes, one text at a time: the median over some validation texts."""
+    taken = []
+    for text in dataset.texts("validation")[: ANSWERS + 1]:
+        began = time.perf_counter()
+        trained.predict([text])
+        taken.append(time.perf_counter() - began)
+    return 1000 * float(np.median(taken[1:] or taken))  # the first one loads
 
 
 def _row(report: Report) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Final
 from optuna.trial import FrozenTrial
 
 from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
+from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = [
     "AGAINST_LINEAR",
@@ -21,10 +22,14 @@ __all__ = [
     "CURVE",
     "DATA",
     "ENDED",
+    "ENSEMBLE",
     "ENVIRONMENT",
     "EPOCHS",
+    "FAMILIES_AGAINST_LINEAR",
     "FINGERPRINT",
+    "IS_LINEAR_BASELINE",
     "KEEP_BEST",
+    "LATENCY",
     "METRIC",
     "OPENINGS",
     "PATIENCE",
@@ -35,6 +40,7 @@ __all__ = [
     "SEED",
     "SPACE",
     "SPACE_DEFAULTS",
+    "family_of_trial",
     "why_ended",
 ]
 
@@ -53,6 +59,8 @@ ROWS: Final = "rows"
 CLASS_SIZES: Final = "validation rows of each class"
 CORRECTED: Final = "best score corrected for choosing"
 AGAINST_LINEAR: Final = "best score minus that of the linear baseline, corrected for choosing"
+FAMILIES_AGAINST_LINEAR: Final = "the same of the best trial of each family"
+ENSEMBLE: Final = "ensemble"
 METRIC: Final = "validation macro-F1"
 OPENINGS: Final = "openings of the sealed test"
 """Each time that its sealed rows were scored."""
@@ -69,6 +77,9 @@ ENVIRONMENT: Final = "environment"
 SEED: Final = "seed"
 AUDITED: Final = "condemned by the pruner, audited"
 PREDICTIONS: Final = "predictions"
+"""Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]."""
+IS_LINEAR_BASELINE: Final = "is the linear baseline"
+LATENCY: Final = "milliseconds a text"
 
 
 def why_ended(trial: FrozenTrial) -> str | None:
@@ -77,3 +88,8 @@ def why_ended(trial: FrozenTrial) -> str | None:
     if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
         return None  # it was taken for lost, and ended all the same
     return trial.user_attrs.get(ENDED)
+
+
+def family_of_trial(trial: FrozenTrial) -> str:
+    """The family of what a trial trained."""
+    return str(trial.user_attrs.get(CONFIG, {}).get(FAMILY, NETWORK))

@@ -9,7 +9,7 @@ A study file narrows, fixes or widens any of it::
     architecture = ["lstm", "gru"]                            # choices
     learning_rate = { low = 1e-4, high = 1e-2, log = true }   # a range
     epochs = 4                                                # fixed
-    family = ["network", "linear"]                            # networks alone, if nothing is said
+    family = ["network", "linear"]                            # all that can be, if nothing is said
     linear.C = { low = 0.1, high = 10, log = true }           # of another family than networks
 """
 
@@ -46,14 +46,21 @@ def defaults_for(texts: Sequence[str], device: str = "cpu") -> dict[str, Any]:
 
 
 def _of_all(searched: Callable[[Family], Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {FAMILY: NETWORK}
-    for name in FAMILIES:
-        found |= _named(name, searched(family_of(name)))
+    families = {name: family_of(name) for name in FAMILIES}
+    found: dict[str, Any] = {FAMILY: [name for name, family in families.items() if family.needs is None]}
+    for name, family in families.items():
+        found |= _named(name, searched(family))
     return found
 
 
 def _named(family: str, entries: Mapping[str, Any]) -> dict[str, Any]:
     return {full_name(family, parameter): entry for parameter, entry in entries.items()}
+
+
+def _is_given(family: str, entries: Mapping[str, Any]) -> bool:
+    """Whether `entries` hold what the family cannot be searched without."""
+    needed = family_of(family).needs
+    return needed is not None and full_name(family, needed) in entries
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,13 @@ class Space:
     def _of(cls, changes: Mapping[str, Any], defaults: Mapping[str, Any]) -> "Space":
         said = {FAMILY: NETWORK} | dict(defaults) | dict(changes)
         names = said.pop(FAMILY)
-        names = names if isinstance(names, list) else [names]
+        names = list(names) if isinstance(names, list) else [names]
+        if FAMILY not in changes:
+            names += [name for name in FAMILIES if name not in names and _is_given(name, changes)]
         families = [family_of(name) for name in names]
+        for family in families:
+            if family.needs is not None and not _is_given(family.name, said):
+                raise InputError(f"family names {family.name!r}, which needs {full_name(family.name, family.needs)}")
         for name in (name for name in changes if name != FAMILY):
             if (family := whose(name)[0]).name not in names:
                 raise InputError(f"{name} is given, but family is {names}; name {family.name!r} there too")
@@ -166,7 +178,7 @@ class Space:
     def known_good(self) -> list[dict[str, Any]]:
         """Parameters of trials worth making first, as far as this space contains them."""
         trials: list[dict[str, Any]] = []
-        for name in self.families:
+        for name in (name for name in FAMILIES if name in self.families):
             for recipe in family_of(name).recipes:
                 needs = {full_name(name, other): value for other, value in recipe.needs.items()}
                 if all(value in self._values(other) for other, value in needs.items()):
@@ -174,6 +186,14 @@ class Space:
                     if inside and inside not in trials:
                         trials.append(inside)
         return trials
+
+    def holds(self, config: Config) -> bool:
+        """Whether `config` can be drawn, its seed apart."""
+        try:
+            drawn = self.sample(FixedTrial(self.nearest(config.to_dict())), seed=config.seed)
+        except ValueError:  # it lacks a value
+            return False
+        return drawn == config
 
     def nearest(self, settings: Settings) -> dict[str, Any]:
         """Of the settings of a config, what this space searches, each moved to the nearest value that it has."""
@@ -218,6 +238,8 @@ def _largest(distribution: BaseDistribution) -> Any:
 
 def _parse(name: str, entry: Any) -> Any:
     """A fixed value or a distribution; every end and choice is tried in a config first."""
+    if _field(name)[2].whole:
+        return entry
     if isinstance(entry, Mapping):
         return _range(name, entry)
     if _field(name)[2].many:

@@ -32,7 +32,7 @@ from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
 from sentiment.errors import NO_SPACE, InputError
 from sentiment.foreign import markdown, markdown_table
 from sentiment.models.config import Config
-from sentiment.models.family import Family, Model
+from sentiment.models.family import Model
 from sentiment.models.registry import config_of, family_of
 from sentiment.writing import write_through
 
@@ -87,7 +87,7 @@ class Bundle:
             if (sizes is None) is (SEEN in recorded):
                 raise InputError(f"of {SEEN} config.json and manifest.json do not say the same")
         family = family_of(config.family)
-        _refuse_other_names(directory, recorded, family)
+        _refuse_other_names(directory, recorded, family.files_of(config))
         _verified(directory, "README.md", recorded)
         hashes = b"" if sizes is None else _verified(directory, SEEN, recorded, BYTES_PER_TEXT * sum(sizes.values()))
         with _parts_of_a_bundle(directory):
@@ -161,7 +161,7 @@ def copy_bundle(source: str | Path, directory: str | Path, facts: dict[str, Any]
 def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
     scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
-    recipe = [(name, str(value)) for name, value in config.to_dict().items()]
+    recipe = [(name, str(value)) for name, value in _one_by_one(config.to_dict())]
     return f"""# Sentiment classifier: {markdown(" / ".join(classes))}
 
 Written by sentiment-search. {config.title}.
@@ -190,6 +190,16 @@ those that the search sealed, once, where its study is (`--sealed`).
 """
 
 
+def _one_by_one(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Names and values, with those of each member of an ensemble for themselves."""
+    for name, value in values.items():
+        if not isinstance(value, list) or not all(isinstance(part, dict) for part in value) or not value:
+            yield name, value
+            continue
+        for number, part in enumerate(value, start=1):
+            yield from ((f"member {number}: {own}", kept) for own, kept in part.items())
+
+
 def _manifest(directory: Path) -> dict[str, Any]:
     """What the manifest records of each file; `FILES` are among them."""
     try:
@@ -209,8 +219,8 @@ def _manifest(directory: Path) -> dict[str, Any]:
     return recorded
 
 
-def _refuse_other_names(directory: Path, recorded: dict[str, Any], family: Family) -> None:
-    wanted = (*FILES, *family.files)
+def _refuse_other_names(directory: Path, recorded: dict[str, Any], of_model: Sequence[str]) -> None:
+    wanted = (*FILES, *of_model)
     if recorded.keys() - {SEEN} != set(wanted):
         raise InputError(
             f"{directory}/manifest.json names other files than {', '.join(wanted)}; export the bundle again"

@@ -35,7 +35,7 @@ class Model(Protocol):
         ...
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         """What must be known of it before its files are read, so that none of them can be larger than it should be."""
         ...
 
@@ -138,6 +138,8 @@ class Parameter:
     """Its values are lists of whole numbers."""
     decides_size: bool = False
     """Which of its values makes the largest model depends on other such parameters."""
+    whole: bool = False
+    """Its value is never searched: a list is no choices, but the value itself."""
     tuned: bool = False
     """An arm of a comparison that does not fix it tunes it, when nothing is said."""
 
@@ -159,18 +161,24 @@ class Family(ABC):
     config: ClassVar[type[Config]]
     parameters: ClassVar[Mapping[str, Parameter]]
     """In the order in which they are drawn: whether one applies may depend on what stands above it."""
+    needs: ClassVar[str | None] = None
+    """The parameter without which there is nothing to search: the family is searched where it is given."""
     recipes: ClassVar[Sequence[Recipe]] = ()
     """Tried first, so that a search starts from where practice ended."""
     reports: ClassVar[str | None] = None
     """The parameter that says how often it reports in each epoch; None: once, or not at all."""
-    files: ClassVar[tuple[str, ...]]
-    """What its models are kept as."""
+    files: ClassVar[tuple[str, ...]] = ()
+    """What its models are kept as, whatever their config."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions decide its numbers, beside torch and numpy."""
 
     def field(self, parameter: str) -> str:
         """The field of the config that a parameter stands for."""
         return self.parameters[parameter].stands_for or parameter
+
+    def files_of(self, config: Any) -> tuple[str, ...]:
+        """What such a model is kept as."""
+        return self.files
 
     @property
     def declared(self) -> dict[str, Any]:

@@ -34,10 +34,11 @@ FAMILY: Final = "family"
 """What the parameter is called that chooses one."""
 
 FAMILIES: Final[dict[str, str]] = {
-    NETWORK: "sentiment.models.network.family:Networks",
     "linear": "sentiment.models.linear.family:Linear",
+    NETWORK: "sentiment.models.network.family:Networks",
+    "ensemble": "sentiment.models.ensemble.family:Ensembles",
 }
-"""Where each family is; it is imported when it is asked for."""
+"""Where each family is; it is imported when it is asked for. A search begins with the first ones."""
 
 
 def family_of(name: Any) -> Family:
@@ -106,15 +107,21 @@ def allowed_range(name: str) -> tuple[float, float]:
 def flat(table: Mapping[str, Any]) -> dict[str, Any]:
     """A table of a study file with the tables of families in it laid out: `linear = {C = 1}` is `linear.C = 1`.
 
+    Where a family has a parameter without which it is nothing, a plain value is that one's.
+
     Raises:
         InputError: a family is given no table, or a parameter stands there twice.
     """
     found: dict[str, Any] = {}
     for name, entry in table.items():
-        if name in FAMILIES and not isinstance(entry, Mapping):
-            raise InputError(f"{name} is {shown(entry)}; it is a family: write {name} = {{ parameter = value }}")
-        own = {full_name(name, parameter): value for parameter, value in entry.items()} if name in FAMILIES else None
-        for full, value in ({name: entry} if own is None else own).items():
+        own = {name: entry}
+        if name in FAMILIES and isinstance(entry, Mapping):
+            own = {full_name(name, parameter): value for parameter, value in entry.items()}
+        elif name in FAMILIES:
+            if (needed := family_of(name).needs) is None:
+                raise InputError(f"{name} is {shown(entry)}; it is a family: write {name} = {{ parameter = value }}")
+            own = {full_name(name, needed): entry}
+        for full, value in own.items():
             if full in found:
                 raise InputError(f"{full} is given twice")
             found[full] = value

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import FixedTrial
 
 from search.cli.commands import main
 from search.comparison.ideas import read_comparison
@@ -15,9 +16,12 @@ from search.study.space import Space, declared, defaults_for
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.models import registry
+from sentiment.models.family import Parameter
+from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import FAMILIES, config_of, family_of
 from tests.support.compared import RECIPE, compared, write_comparison
 from tests.support.tiny import SPACE, definition, write_study_file
+from tests.support.toy import Toy
 
 RUN = """
 [space.toy]
@@ -53,7 +57,7 @@ class TestASpaceOfSeveral:
                 family, _, parameter = name.rpartition(".")
                 assert name == "family" or ((family or "network") == config.family and parameter in own[config.family])
             assert config_of(json.loads(json.dumps(config.to_dict()))) == config
-        assert families == set(FAMILIES)
+        assert families == {"network", "linear", "toy"}
 
     def test_keeps_what_is_said_of_one(self, drawn: list[Any]) -> None:
         assert {config.smoothing for config, _ in drawn if config.family == "toy"} == {3.0}
@@ -76,18 +80,40 @@ class TestASpaceOfSeveral:
     def test_knows_how_often_each_reports(self, space: Space) -> None:
         assert space.reports_per_epoch == {"network": 2, "linear": 1, "toy": 1}
 
-    def test_is_networks_alone_if_nothing_is_said(self) -> None:
-        assert Space.of({}).families == ["network"]
-        assert Space.of({}, defaults=defaults_for(["a film"])).families == ["network"]
-        assert not [name for name in Space.of({}).distributions if "." in name]
+    def test_is_of_all_families_if_nothing_is_said(self) -> None:
+        every = [name for name in FAMILIES if family_of(name).needs is None]
+        assert list(Space.of({}).families) == every
+        assert list(Space.of({}, defaults=defaults_for(["a film"])).families) == every
+        assert Space.of({}).known_good()[0]["family"] == "linear"
+        networks = Space.of({"family": "network"})
+        assert networks.families == ["network"]
+        assert not [name for name in networks.distributions if "." in name]
+
+    def test_leaves_out_a_family_that_needs_what_nobody_gave(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Toy, "needs", "smoothing")
+        monkeypatch.setattr(Toy, "parameters", Toy.parameters | {"smoothing": Parameter()})
+        assert "toy" not in Space.of({}).families
+        for given in ({"toy": {"smoothing": 2.0}}, {"toy": 2.0}):
+            assert "toy" in Space.of(given).families
+        with pytest.raises(InputError, match=r"family names 'toy', which needs toy\.smoothing"):
+            Space.of({"family": ["linear", "toy"]})
+
+    def test_begins_with_the_linear_baseline_if_it_holds_it(self) -> None:
+        assert Space.of({}).holds(LinearConfig(seed=7))
+        assert Space.of({}).sample(FixedTrial(Space.of({}).known_good()[0])) == LinearConfig()
+        for without in ({"family": "network"}, {"linear.C": 2.0}, {"linear.C": {"low": 2.0, "high": 9.0}}):
+            assert not Space.of(without).holds(LinearConfig())
 
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"family": "tree"}, "family is 'tree'; choose one of network, linear, toy"),
-            ({"family": ["network", 1]}, "family is 1; choose one of network, linear, toy"),
+            ({"family": "tree"}, "family is 'tree'; choose one of linear, network, .*toy"),
+            ({"family": ["network", 1]}, "family is 1; choose one of linear, network, .*toy"),
             ({"family": []}, "family is an empty list"),
-            ({"linear": {"C": 1.0}}, r"linear.C is given, but family is \['network'\]; name 'linear' there too"),
+            (
+                {"family": "network", "linear": {"C": 1.0}},
+                r"linear.C is given, but family is \['network'\]; name 'linear' there too",
+            ),
             ({"family": "linear", "linear": {"D": 1.0}}, "linear: there is no parameter 'D'; known are"),
             ({"family": "linear", "linear": {"C": 0.0}}, r"linear\.C is 0.0; it must lie between 1e-06 and 1e"),
             ({"family": "linear", "linear": {"seed": 1}}, "seed is not searched"),
@@ -114,7 +140,7 @@ def found(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(FAMILIES, "toy", "tests.support.toy:Toy")
         text = write_study_file(folder / "tiny.toml", reviews_csv, trials=12, keep_best=12).read_text("utf-8")
-        text = text.replace("[space]\n", '[space]\nfamily = ["network", "linear", "toy"]\n')
+        text = text.replace("family = 'network'\n", 'family = ["network", "linear", "toy"]\n')
         (folder / "tiny.toml").write_text(text + RUN, "utf-8")
         assert main(["run", str(folder / "tiny.toml"), *flags(folder)]) == 0
     return folder
@@ -229,7 +255,8 @@ def test_a_registry_names_families_that_call_themselves_so() -> None:
         assert family.name == family.config.family == name
         fields = set(family.config.names())
         assert {kept.stands_for or own for own, kept in family.parameters.items()} <= fields
-        assert config_of(family.config().to_dict()) == family.config()
+        if family.needs is None:
+            assert config_of(family.config().to_dict()) == family.config()
 
 
 def test_a_study_file_with_a_space_of_networks_is_as_it_was() -> None:

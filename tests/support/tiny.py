@@ -32,6 +32,7 @@ FILLER = [
 
 CLASSES = {"negative": ["1"], "positive": ["5"]}
 SPACE: dict[str, Any] = {
+    "family": "network",
     "architecture": ["textcnn", "lstm"],
     "token_unit": "word",
     "vocabulary_size": 200,

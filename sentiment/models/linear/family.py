@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
-from sentiment.models.family import Family, Model, Parameter, Read, Report, Resources, Trained
+from sentiment.models.family import Family, Model, Parameter, Read, Recipe, Report, Resources, Trained
 from sentiment.models.linear.config import LinearConfig
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Linear(Family):
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
         "class_weights": Parameter(["none", "balanced"]),
     }
+    # As it is by itself: what everything else is measured against.
+    recipes = (Recipe({name: getattr(LinearConfig, name) for name in parameters}, needs={}),)
     libraries = ("scikit-learn", "scipy")
     files = ("weights.safetensors", "ngrams.txt")
 

@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
+from search.study.choosing import correct_for_choosing
 from search.study.create import (
     LINEAR,
     SearchStudy,
-    correct_for_choosing,
     create_or_resume,
     describe,
     make_objective,

@@ -197,7 +197,7 @@ class TestTheAudit:
 def test_the_note_for_the_dashboard_is_a_markdown_table() -> None:
     lines = leaderboard(study(0.9)).markdown().splitlines()
     assert lines[:3] == [
-        "|  | macro-F1 | architecture | tokens |",
+        "|  | macro-F1 | model | tokens |",
         "| --- | --- | --- | --- |",
         "| trial 0 | 0.9000 | gru |  |",
     ]

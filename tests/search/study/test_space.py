@@ -10,6 +10,8 @@ from search.study.space import Space, declared, defaults_for
 from sentiment.errors import InputError
 from sentiment.models.network.config import NetworkConfig
 
+NETWORKS = {"family": "network"}
+
 
 def sampled(space: Space, n: int = 200) -> list[tuple[NetworkConfig, dict[str, Any]]]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
@@ -23,12 +25,12 @@ def sampled(space: Space, n: int = 200) -> list[tuple[NetworkConfig, dict[str, A
 
 class TestTheDefaultSpace:
     def test_draws_a_valid_config_every_time_and_every_architecture_and_optimizer(self) -> None:
-        drawn = sampled(Space.of())
+        drawn = sampled(Space.of(NETWORKS))
         assert {config.architecture for config, _ in drawn} == set(declared()["architecture"])
         assert {config.optimizer for config, _ in drawn} == {"sgd", "adam", "adamw"}
 
     def test_samples_a_parameter_only_where_it_means_something(self) -> None:
-        for config, params in sampled(Space.of()):
+        for config, params in sampled(Space.of(NETWORKS)):
             assert (
                 ("kernel_sizes" in params) == ("filters" in params) == (config.architecture in ("cnn_lstm", "textcnn"))
             )
@@ -44,7 +46,7 @@ class TestTheDefaultSpace:
             assert space.sample(FixedTrial(params)) == config
 
     def test_contains_its_known_good_settings_whole(self) -> None:
-        space = Space.of()
+        space = Space.of(NETWORKS)
         study = optuna.create_study()
         settings = space.known_good()
         assert [s["architecture"] for s in settings] == ["lstm", "textcnn", "lstm_attention", "gru", "cnn_lstm"]
@@ -74,6 +76,7 @@ class TestAStudyFile:
                 "layers": {"low": 1, "high": 3},
                 "kernel_sizes": [[3], [4, 5]],
                 "optimizer": ["adam"],
+                **NETWORKS,
             }
         )
         assert space.distributions["architecture"] == CategoricalDistribution(["lstm", "gru"])
@@ -92,12 +95,12 @@ class TestAStudyFile:
         assert both.fixed["sgd_learning_rate"] == 0.1
 
     def test_keeps_the_known_good_settings_that_fit(self) -> None:
-        assert {s["architecture"] for s in Space.of({"architecture": ["gru", "textcnn"]}).known_good()} == {
+        assert {s["architecture"] for s in Space.of(NETWORKS | {"architecture": ["gru", "textcnn"]}).known_good()} == {
             "gru",
             "textcnn",
         }
         shifted = Space.of(
-            {"learning_rate": {"low": 0.1, "high": 1.0}, "hidden_size": {"low": 50, "high": 300, "step": 50}}
+            NETWORKS | {"learning_rate": {"low": 0.1, "high": 1.0}, "hidden_size": {"low": 50, "high": 300, "step": 50}}
         )
         assert {s["learning_rate"] for s in shifted.known_good()} == {0.1}
         assert {s["hidden_size"] for s in shifted.known_good()} == {150}
