@@ -6,7 +6,7 @@
     study = optuna.create_study(direction="maximize")
     study.optimize(Objective(dataset), n_trials=50)
 
-What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.network.training`). A step
+What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.descent`). A step
 is as many training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
 since Optuna gives a pruned trial its last report as value, a pruned trial is worth its best checkpoint too.
 """

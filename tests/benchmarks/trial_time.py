@@ -31,6 +31,7 @@ import optuna
 import torch
 
 import search.study.objective
+import sentiment.models.descent
 import sentiment.models.network.training
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import open_storage
@@ -105,7 +106,7 @@ def _shares(trials: int) -> None:
             ("storage and pruning", optuna.trial.Trial, "_suggest"),
             ("checkpoints", TrialArtifacts, "keep"),
             ("checkpoints", search.study.objective, "keep_predictions"),
-            ("scoring", sentiment.models.network.training._BestCheckpoint, "score"),
+            ("scoring", sentiment.models.descent._BestCheckpoint, "score"),
         ]
         patches = [mock.patch.object(where, name, timed(kind, getattr(where, name))) for kind, where, name in places]
         for patch in patches:

@@ -8,6 +8,7 @@ import torch
 
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models import descent
 from sentiment.models.family import Report
 from sentiment.models.network import training
 from sentiment.models.network.batches import Examples, _in_one_piece, ordered_batches, shuffled_batches
@@ -173,7 +174,7 @@ class TestARunThatGoesWrong:
         assert math.isfinite(trained.macro_f1)
 
     def test_says_that_the_loss_is_no_number(self, data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(training.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * math.nan)
+        monkeypatch.setattr(descent.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * math.nan)
         trained = train(SMALL, data)
         assert trained.ended is not None
         assert "the training loss is not a number" in trained.ended

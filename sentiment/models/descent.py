@@ -1,0 +1,282 @@
+"""The loop of all families that train by gradient descent: what they have in common, whatever they are.
+
+**The rule for a score**, used everywhere: a network is scored on the validation rows `evaluations_per_epoch` times an
+epoch; the score of a run is its *best* checkpoint's macro-F1, and the weights kept are that checkpoint's. Of equal
+scores the earliest counts. Each `Report` carries the best score so far, so a run that is cut short is worth exactly
+what it would have been worth had it been planned that short. It is computed in float32 in every case, the weights'
+own precision; `precision` is that of the training alone. So a score, its card and its bundle are one model's answer.
+
+**The rule for what is no number**, used everywhere too: a network whose weights, or whose probabilities of the
+validation rows, are not all finite has diverged. It is not scored, not reported and never kept, and its run ends. A run
+that has no other checkpoint is worth a network that says nothing: all classes are equally likely, and there are no
+weights.
+
+This room does not know who asks for the training, nor why; a caller that wants to stop a run raises from `on_report`.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sentiment.metrics import collapse, cross_entropy, macro_f1
+from sentiment.models.family import Model, Report, Trained
+
+__all__ = ["Descent", "Labelled", "Learner", "descend", "seeded"]
+
+FINITE_CHECK: Final = 50
+"""Batches between two looks at whether the loss is still a number."""
+NO_LOSS: Final = "the training loss is not a number"
+NO_ANSWER: Final = "its weights or its answers are not numbers"
+
+
+class Descent(Protocol):
+    """What the loop asks of a config; `sentiment.models.network.config` says what each field means."""
+
+    seed: int
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    warmup: float
+    label_smoothing: float
+    class_weights: str
+    clip_norm: float
+    epochs: int
+    evaluations_per_epoch: int
+    precision: str
+
+
+class Labelled(Protocol):
+    """A batch."""
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 [B]."""
+        ...
+
+
+B = TypeVar("B", bound=Labelled)
+
+
+@dataclass(frozen=True)
+class Learner(Generic[B]):
+    """What a family brings to the loop."""
+
+    config: Any
+    """A `Config` with the fields of `Descent`."""
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    """Each of its groups has the learning rate that warm-up and schedule are factors on."""
+    batches_per_epoch: int
+    epoch: Callable[[np.random.Generator], Iterator[B]]
+    """The batches of one epoch, on the device, in an order that only the generator decides."""
+    logits: Callable[[B], Tensor]
+    """What the network says of a batch, [B, K]."""
+    answer: Callable[[], np.ndarray]
+    """What it says of the validation rows, float32 [n, K]; leaves it in evaluation mode."""
+    model: Callable[[dict[str, Tensor]], Model]
+    """What is kept of weights, the network's state on the CPU."""
+    labels: np.ndarray
+    """int64: the classes of the training rows."""
+    validation_labels: np.ndarray
+    """int64 [n]."""
+    classes: tuple[str, ...]
+
+
+@contextmanager
+def seeded(seed: int, device: str) -> Iterator[None]:
+    """Draw from `seed`; torch's global random state is afterwards as it was."""
+    cuda = [torch.cuda.current_device()] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+def descend(
+    learner: Learner[B],
+    *,
+    on_report: Callable[[Report], None],
+    on_batch: Callable[[int, int], None],
+    device: str,
+    end_early: bool,
+) -> Trained:
+    """Train, and keep the best checkpoint.
+
+    On the same machine, with the same thread count, within `seeded`, equal arguments give equal results, bit for bit.
+
+    Args:
+        learner: what is trained, on what.
+        on_report: called after each scoring; an exception it raises ends the run and passes through.
+        on_batch: called after each batch with the batches done and all batches of the run.
+        device: a torch device.
+        end_early: end a run that has collapsed by half of its epochs. A run that diverges ends in any case.
+    """
+    config: Descent = learner.config
+    network, optimizer = learner.network, learner.optimizer
+    rng = np.random.default_rng(config.seed)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    weights = _class_weights(config, learner.labels, len(learner.classes), device)
+    per_epoch = learner.batches_per_epoch
+    total = per_epoch * config.epochs
+    scoring_points = _scoring_points(config, per_epoch)
+    best = _BestCheckpoint(learner)
+    losses: list[Tensor] = []
+    ended: str | None = None
+
+    for done, batch in enumerate((batch for _ in range(config.epochs) for batch in learner.epoch(rng)), start=1):
+        network.train()
+        factor = _schedule(config, done - 1, total)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
+        with _precision(config, device):
+            logits = learner.logits(batch).float()
+        loss = F.cross_entropy(logits, batch.labels, weight=weights, label_smoothing=config.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if config.clip_norm:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+        optimizer.step()
+        losses.append(loss.detach())
+        on_batch(done, total)
+
+        if done % FINITE_CHECK == 0 and not math.isfinite(losses[-1]):
+            ended = _diverged(NO_LOSS, done / per_epoch, config)
+        if done in scoring_points:
+            train_loss = float(torch.stack(losses).mean())
+            losses.clear()
+            report = best.score(done / per_epoch, train_loss)
+            if wrong := _wrong_loss(train_loss, len(learner.classes)) or (NO_ANSWER if report is None else None):
+                ended = ended or _diverged(wrong, done / per_epoch, config)
+            if report is not None:
+                on_report(report)
+            # Half of the epochs, and one whole epoch without a single sign of life: slow starters get their time.
+            lifeless = best.collapses[-config.evaluations_per_epoch :]
+            if end_early and 0.5 <= done / total < 1 <= done / per_epoch and all(lifeless):
+                ended = ended or f"collapsed by epoch {done / per_epoch:g} of {config.epochs}: {lifeless[-1]}"
+        if ended:
+            break
+    if not best.reports:  # it diverged before it was scored once; what it came to must still be known
+        on_report(best.nothing(done / per_epoch))
+    return best.trained(ended)
+
+
+class _BestCheckpoint:
+    """The state of a run: its reports, and the best checkpoint so far."""
+
+    def __init__(self, learner: Learner[Any]) -> None:
+        self.learner = learner
+        self.started = time.perf_counter()
+        self.reports: list[Report] = []
+        self.macro_f1 = -1.0
+        self.weights: dict[str, Tensor] = {}
+        self.probabilities = np.empty((0, len(learner.classes)), dtype=np.float32)
+        self.collapsed: str | None = None
+        self.collapses: list[str | None] = []
+
+    def score(self, epoch: float, train_loss: float) -> Report | None:
+        """Score the validation rows, and keep the weights if they are the best yet; None of what is no number."""
+        weights = self.learner.network.state_dict()
+        if not all(bool(value.isfinite().all()) for value in weights.values()):
+            return None
+        probabilities = self.learner.answer()
+        return self._report(probabilities, weights, epoch, train_loss) if np.isfinite(probabilities).all() else None
+
+    def nothing(self, epoch: float) -> Report:
+        """The only report of a run that has no checkpoint."""
+        said = _says_nothing(len(self.learner.validation_labels), len(self.learner.classes))
+        return self._report(said, {}, epoch, math.nan)
+
+    def _report(self, probabilities: np.ndarray, weights: dict[str, Tensor], epoch: float, train_loss: float) -> Report:
+        labels, classes = self.learner.validation_labels, self.learner.classes
+        predictions = probabilities.argmax(axis=1)
+        macro = macro_f1(labels, predictions, len(classes))
+        loss = cross_entropy(probabilities, labels)
+        self.collapses.append(collapse(labels, predictions, classes, loss) if weights else None)
+        if macro > self.macro_f1:
+            self.macro_f1, self.probabilities = macro, probabilities
+            self.weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
+            self.collapsed = self.collapses[-1]
+        self.reports.append(
+            Report(
+                step=len(self.reports) + 1,
+                epoch=epoch,
+                train_loss=train_loss,
+                validation_loss=loss,
+                macro_f1=macro,
+                best_macro_f1=self.macro_f1,
+                seconds=time.perf_counter() - self.started,
+            )
+        )
+        return self.reports[-1]
+
+    def trained(self, ended: str | None) -> Trained:
+        return Trained(
+            config=self.learner.config,
+            model=self.learner.model(self.weights) if self.weights else None,
+            macro_f1=self.macro_f1,
+            probabilities=self.probabilities,
+            reports=tuple(self.reports),
+            ended=ended,
+            collapsed=self.collapsed,
+            seconds=time.perf_counter() - self.started,
+        )
+
+
+def _precision(config: Descent, device: str) -> torch.autocast:
+    return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def _scoring_points(config: Descent, per_epoch: int) -> frozenset[int]:
+    """After how many batches the validation rows are scored. Every epoch ends with one."""
+    each = min(config.evaluations_per_epoch, per_epoch)
+    within = [math.ceil(per_epoch * part / each) for part in range(1, each + 1)]
+    return frozenset(epoch * per_epoch + batches for epoch in range(config.epochs) for batches in within)
+
+
+def _schedule(config: Descent, step: int, total: int) -> float:
+    """The factor on the learning rate at `step` of `total`, counted from 0."""
+    warmup = config.warmup * total
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    progress = (step - warmup) / max(1.0, total - warmup)
+    if config.schedule == "linear":
+        return 1 - progress
+    return 0.5 * (1 + math.cos(math.pi * progress)) if config.schedule == "cosine" else 1.0
+
+
+def _class_weights(config: Descent, labels: np.ndarray, n_classes: int, device: str) -> Tensor | None:
+    if config.class_weights == "none":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    return torch.tensor(len(labels) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32, device=device)
+
+
+def _says_nothing(rows: int, n_classes: int) -> np.ndarray:
+    return np.full((rows, n_classes), 1 / n_classes, dtype=np.float32)
+
+
+def _wrong_loss(train_loss: float, n_classes: int) -> str | None:
+    """What is wrong with the loss, if it is: no number, or four times that of guessing."""
+    guessing = math.log(n_classes)
+    if not math.isfinite(train_loss):
+        return NO_LOSS
+    return (
+        None
+        if train_loss <= 4 * guessing
+        else f"the training loss is {train_loss:.3g}, that of guessing {guessing:.3g}"
+    )
+
+
+def _diverged(wrong: str, epoch: float, config: Descent) -> str:
+    clipping = "" if config.clip_norm else " and without clipping"
+    return (
+        f"diverged by epoch {epoch:.2g}: {wrong}; "
+        f"{config.optimizer} with learning rate {config.learning_rate:g}{clipping} is too fast here"
+    )
