@@ -7,7 +7,7 @@ from typing import Final
 
 from sentiment.foreign import one_line
 
-__all__ = ["NO_SPACE", "InputError", "naming", "refuse_unless_whole"]
+__all__ = ["NO_SPACE", "InputError", "MissingExtraError", "naming", "refuse_unless_whole"]
 
 
 NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -23,6 +23,10 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class MissingExtraError(InputError):
+    """What was asked for needs an optional package, which the message names; nothing is wrong with the files."""
 
 
 def refuse_unless_whole(name: str, value: object, low: int, high: int | None = None) -> None:

@@ -60,7 +60,7 @@ def _train(
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
         ENDED: trained.ended,
-        "environment": environment(config, setting.device),
+        "environment": environment(config, setting.resources.cache, setting.device),
     }
     record_pair(setting, arm, pair, file, trained.predict(drawn.texts("test")), attributes)
 

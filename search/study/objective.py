@@ -59,17 +59,27 @@ def predictions_file(folder: Path, number: int) -> Path:
     return folder / f"trial-{number:05d}.npy"
 
 
-def environment(config: Config, device: str = "cpu") -> dict[str, Any]:
-    """What a replay of `config` must share with a run for the same numbers, bit for bit."""
-    return {name: version(name) for name in family_of(config.family).libraries} | {
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "device": device,
-        "scored in": "float32",  # whatever it was trained in; not so before it was said here
-    }
+def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, Any]:
+    """What a replay of `config` must share with a run for the same numbers, bit for bit.
+
+    Raises:
+        InputError: what the config names is not there (`Family.content`).
+    """
+    family = family_of(config.family)
+    content = family.content(config, cache)  # first: it says what is not installed
+    return (
+        content
+        | {name: version(name) for name in family.libraries_of(config)}
+        | {
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+            "cpu": torch.backends.cpu.get_cpu_capability(),
+            "device": device,
+            "scored in": "float32",  # whatever it was trained in; not so before it was said here
+        }
+    )
 
 
 @dataclass
@@ -120,7 +130,7 @@ class Objective:
                 raise RuntimeError(str(error)) from None
             raise
         trial.set_user_attr(CONFIG, config.to_dict())
-        trial.set_user_attr(ENVIRONMENT, environment(config, self.device))
+        trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
         if config == LinearConfig(seed=seed):
             trial.set_user_attr(IS_LINEAR_BASELINE, True)
         curve: list[dict[str, Any]] = []

@@ -12,7 +12,7 @@ from search.study.objective import environment
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
 from sentiment.models.family import Report, Resources
-from sentiment.models.registry import config_of, train
+from sentiment.models.registry import config_of, family_of, train
 
 __all__ = ["Replay", "replay"]
 
@@ -61,7 +61,7 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     """Train trial `number` again, as far as it was trained then, with the threads it had.
 
     Raises:
-        InputError: there is no such trial, or it was never scored.
+        InputError: there is no such trial, it was never scored, or the files that it was trained from have changed.
     """
     trials = opened.study.get_trials(deepcopy=False)
     if not 0 <= number < len(trials):
@@ -76,7 +76,13 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     torch.set_num_threads(then["threads"])
     device = device or then["device"]
     config = config_of(trial.user_attrs[CONFIG])
-    now = environment(config, device)
+    now = environment(config, opened.cache, device)
+    for name in family_of(config.family).content(config, opened.cache):
+        if then.get(name) != now[name]:
+            raise InputError(
+                f"trial {number} was trained from an {name} that is not what it was (SHA-256 {then.get(name)}, now "
+                f"{now[name]}); bring back its files, and replay the trial then"
+            )
 
     replayed: list[float] = []
 

@@ -29,7 +29,7 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
-from sentiment.errors import NO_SPACE, InputError
+from sentiment.errors import NO_SPACE, InputError, MissingExtraError
 from sentiment.foreign import markdown, markdown_table
 from sentiment.models.config import Config
 from sentiment.models.family import Model
@@ -257,7 +257,7 @@ def _content(path: Path, most: int) -> bytes:
 def _parts_of_a_bundle(directory: Path) -> Iterator[None]:
     try:
         yield
-    except DamagedError:
+    except (DamagedError, MissingExtraError):
         raise
     except Exception as error:  # each of the libraries has its own, that of `tokenizers` is no narrower
         reason = " ".join((str(error) or type(error).__name__).split())[:300]

@@ -17,7 +17,7 @@ This room does not know who asks for the training, nor why; a caller that wants 
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -29,8 +29,10 @@ from torch.nn import functional as F
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.family import Model, Report, Trained
 
-__all__ = ["Descent", "Labelled", "Learner", "descend", "seeded"]
+__all__ = ["MEASURED_BATCHES", "Descent", "Labelled", "Learner", "descend", "seconds_a_batch", "seeded"]
 
+MEASURED_BATCHES: Final = 12
+"""Batches from which the price of a training is estimated; the first half warms up."""
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
 NO_LOSS: Final = "the training loss is not a number"
@@ -165,6 +167,25 @@ def descend(
     if not best.reports:  # it diverged before it was scored once; what it came to must still be known
         on_report(best.nothing(done / per_epoch))
     return best.trained(ended)
+
+
+def seconds_a_batch(run: Callable[[Callable[[int, int], None]], Any]) -> float:
+    """What a batch takes, from the first of them that `run` trains on; it is given what it must call as `on_batch`."""
+    moments = [time.perf_counter()]
+
+    def on_batch(done: int, total: int) -> None:
+        moments.append(time.perf_counter())
+        if done >= MEASURED_BATCHES:
+            raise _Enough
+
+    with suppress(_Enough):
+        run(on_batch)
+    measured = np.diff(moments)  # fewer, if it diverged
+    return float(np.median(measured[len(measured) // 2 :]))
+
+
+class _Enough(Exception):
+    """The price of a batch is known."""
 
 
 class _BestCheckpoint:

@@ -176,6 +176,10 @@ class Family(ABC):
         """The field of the config that a parameter stands for."""
         return self.parameters[parameter].stands_for or parameter
 
+    def libraries_of(self, config: Any) -> tuple[str, ...]:
+        """Those whose versions decide the numbers of `config`."""
+        return self.libraries
+
     def files_of(self, config: Any) -> tuple[str, ...]:
         """What such a model is kept as."""
         return self.files
@@ -189,6 +193,18 @@ class Family(ABC):
     def searched(self, texts: Sequence[str], device: str) -> dict[str, Any]:
         """The same for the language of `texts` and what `device` is good at."""
         return self.declared
+
+    def content(self, config: Any, cache: Path) -> dict[str, str]:
+        """What the numbers of `config` come from beside itself and the reviews: hashes, by what they are of.
+
+        Args:
+            config: an instance of `config`.
+            cache: as in `Resources`.
+
+        Raises:
+            InputError: it is not there.
+        """
+        return {}
 
     @abstractmethod
     def train(self, config: Any, dataset: "Dataset", resources: Resources) -> Trained:

@@ -36,6 +36,7 @@ FAMILY: Final = "family"
 FAMILIES: Final[dict[str, str]] = {
     "linear": "sentiment.models.linear.family:Linear",
     NETWORK: "sentiment.models.network.family:Networks",
+    "encoder": "sentiment.models.encoder.family:Encoders",
     "ensemble": "sentiment.models.ensemble.family:Ensembles",
 }
 """Where each family is; it is imported when it is asked for. A search begins with the first ones."""

@@ -4,35 +4,31 @@ The encoded corpus is flat: all ids behind one another, and where each text begi
 checked against its checksums when opened, and memory-mapped by every process that uses it.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import secrets
-import shutil
-import socket
-import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import tokenizers
 
+from sentiment.tokens.pretrained import Limits, encode_pretrained, read_pretrained
 from sentiment.tokens.tokenizers import EncodedTexts, encode, fit_tokenizer
-from sentiment.writing import write_through
+from sentiment.writing import publish, write_through
 
 if TYPE_CHECKING:  # it brings pyarrow, which whoever only encodes does not need
     from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Corpus", "load_corpus"]
+__all__ = ["Corpus", "load_corpus", "load_pretrained_corpus"]
 
 FORMAT: Final = 1
 """Of the cache. Raise it with any change to what a tokenizer or an encoded corpus is, and old caches rest."""
 
-_TEMPORARY: Final = ".building"
-_STALE_SECONDS: Final = 86_400
 _IDS, _OFFSETS, _TOKENIZER, _MANIFEST = "ids.npy", "offsets.npy", "tokenizer.json", "manifest.json"
 
 
@@ -71,23 +67,58 @@ def load_corpus(dataset: "Dataset", unit: str, vocabulary_size: int, cache: Path
         "unit": unit,
         "vocabulary_size": vocabulary_size,
     }
+
+    def build() -> Corpus:
+        texts = dataset.reviews.texts
+        tokenizer = fit_tokenizer([texts[row] for row in dataset.split.train], unit, vocabulary_size)
+        return Corpus(encode(tokenizer, texts), tokenizer.to_str(), tokenizer.get_vocab_size())
+
+    return _cached(cache, f"{unit}-{vocabulary_size}", wanted, len(dataset.reviews.texts), build)
+
+
+def load_pretrained_corpus(dataset: "Dataset", tokenizer_json: str, limits: Limits, cache: Path) -> Corpus:
+    """The dataset in the ids of a tokenizer that comes with a pretrained model; kept as `load_corpus` does.
+
+    Args:
+        dataset: all its rows are encoded.
+        tokenizer_json: what the tokenizer's file holds.
+        limits: see `read_pretrained`.
+        cache: a directory, made if missing.
+
+    Raises:
+        InputError: see `read_pretrained`.
+    """
+    tokenizer = read_pretrained(tokenizer_json, limits)
+    wanted = {
+        "format": FORMAT,
+        "tokenizers": tokenizers.__version__,
+        "fingerprint": dataset.fingerprint,
+        "tokenizer": hashlib.sha256(tokenizer_json.encode()).hexdigest(),
+        "max_tokens": limits.tokens,
+    }
+
+    def build() -> Corpus:
+        encoded = encode_pretrained(tokenizer, dataset.reviews.texts)
+        return Corpus(encoded, tokenizer_json, tokenizer.get_vocab_size())
+
+    return _cached(cache, f"pretrained-{limits.tokens}", wanted, len(dataset.reviews.texts), build)
+
+
+def _cached(cache: Path, name: str, wanted: dict[str, Any], rows: int, build: Callable[[], Corpus]) -> Corpus:
     key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:32]
-    directory = cache / f"{unit}-{vocabulary_size}-{key}"
-    rows = len(dataset.reviews.texts)
+    directory = cache / f"{name}-{key}"
     existed = directory.exists()  # asked first: another process may put it there at any moment
     found = _open(directory, wanted, rows)
     if found is not None:
         return found
     if existed:
-        warnings.warn(f"{directory} is damaged or cannot be read; it is built anew", stacklevel=2)
-    texts = dataset.reviews.texts
-    tokenizer = fit_tokenizer([texts[row] for row in dataset.split.train], unit, vocabulary_size)
-    built = Corpus(encode(tokenizer, texts), tokenizer.to_str(), tokenizer.get_vocab_size())
+        warnings.warn(f"{directory} is damaged or cannot be read; it is built anew", stacklevel=3)
+    built = build()
     try:
-        _publish(built, directory, wanted, rows)
+        publish(directory, partial(_write, built, wanted), lambda: _open(directory, wanted, rows) is not None)
     except OSError as error:
         reason = error.strerror or str(error)
-        warnings.warn(f"{directory} cannot be written ({reason}); the corpus stays in memory", stacklevel=2)
+        warnings.warn(f"{directory} cannot be written ({reason}); the corpus stays in memory", stacklevel=3)
     return _open(directory, wanted, rows) or built
 
 
@@ -120,30 +151,7 @@ def _checksum(path: Path) -> dict[str, Any]:
         return {"sha256": digest, "bytes": file.tell()}
 
 
-def _publish(corpus: Corpus, directory: Path, wanted: dict[str, Any], rows: int) -> None:
-    """Write a corpus beside its final name and rename it there, whole."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    _clean_leftovers(directory.parent)
-    temporary = _temporary_path(directory.parent)
-    try:
-        temporary.mkdir()
-        _write(corpus, temporary, wanted)
-        for _ in range(3):
-            try:
-                temporary.rename(directory)  # fails if another process was first
-                break
-            except OSError:
-                if _open(directory, wanted, rows) is not None:
-                    break
-                discarded = _temporary_path(directory.parent)
-                with contextlib.suppress(FileNotFoundError):
-                    directory.rename(discarded)
-                shutil.rmtree(discarded, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _write(corpus: Corpus, directory: Path, wanted: dict[str, Any]) -> None:
+def _write(corpus: Corpus, wanted: dict[str, Any], directory: Path) -> None:
     for name, array in ((_IDS, corpus.encoded.ids), (_OFFSETS, corpus.encoded.offsets)):
         with (directory / name).open("wb") as file:
             np.save(file, array, allow_pickle=False)
@@ -152,31 +160,3 @@ def _write(corpus: Corpus, directory: Path, wanted: dict[str, Any]) -> None:
     write_through(directory / _TOKENIZER, corpus.tokenizer_json.encode())
     files = {name: _checksum(directory / name) for name in (_IDS, _OFFSETS, _TOKENIZER)}
     write_through(directory / _MANIFEST, json.dumps(wanted | {"files": files}, indent=1).encode())
-
-
-def _temporary_path(cache: Path) -> Path:
-    return cache / f"{_TEMPORARY}~{socket.gethostname()}~{os.getpid()}~{secrets.token_hex(4)}"
-
-
-def _clean_leftovers(cache: Path) -> None:
-    """Remove what processes that died while building have left behind."""
-    for path in cache.glob(f"{_TEMPORARY}~*"):
-        with contextlib.suppress(OSError):
-            if not _is_being_built(path):
-                shutil.rmtree(path)
-
-
-def _is_being_built(path: Path) -> bool:
-    if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-        return False
-    _, host, process, _ = path.name.split("~")
-    # A process of another machine cannot be asked, and on Windows to ask is to kill.
-    if host != socket.gethostname() or os.name != "posix":
-        return True
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

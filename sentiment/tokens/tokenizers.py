@@ -26,7 +26,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 
 from sentiment.errors import InputError
 
-__all__ = ["PAD", "UNITS", "UNKNOWN", "EncodedTexts", "encode", "fit_tokenizer", "read_tokenizer"]
+__all__ = ["PAD", "UNITS", "UNKNOWN", "EncodedTexts", "encode", "fit_tokenizer", "in_segments", "read_tokenizer"]
 
 PAD: Final = 0
 """Fills batches up; never an id of an encoded text."""
@@ -102,7 +102,7 @@ def fit_tokenizer(texts: Sequence[str], unit: str, vocabulary_size: int) -> Toke
             show_progress=False,
         )
     tokenizer = _tokenizer(unit, {}, [])
-    tokenizer.train_from_iterator((segment for text in texts for segment in _segments(text)), trainer)
+    tokenizer.train_from_iterator((segment for text in texts for segment in in_segments(text)), trainer)
     described = json.loads(tokenizer.to_str())
     described["added_tokens"] = []
     return Tokenizer.from_str(json.dumps(described, ensure_ascii=False))
@@ -226,7 +226,7 @@ def _alphabet(texts: Sequence[str], unit: str, limit: int) -> list[str]:
     return sorted(["▁", *kept[: limit - 1]])
 
 
-def _segments(text: str) -> Iterator[str]:
+def in_segments(text: str) -> Iterator[str]:
     """A text in pieces of bounded length that UTF-8 can hold, cut before a space where there is one."""
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
@@ -246,7 +246,7 @@ def _chunks(texts: Sequence[str]) -> Iterator[tuple[list[int], list[str]]]:
     segments: list[str] = []
     characters = 0
     for row, text in enumerate(texts):
-        for segment in _segments(text):
+        for segment in in_segments(text):
             rows.append(row)
             segments.append(segment)
             characters += len(segment)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,6 +28,19 @@ class Ensembles(Family):
     config = EnsembleConfig
     needs = "members"
     parameters: ClassVar[Mapping[str, Parameter]] = {"members": Parameter(whole=True), "weights": Parameter(whole=True)}
+
+    def libraries_of(self, config: EnsembleConfig) -> tuple[str, ...]:
+        """See `Family.libraries_of`."""
+        named = (name for member in config.members for name in family_of(member.family).libraries_of(member))
+        return tuple(dict.fromkeys(named))
+
+    def content(self, config: EnsembleConfig, cache: Path) -> dict[str, str]:
+        """See `Family.content`; each with the member's number in front."""
+        return {
+            f"member {number}: {name}": sha256
+            for number, member in enumerate(config.members, start=1)
+            for name, sha256 in family_of(member.family).content(member, cache).items()
+        }
 
     def files_of(self, config: EnsembleConfig) -> tuple[str, ...]:
         """See `Family.files_of`."""

@@ -1,12 +1,8 @@
 """Networks, as a family of models."""
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from sentiment.models.family import Family, Model, Read, Resources, Trained
 from sentiment.models.network.config import NetworkConfig
@@ -19,9 +15,6 @@ if TYPE_CHECKING:
     from sentiment.reviews.dataset import Dataset
 
 __all__ = ["Networks"]
-
-MEASURED_BATCHES: Final = 12
-"""Batches from which the price of a training is estimated; the first half warms up."""
 
 
 class Networks(Family):
@@ -63,21 +56,14 @@ class Networks(Family):
 
     def seconds(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a few batches."""
+        from sentiment.models.descent import MEASURED_BATCHES, seconds_a_batch
         from sentiment.models.network.training import train
 
         data = _data(config, dataset, resources.cache)
-        moments = [time.perf_counter()]
-
-        def on_batch(done: int, total: int) -> None:
-            moments.append(time.perf_counter())
-            if done >= MEASURED_BATCHES:
-                raise _Enough
-
         longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-        with suppress(_Enough):
-            train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
-        measured = np.diff(moments)  # fewer, if it diverged
-        each = float(np.median(measured[len(measured) // 2 :]))
+        each = seconds_a_batch(
+            lambda on_batch: train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
+        )
         return config.epochs * each * -(-len(data.train) // config.batch_size)
 
     def load(self, config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
@@ -85,10 +71,6 @@ class Networks(Family):
         from sentiment.models.network.model import load
 
         return load(config, n_classes, sizes, read)
-
-
-class _Enough(Exception):
-    """The price of a batch is known."""
 
 
 def _data(config: NetworkConfig, dataset: "Dataset", cache: Path) -> "TrainingData":

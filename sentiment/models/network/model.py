@@ -20,7 +20,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
 from sentiment.tokens.tokenizers import encode, read_tokenizer
 
-__all__ = ["NetworkModel", "load", "predict_probabilities"]
+__all__ = ["NetworkModel", "load", "predict_probabilities", "read_weights"]
 
 SCORING_BATCH: Final = 64
 """Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
@@ -105,13 +105,13 @@ def load(config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: 
     if type(size) is not int or not 2 <= size <= most:
         raise InputError(f"{VOCABULARY} must be a whole number between 2 and {most}")
     expected = model_without_memory(config, size, n_classes).state_dict()
-    weights = _weights(read(WEIGHTS, 4 * sum(tensor.numel() for tensor in expected.values())), expected)
+    weights = read_weights(read(WEIGHTS, 4 * sum(tensor.numel() for tensor in expected.values())), expected)
     model = NetworkModel(config, n_classes, size, read(TOKENIZER, BYTES_PER_ENTRY * size).decode(), weights)
     model.tokenizer, model.network  # noqa: B018  refused here, if they are none
     return model
 
 
-def _weights(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def read_weights(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a file, if they are those of the network and are numbers."""
     wanted = {name: ("F32", list(tensor.shape)) for name, tensor in expected.items()}
     found = {name: (part["dtype"], part["shape"]) for name, part in safetensors.deserialize(content)}  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from sentiment import writing
 from sentiment.reviews.dataset import Dataset, Reviews
 from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import Split
@@ -185,7 +186,7 @@ def test_a_disk_that_fills_up_leaves_no_half_cache(tmp_path, monkeypatch):
 
 def test_what_a_dead_process_left_behind_is_cleaned_and_what_a_live_one_builds_is_not(tmp_path):
     finished = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    live = cache._temporary_path(tmp_path)
+    live = writing._temporary_path(tmp_path)
     dead = live.with_name(live.name.replace(f"~{os.getpid()}~", f"~{int(finished.stdout)}~"))
     elsewhere = tmp_path / ".building~another.machine~1~0badcafe"
     old = tmp_path / ".building~another.machine~2~0badcafe"

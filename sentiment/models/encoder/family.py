@@ -1,0 +1,64 @@
+"""Pretrained encoders, as a family of models."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentiment.models.encoder.config import EncoderConfig
+from sentiment.models.encoder.parameters import PARAMETERS, RECIPES
+from sentiment.models.encoder.source import find_pretrained
+from sentiment.models.family import Family, Model, Read, Resources, Trained
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
+
+__all__ = ["Encoders"]
+
+
+class Encoders(Family):
+    """A pretrained transformer under a classification head, fine-tuned by gradient descent."""
+
+    name = "encoder"
+    config = EncoderConfig
+    parameters = PARAMETERS
+    needs = "model"
+    recipes = RECIPES
+    reports = "evaluations_per_epoch"
+    files = ("weights.safetensors", "tokenizer.json", "encoder.json")
+    libraries = ("transformers", "tokenizers")
+
+    def content(self, config: EncoderConfig, cache: Path) -> dict[str, str]:
+        """The hash of the encoder's files."""
+        return {"encoder": find_pretrained(config.model, cache).sha256}
+
+    def train(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> Trained:
+        """See `Family.train`."""
+        find_pretrained(config.model, resources.cache)  # refused before torch is imported
+        from sentiment.models.encoder.training import train, training_data
+
+        return train(
+            config,
+            training_data(config, dataset, resources.cache),
+            on_report=resources.on_report,
+            on_batch=resources.on_batch,
+            device=resources.device,
+            end_early=resources.end_early,
+        )
+
+    def seconds(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> float:
+        """From a few batches."""
+        from sentiment.models.descent import MEASURED_BATCHES, seconds_a_batch
+        from sentiment.models.encoder.training import train, training_data
+
+        data = training_data(config, dataset, resources.cache)
+        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
+        each = seconds_a_batch(
+            lambda on_batch: train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
+        )
+        return config.epochs * each * -(-len(data.train) // config.batch_size)
+
+    def load(self, config: EncoderConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
+        """See `Family.load`."""
+        from sentiment.models.encoder.model import load
+
+        return load(config, n_classes, sizes, read)

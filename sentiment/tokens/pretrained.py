@@ -1,0 +1,157 @@
+"""The tokenizer that comes with a pretrained model: read from its tokenizer.json, and texts in its ids.
+
+Its file may come from anywhere, as that of a bundle may. What it is made of must be among the parts that pretrained
+encoders have, and no regular expression in it may be one that nobody knows: it might never end.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from sentiment.errors import InputError
+from sentiment.tokens.tokenizers import EncodedTexts, in_segments
+
+__all__ = ["Limits", "encode_pretrained", "read_pretrained"]
+
+_MODELS: Final = ("WordPiece", "BPE", "Unigram", "WordLevel")
+_PARTS: Final = {
+    "normalizer": (
+        *("Sequence", "BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip", "Nmt"),
+        *("Precompiled", "Replace", "Prepend"),
+    ),
+    "pre_tokenizer": (
+        *("Sequence", "BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Metaspace", "ByteLevel", "Digits", "Split"),
+        *("Punctuation", "UnicodeScripts", "CharDelimiterSplit"),
+    ),
+    "post_processor": ("Sequence", "BertProcessing", "RobertaProcessing", "TemplateProcessing", "ByteLevel"),
+}
+_PATTERNS: Final = (
+    " {2,}",  # converters of SentencePiece: runs of blanks
+    # Llama 3, which EuroBERT has too
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+)
+_PROBES: Final = ("", "a", "A good film, 한국어 ภาษาไทย 👍\n")
+_MOST_MARKS: Final = 16
+"""Tokens such as [CLS] and [SEP] that may stand around a text."""
+_LONGEST_WORD: Final = 1000
+_CHUNK: Final = 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the model can read."""
+
+    vocabulary: int
+    """Ids must be below."""
+    tokens: int
+    """In each text, those around it included; a longer one is cut."""
+
+
+def read_pretrained(text: str, limits: Limits) -> Tokenizer:
+    """A tokenizer that `encode_pretrained` can use, from its JSON.
+
+    What spells a special token in a text ("[SEP]") is read as ordinary characters.
+
+    Raises:
+        InputError: it is none, has parts that are not known to be harmless, ids that the model has not, or `limits`
+            leave no room for a text.
+    """
+    try:
+        described = json.loads(text)
+        _refuse_unknown_parts(described)
+        # How the file would pad and cut is somebody else's business, and nothing is ever decoded.
+        kept = described | {"truncation": None, "padding": None, "decoder": None}
+        tokenizer = Tokenizer.from_str(json.dumps(kept, ensure_ascii=False))
+        tokenizer.encode_special_tokens = True
+        marks = tokenizer.num_special_tokens_to_add(False)
+        if not marks < limits.tokens or marks > _MOST_MARKS:
+            raise InputError(
+                f"max_tokens is {limits.tokens}, and the tokenizer puts {marks} around each text; raise it"
+            )
+        tokenizer.enable_truncation(limits.tokens)
+        ids = itertools.chain(*(tokenizer.encode(probe).ids for probe in _PROBES))
+        largest = max(itertools.chain(tokenizer.get_vocab(with_added_tokens=True).values(), ids))
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # where the library's Rust panics, it raises no Exception
+        raise InputError(f"tokenizer.json is damaged ({type(error).__name__}: {str(error)[:200]})") from None
+    if largest >= limits.vocabulary:
+        raise InputError(f"tokenizer.json has the id {largest:,}, but the model knows {limits.vocabulary:,} tokens")
+    return tokenizer
+
+
+def encode_pretrained(tokenizer: Tokenizer, texts: Sequence[str]) -> EncodedTexts:
+    """Turn texts into ids, cut to the length that `read_pretrained` was given.
+
+    Of a text of more than 65,536 characters only the first so many are read. A text without any token becomes the
+    first entry of the vocabulary.
+    """
+    dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
+    lengths: list[int] = []
+    chunks: list[np.ndarray] = [np.empty(0, dtype=dtype)]
+    for start in range(0, len(texts), _CHUNK):
+        first = [next(in_segments(text)) for text in texts[start : start + _CHUNK]]
+        lists = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(first)]
+        lengths += map(len, lists)
+        chunks.append(np.fromiter(itertools.chain.from_iterable(lists), dtype=dtype, count=sum(map(len, lists))))
+    return EncodedTexts(np.concatenate(chunks), np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+
+def _refuse_unknown_parts(described: Any) -> None:
+    model = described["model"]
+    if model.get("type") not in _MODELS:
+        raise InputError(f"tokenizer.json has a model {model.get('type')!r}; known are {', '.join(_MODELS)}")
+    _refuse_wrong_model(model)
+    for kind, known in _PARTS.items():
+        for part in _parts(described.get(kind)):
+            if part.get("type") not in known:
+                raise InputError(f"tokenizer.json has a {kind} {part.get('type')!r}; known are {', '.join(known)}")
+            pattern = part.get("pattern") or {}
+            expression, string = pattern.get("Regex"), pattern.get("String")
+            if expression is not None and expression not in _PATTERNS:
+                raise InputError(
+                    f"tokenizer.json has the regular expression {expression!r}, which is not known to be harmless"
+                )
+            # A text must not grow.
+            if part["type"] in ("Replace", "Prepend") and len(part.get("content") or part.get("prepend") or "") > len(
+                string or "▁"
+            ):
+                raise InputError(f"tokenizer.json has a {part['type']} that makes texts longer")
+            if part["type"] == "TemplateProcessing" and sum("Sequence" in piece for piece in part["single"]) != 1:
+                raise InputError("tokenizer.json has a template that does not hold the text once")
+
+
+def _parts(part: Any) -> Iterator[dict[str, Any]]:
+    if part is None:
+        return
+    yield part
+    for inner in ("normalizers", "pretokenizers", "processors"):
+        for one in part.get(inner) or ():
+            yield from _parts(one)
+
+
+def _refuse_wrong_model(model: dict[str, Any]) -> None:
+    """Refuses what the library would fail over only at some text, or end the program."""
+    vocabulary = model["vocab"]
+    if model.get("dropout"):
+        raise InputError(f"tokenizer.json draws by chance (dropout {model['dropout']}); set it to null")
+    if model["type"] == "Unigram":
+        if type(model.get("unk_id")) is not int or not 0 <= model["unk_id"] < len(vocabulary):
+            raise InputError("tokenizer.json has no entry for what is unknown (unk_id)")
+        return
+    unknown = model.get("unk_token")
+    if unknown not in vocabulary and not (unknown is None and model["type"] == "BPE"):
+        raise InputError(f"tokenizer.json has no entry {unknown!r} for what is unknown")
+    if model.get("max_input_chars_per_word", 0) > _LONGEST_WORD:
+        raise InputError(f"tokenizer.json takes words apart of more than {_LONGEST_WORD} characters")
+    prefix = len(model.get("continuing_subword_prefix") or "")
+    for merge in model.get("merges", ()):
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        if len(pair) != 2 or not all(entry in vocabulary for entry in (*pair, pair[0] + pair[1][prefix:])):
+            raise InputError("each of the merges in tokenizer.json must be two entries of its vocabulary, and make one")
