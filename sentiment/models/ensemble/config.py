@@ -26,7 +26,7 @@ class EnsembleConfig(Config):
     """
 
     family = "ensemble"
-    members: Annotated[tuple[Config, ...], "give a list of tables, one for each member"]
+    members: Annotated[tuple[Config, ...], "give a list of tables, one for each member"] = ()
     """Of any other family; in JSON and TOML as tables, as their families have them."""
     weights: tuple[Annotated[float, Interval(ge=0, le=1)], ...] | None = None
     """Of the members, which add up to 1; None: those that `select` finds on the validation rows."""
