@@ -3,25 +3,21 @@
 It draws what `results` measured, in points (1 point is .01 of macro-F1), and computes nothing that is not about ink.
 Matplotlib, the extra `figures`, is imported only where something is drawn.
 
-The letters stay text (`svg.fonttype` none): an SVG is then searched like a page, and Korean or Thai names are set in a
-font of the reader, of which Matplotlib's own has none. Widths are measured in Matplotlib's DejaVu Sans, which is wider
-than what readers have instead. Style, ids and metadata are fixed, so equal results give equal bytes.
+Widths of names are measured in Matplotlib's DejaVu Sans, which is wider than what readers have instead. How things
+are drawn, `drawing` says.
 """
 
 import statistics
 import unicodedata
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from search.comparison.ideas import BASELINE
 from search.comparison.results import CollapseShare, Results
+from search.report.drawing import GREY, INK, TYPE, style, svg
 from search.statistics import NO_DIFFERENCE, Difference, TuningCurve
-from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.writing import write_whole
 
@@ -48,10 +44,7 @@ GAP: Final = 0.15
 """Between panels."""
 PLOT: Final = 3.2
 """Height of a plot without rows."""
-TYPE: Final = 9.0
 
-INK: Final = "#222222"
-GREY: Final = "#6b6b6b"
 RULE: Final = "#e6e6e6"
 REGION: Final = "#cfdbe6"
 
@@ -75,22 +68,6 @@ _BAR: Final = "#e69f00"
 MINUS: Final = "\u2212"
 """As wide as the plus, and not overlooked as a hyphen is."""
 
-_STYLE: Final = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sentiment-search",
-    "text.parse_math": False,  # a name may hold dollar signs
-    "text.color": INK,
-    "font.size": TYPE,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
-
 
 def write_figures(found: Results, folder: Path) -> list[Path]:
     """Write `differences.svg`, `tuning.svg` and `collapse.svg`, each where there is something to show.
@@ -105,38 +82,18 @@ def write_figures(found: Results, folder: Path) -> list[Path]:
     Raises:
         InputError: the extra `figures` is missing. Nothing is written then.
     """
-    with _style():
+    with style():
         drawn = {"differences": _differences(found)} if found.ideas else {}
         if found.curve is not None:
             drawn["tuning"] = _tuning(found.curve, found.linear_validation_macro_f1)
         trained = [share for share in found.collapse if share.trainings]
         if trained:
             drawn["collapse"] = _collapse(trained)
-        svgs = {folder / f"{name}.svg": _svg(figure) for name, figure in drawn.items()}
+        files = {folder / f"{name}.svg": svg(figure) for name, figure in drawn.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for path, svg in svgs.items():
-        write_whole(path, svg)
-    return list(svgs)
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever the reader's `matplotlibrc` says."""
-    try:
-        import matplotlib.style
-    except ImportError:
-        raise InputError(
-            "drawing figures needs matplotlib, the extra `figures`: pip install 'sentiment-search[figures]'"
-        ) from None
-    with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's font has it
-        yield
-
-
-def _svg(figure: "Figure") -> bytes:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+    for path, content in files.items():
+        write_whole(path, content)
+    return list(files)
 
 
 # ---------------------------------------------------------------------------------------------- differences

@@ -13,6 +13,7 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna_dashboard import save_note
 
 from search.comparison.results import Results
+from search.report.costs import write_costs
 from search.report.figures import write_figures
 from search.report.text import markdown
 from search.report.values import rows, write_csv
@@ -23,7 +24,8 @@ __all__ = ["publish_comparison", "publish_search"]
 
 
 def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Path) -> None:
-    """Put the leaderboard on the study's page, and all of its rows into a table that can be sorted.
+    """Put the leaderboard on the study's page, all of its rows into a table that can be sorted and, where the extra
+    `figures` is, scores against costs into a figure.
 
     Args:
         study: of a search.
@@ -33,7 +35,8 @@ def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Path) -> 
     with TemporaryDirectory() as folder:
         table = Path(folder, "leaderboard.csv")
         write_csv(table, [asdict(entry) for entry in board.entries])
-        _publish(study, board.markdown(), [table], artifacts)
+        figures = write_costs(board, Path(folder)) if find_spec("matplotlib") else []
+        _publish(study, board.markdown(), [*figures, table], artifacts)
 
 
 def publish_comparison(study: optuna.Study, found: Results, artifacts: Path) -> None:

@@ -18,7 +18,7 @@ def weigh(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def draw(rng: np.random.Generator, rows: int, skill: np.ndarray, shared: float) -> tuple[np.ndarray, np.ndarray]:
-    """Labels [rows] and probabilities [runs, rows, 2]: each run sees the label through noise, some of it that of all."""
+    """Labels [rows] and probabilities [runs, rows, 2]: each sees the label through noise, of which they share some."""
     labels = rng.integers(CLASSES, size=rows)
     noise = shared * rng.standard_normal(rows) + (1 - shared**2) ** 0.5 * rng.standard_normal((len(skill), rows))
     positive = 1 / (1 + np.exp(-2 * (skill[:, None] * (2 * labels - 1) + noise)))

@@ -1,0 +1,158 @@
+"""The trials of a search as one model: recorded when the search ends, and exported."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from search.cli.commands import main
+from search.storage.databases import open_storage
+from search.storage.predictions import kept_predictions
+from search.study.create import open_recorded
+from search.study.export import export_ensemble
+from search.study.leaderboard import leaderboard
+from search.study.records import ENSEMBLE, OPENINGS, PREDICTIONS
+from sentiment import Bundle
+from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
+from tests.search.conftest import Searched
+from tests.support.tiny import write_reviews, write_study_file
+
+
+def flags(folder: Path) -> list[str]:
+    return ["--storage", f"sqlite:///{folder}/study.db", "--artifacts", str(folder / "artifacts")]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search of linear models and networks that keeps the weights of one trial."""
+    folder = tmp_path_factory.mktemp("ensembles")
+    reviews = write_reviews(folder / "reviews.csv", n=800, seed=3)
+    text = write_study_file(folder / "tiny.toml", reviews, epochs=3, trials=8, keep_best=1).read_text("utf-8")
+    text = text.replace("family = 'network'\n", 'family = ["linear", "network"]\n')
+    (folder / "tiny.toml").write_text(text, "utf-8")
+    assert main(["run", str(folder / "tiny.toml"), *flags(folder)]) == 0
+    return folder
+
+
+def opened(folder: Path) -> Any:
+    return open_recorded("tiny", open_storage(f"sqlite:///{folder}/study.db"), folder / "artifacts")
+
+
+def test_begins_with_the_linear_baseline_as_a_trial(found: Path) -> None:
+    board = leaderboard(opened(found).study)
+    assert board.linear is not None and board.linear.trial == 0
+    assert [entry.name for entry in board.entries if entry.trial is None] == ["majority"]
+    assert {standing.family for standing in board.families} == {"linear", "network"}
+    assert all(standing.best.latency and standing.trials for standing in board.families)
+
+
+def test_is_recorded_with_what_its_trials_said_together(found: Path) -> None:
+    study = opened(found)
+    ensemble = leaderboard(study.study).ensemble
+    assert ensemble is not None and len(ensemble.weights) > 1
+    assert sum(ensemble.weights.values()) == pytest.approx(1)
+    said = [
+        weight * kept_predictions(study.predictions, study.study.trials[number].user_attrs[PREDICTIONS])
+        for number, weight in ensemble.weights.items()
+    ]
+    labels = study.dataset.labels("validation")
+    assert ensemble.macro_f1 == pytest.approx(macro_f1(labels, np.sum(said, axis=0).argmax(axis=1), 2))
+    assert ensemble.corrected <= ensemble.macro_f1 + 0.02
+    assert ensemble.above_best[1] <= ensemble.above_best[0] <= ensemble.above_best[2]
+    assert "sentiment-search export tiny --ensemble" in leaderboard(study.study).render()
+
+
+def test_is_exported_whole_though_one_trials_weights_were_kept(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "tiny", "--ensemble", "--to", str(tmp_path / "model"), *flags(found), "--json"]) == 0
+    captured = capsys.readouterr()
+    exported, study = json.loads(captured.out), opened(found)
+    ensemble = leaderboard(study.study).ensemble
+    assert ensemble is not None
+    assert captured.err.count("whose weights were not kept") >= len(ensemble.weights) - 1
+    assert {int(number): weight for number, weight in exported["weights"].items()} == ensemble.weights
+    bundle = Bundle.open(tmp_path / "model")
+    predictions = bundle.probabilities(study.dataset.texts("validation")).argmax(axis=1)
+    assert macro_f1(study.dataset.labels("validation"), predictions, 2) == pytest.approx(ensemble.macro_f1)
+    assert bundle.facts["trial"] == ", ".join(map(str, ensemble.weights))
+    assert bundle.seen is not None and bundle.seen.among(study.dataset.texts("train"))[0].all()
+
+    assert main(["evaluate", str(tmp_path / "model"), "--sealed", "tiny", *flags(found)]) == 0
+    assert opened(found).study.user_attrs[OPENINGS][-1]["trial"] == bundle.facts["trial"]
+
+
+def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path: Path) -> None:
+    study = opened(found)
+    ensemble = leaderboard(study.study).ensemble
+    assert ensemble is not None and study.artifacts is not None
+    lost = next(n for n in ensemble.weights if not study.artifacts.has(study.study.trials[n]))
+    record = study.study.trials[lost].user_attrs[PREDICTIONS]
+    path = study.predictions / record["file"]
+    content = path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(InputError, match=r"\.npy is missing or damaged"):
+            export_ensemble(study, tmp_path / "model")
+    finally:
+        path.write_bytes(content)
+    assert not (tmp_path / "model").exists()
+
+
+def test_of_a_study_that_has_none_is_refused_in_one_line(searched: Searched, tmp_path: Path) -> None:
+    assert ENSEMBLE not in searched.opened.study.user_attrs  # nobody ended this search
+    with pytest.raises(InputError, match="study 'tiny' has no ensemble: it takes two trials") as refused:
+        export_ensemble(searched.opened, tmp_path / "model")
+    assert "\n" not in str(refused.value)
+
+
+def test_is_no_single_trial(searched: Searched, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["export", "tiny", "--ensemble", "--trial", "1", "--to", str(tmp_path / "model"), *searched.flags]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.strip() == "sentiment-search: give --trial or --ensemble, not both"
+
+
+def test_of_one_trial_is_none(found: Path) -> None:
+    study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{found}/study.db")
+    recorded = study.user_attrs[ENSEMBLE]
+    study.set_user_attr(ENSEMBLE, recorded | {"weights": {"0": 1.0}})
+    try:
+        assert leaderboard(study).ensemble is None
+    finally:
+        study.set_user_attr(ENSEMBLE, recorded)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--families", "linear,tree"], "--families: family is 'tree'; choose one of"),
+        (["--families", "linear,"], "--families: family is ''; choose one of"),
+        (["--families", "encoder"], "--families: family names 'encoder', which needs encoder.model"),
+        (["--families", "linear,linear"], "--families: family names a value twice"),
+    ],
+)
+def test_families_that_are_none_are_refused_in_one_line(
+    given: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reviews = write_reviews(tmp_path / "reviews.csv")
+    assert main(["run", "--data", str(reviews), "--text", "text", "--label", "stars", *given, *flags(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_families_narrow_a_study_file_too(found: Path, tmp_path: Path) -> None:
+    arguments = ["run", str(found / "tiny.toml"), "--name", "narrow", "--families", "linear", "--trials", "2"]
+    text = (found / "tiny.toml").read_text("utf-8")
+    plain = "\n".join(line for line in text.splitlines() if "=" not in line or line.split(" =")[0] in KEPT)
+    (tmp_path / "plain.toml").write_text(plain, "utf-8")
+    arguments[1] = str(tmp_path / "plain.toml")
+    assert main([*arguments, *flags(tmp_path)]) == 0
+    study = optuna.load_study(study_name="narrow", storage=f"sqlite:///{tmp_path}/study.db")
+    assert {trial.user_attrs["config"]["family"] for trial in study.trials} == {"linear"}
+
+
+KEPT = ("path", "text", "label", "classes", "trials", "threads")
