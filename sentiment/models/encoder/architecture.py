@@ -52,9 +52,8 @@ def read_config(described: Mapping[str, Any]) -> Any:
     from transformers import CONFIG_MAPPING
 
     if described.get("position_embedding_type", "absolute") != "absolute":
-        raise InputError(
-            f"config.json asks for {described['position_embedding_type']!r} positions, which are not known"
-        )
+        kind_of_positions = described["position_embedding_type"]
+        raise InputError(f"config.json asks for positions that are {kind_of_positions!r}, not absolute")
     made = CONFIG_MAPPING[kind]
     own = _own_fields(made)
     given = {name: value for name, value in described.items() if name in own}

@@ -33,7 +33,6 @@ class Encoders(Family):
 
     def train(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
-        find_pretrained(config.model, resources.cache)  # refused before torch is imported
         from sentiment.models.encoder.training import train, training_data
 
         return train(

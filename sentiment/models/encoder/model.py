@@ -57,7 +57,8 @@ class EncoderModel:
         """The network itself, in evaluation mode."""
         body = {name[5:]: value for name, value in self.weights.items() if name.startswith("body.")}
         head = {name[5:]: value for name, value in self.weights.items() if name.startswith("head.")}
-        network = Classifier(self.config, body_of(read_config(self.encoder), body), self.n_classes)
+        with torch.random.fork_rng(devices=[]):  # first weights of a head are drawn, and then replaced
+            network = Classifier(self.config, body_of(read_config(self.encoder), body), self.n_classes)
         network.head.load_state_dict(head, assign=True)
         return network.to(self.device).eval()
 

