@@ -58,7 +58,8 @@ def read_config(described: Mapping[str, Any]) -> Any:
     own = _own_fields(made)
     given = {name: value for name, value in described.items() if name in own}
     try:
-        config = made.from_dict(given)
+        with _quiet():
+            config = made.from_dict(given)
     except Exception as error:  # whatever the checks of its fields raise
         raise InputError(f"config.json is no config of {kind!r} ({_one_line(error)})") from None
     for name, value in {**config.to_dict(), "num_hidden_layers": config.num_hidden_layers}.items():
@@ -101,11 +102,15 @@ def body_of(config: Any, weights: Mapping[str, Tensor]) -> nn.Module:
         body, told = _class_of(config).from_pretrained(
             None, config=config, state_dict=dict(weights), dtype=torch.float32, output_loading_info=True
         )
-    body = _without_pooler(body)
+        body = _without_pooler(body)
+        with torch.no_grad():  # some sizes that do not go together are met here first
+            states = body.eval()(input_ids=torch.zeros(1, 2).long(), attention_mask=torch.ones(1, 2).long())
+        if states.last_hidden_state.shape != (1, 2, config.hidden_size):
+            raise InputError(f"config.json says hidden_size = {config.hidden_size}, which its states are not wide")
     missing = sorted(name for name in told["missing_keys"] if name in body.state_dict())
     if missing:
         raise InputError(f"the safetensors lack {missing[0]!r} ({len(missing)} of the weights that config.json names)")
-    return body.eval()
+    return body
 
 
 def layers(body: nn.Module) -> nn.ModuleList:

@@ -45,16 +45,10 @@ class Encoders(Family):
         )
 
     def seconds(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> float:
-        """From a few batches."""
-        from sentiment.models.descent import MEASURED_BATCHES, seconds_a_batch
-        from sentiment.models.encoder.training import train, training_data
+        """See `Family.seconds`."""
+        from sentiment.models.encoder.training import seconds_of, training_data
 
-        data = training_data(config, dataset, resources.cache)
-        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-        each = seconds_a_batch(
-            lambda on_batch: train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
-        )
-        return config.epochs * each * -(-len(data.train) // config.batch_size)
+        return seconds_of(config, training_data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: EncoderConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

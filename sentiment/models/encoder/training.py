@@ -1,10 +1,11 @@
 """One config and one pretrained encoder become a classifier; `sentiment.models.descent` has the loop and its rules."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import safetensors.torch
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError, naming
-from sentiment.models.descent import Learner, descend, seeded
+from sentiment.models.descent import MEASURED_BATCHES, Learner, descend, seconds_a_batch, seeded
 from sentiment.models.encoder.architecture import body_of, described_by, read_config, shapes
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.model import EncoderModel, answer, limits, pooled_batches
@@ -23,7 +24,10 @@ from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import load_pretrained_corpus
 
-__all__ = ["TrainingData", "train", "training_data"]
+__all__ = ["TrainingData", "seconds_of", "train", "training_data"]
+
+MEASURED_ROWS: Final = 256
+"""Training rows from which the price of a frozen body is estimated."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,32 @@ def train(
         InputError: the weights are not those of the encoder.
     """
     with seeded(config.seed, device):
-        network = Classifier(config, body_of(data.encoder, _pretrained(data.weights)), len(data.classes))
-        network.head.begin()
-        learner = (_frozen if config.trained_layers == 0 else _fine_tuned)(config, data, network.to(device), device)
+        network = _fresh(config, data, device)
+        learner = (_fine_tuned if config.trained_layers else _frozen)(config, data, network, device)
         return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+
+
+def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier:
+    """The pretrained body under a head with its first weights."""
+    network = Classifier(config, body_of(data.encoder, _pretrained(data.weights)), len(data.classes))
+    network.head.begin()
+    return network.to(device)
+
+
+def seconds_of(config: EncoderConfig, data: TrainingData, device: str) -> float:
+    """About how long `train` takes, from a few batches; of a frozen body, from its reading of some rows."""
+    if config.trained_layers:
+        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
+        each = seconds_a_batch(lambda on_batch: train(longer, data, on_batch=on_batch, device=device, end_early=False))
+        return config.epochs * each * math.ceil(len(data.train) / config.batch_size)
+    with seeded(config.seed, device):
+        network = _fresh(config, data, device)
+    chosen = np.linspace(0, len(data.train) - 1, min(len(data.train), MEASURED_ROWS)).astype(int)
+    some = Examples(data.train.encoded, data.train.rows[chosen], data.train.labels[chosen])
+    started = time.perf_counter()
+    for _ in pooled_batches(network, some, device):
+        pass
+    return (time.perf_counter() - started) * (len(data.train) + len(data.validation)) / len(chosen)
 
 
 def _fine_tuned(config: EncoderConfig, data: TrainingData, network: Classifier, device: str) -> Learner[Any]:
