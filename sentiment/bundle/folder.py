@@ -7,7 +7,8 @@
     seen-texts.bin        hashes of the texts that it was trained on and chosen by; not in bundles of earlier versions
     manifest.json         sizes and SHA-256 of all of these
 
-and the files of its family: the weights and the tokenizer of a network, the weights and the n-grams of a linear model.
+and the files of its family: the weights and the tokenizer of a network, the weights and the n-grams of a linear model,
+the weights, the tokenizer and the architecture of an encoder.
 
 The manifest is written last, into a folder that only then takes its final name: a folder under its own name is whole.
 Opening verifies every file against the manifest; nothing is ever unpickled.
@@ -162,6 +163,8 @@ def card(config: Config, classes: Sequence[str], facts: dict[str, Any]) -> str:
     """The bundle's README.md."""
     scores = [(name, str(value)) for name, value in facts.items() if not isinstance(value, dict | list)]
     recipe = [(name, str(value)) for name, value in _one_by_one(config.to_dict())]
+    extra = family_of(config.family).extra_of(config)
+    package = "sentiment-search" if extra is None else f"'sentiment-search[{extra}]'"
     return f"""# Sentiment classifier: {markdown(" / ".join(classes))}
 
 Written by sentiment-search. {config.title}.
@@ -174,7 +177,7 @@ those that the search sealed, once, where its study is (`--sealed`).
 
 ## Use
 
-    pip install sentiment-search
+    pip install {package}
     sentiment-search predict . "a review" "another one"
     sentiment-search evaluate . --data reviews.csv --text TEXT_COLUMN --label LABEL_COLUMN
     sentiment-search evaluate . --sealed STUDY

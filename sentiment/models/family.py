@@ -169,6 +169,8 @@ class Family(ABC):
     """The parameter that says how often it reports in each epoch; None: once, or not at all."""
     files: ClassVar[tuple[str, ...]] = ()
     """What its models are kept as, whatever their config."""
+    extra: ClassVar[str | None] = None
+    """The extra of this package that its models need."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions decide its numbers, beside torch and numpy."""
 
@@ -179,6 +181,10 @@ class Family(ABC):
     def libraries_of(self, config: Any) -> tuple[str, ...]:
         """Those whose versions decide the numbers of `config`."""
         return self.libraries
+
+    def extra_of(self, config: Any) -> str | None:
+        """The extra of this package that such a model needs."""
+        return self.extra
 
     def files_of(self, config: Any) -> tuple[str, ...]:
         """What such a model is kept as."""

@@ -98,9 +98,10 @@ def pooled_batches(network: Classifier, examples: Examples, device: str) -> Iter
     """Positions in `examples`, and their vectors [B, D] in float32; leaves the network in evaluation mode."""
     network.eval()
     batches = ordered_batches(examples, batch_size=SCORING_BATCH, max_tokens=network.config.max_tokens)
-    with torch.inference_mode():
-        for batch in moved_to(device, batches):
-            yield batch.examples, network.pooled(batch.ids, batch.lengths)
+    for batch in moved_to(device, batches):
+        with torch.inference_mode():
+            pooled = network.pooled(batch.ids, batch.lengths)
+        yield batch.examples, pooled
 
 
 def answer(head: nn.Module, batches: Iterable[tuple[np.ndarray, Tensor]], rows: int, n_classes: int) -> np.ndarray:

@@ -42,6 +42,11 @@ class Ensembles(Family):
             for name, sha256 in family_of(member.family).content(member, cache).items()
         }
 
+    def extra_of(self, config: EnsembleConfig) -> str | None:
+        """See `Family.extra_of`."""
+        extras = (family_of(member.family).extra_of(member) for member in config.members)
+        return ",".join(dict.fromkeys(extra for extra in extras if extra)) or None
+
     def files_of(self, config: EnsembleConfig) -> tuple[str, ...]:
         """See `Family.files_of`."""
         from sentiment.models.ensemble.model import file_name

@@ -65,6 +65,11 @@ class TestABundle:
             *("weights.safetensors", "tokenizer.json", "encoder.json"),
         }
 
+    def test_says_on_its_card_how_it_is_used(self, bundle: Path) -> None:
+        card = (bundle / "README.md").read_text("utf-8")
+        assert "pip install 'sentiment-search[encoders]'" in card
+        assert "Fine-tuned `roberta`" in card
+
     def test_leaves_the_random_state_alone(self, bundle: Path) -> None:
         torch.manual_seed(1)
         expected = torch.rand(1)
