@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval
 
+from sentiment.errors import InputError
 from sentiment.models.config import Config
 
 __all__ = ["LinearConfig"]
@@ -12,22 +13,41 @@ __all__ = ["LinearConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class LinearConfig(Config):
-    """TF-IDF of words and of characters within words, and a logistic regression.
+    """N-grams of words and of characters within words, and a linear classifier.
 
     Nothing in it is random: the seed changes nothing.
     """
 
     family = "linear"
-    word_ngrams: Annotated[int, Interval(ge=1, le=5)] = 2
-    """Words in a row that are counted together, at most."""
-    character_ngrams: Annotated[int, Interval(ge=1, le=8)] = 4
-    """Characters of a word in a row that are counted together, at most."""
+    word_ngrams: Annotated[int, Interval(ge=0, le=5)] = 2
+    """Words in a row that are counted together, at most; 0: no words."""
+    lowest_character_ngram: Annotated[int, Interval(ge=1, le=8)] = 1
+    """Characters of a word in a row that are counted together, at least; no more than `character_ngrams` is meant."""
+    character_ngrams: Annotated[int, Interval(ge=0, le=8)] = 4
+    """Characters of a word in a row that are counted together, at most; 0: no characters."""
+    ratio_power: Annotated[float, Interval(ge=0, le=2)] = 0.0
+    """The TF-IDF of an n-gram is multiplied by this power of its log-count ratio, which says how well it tells the
+    classes apart (NB-SVM, Wang and Manning 2012: 1); 0: by nothing."""
+    smoothing: Annotated[float, Interval(ge=1e-3, le=1e3)] = 2.0
+    """Rows that are added where log-count ratios are counted."""
+    classifier: Literal["logistic", "svm"] = "logistic"
+    """svm: a linear support vector machine with squared hinge loss; its scores on training rows that it did not see say
+    how sure it is."""
     C: Annotated[float, Interval(ge=1e-6, le=1e6)] = 1.0
     """Inverse of the strength of the L2 penalty."""
-    class_weights: Literal["none", "balanced"] = "balanced"
-    """balanced: each class weighs n / (K * n_class) in the loss."""
+    class_weights: Literal["none", "square_root", "balanced"] = "balanced"
+    """balanced: each class weighs n / (K * n_class) in the loss; square_root: the square root of that."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.word_ngrams and not self.character_ngrams:
+            raise InputError("word_ngrams and character_ngrams are both 0; let one of them be 1 or more")
 
     @property
     def title(self) -> str:
         """What is fitted to what."""
-        return "Logistic regression over TF-IDF of words and characters"
+        kinds = [("words", self.word_ngrams), ("characters", self.character_ngrams)]
+        counted = " and ".join(kind for kind, longest in kinds if longest)
+        classifier = "Logistic regression" if self.classifier == "logistic" else "Support vector machine"
+        ratios = " times log-count ratios" if self.ratio_power else ""
+        return f"{classifier} over TF-IDF{ratios} of {counted}"

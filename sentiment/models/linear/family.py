@@ -21,15 +21,19 @@ MEASURED_ROWS: Final = 1000
 
 
 class Linear(Family):
-    """N-grams and a logistic regression, fitted at once."""
+    """N-grams and a linear classifier, fitted at once."""
 
     name = "linear"
     config = LinearConfig
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "word_ngrams": Parameter({"low": 1, "high": 3}),
         "character_ngrams": Parameter({"low": 3, "high": 6}),
+        "lowest_character_ngram": Parameter(None, lambda settings: settings.get("character_ngrams") != 0),
+        "ratio_power": Parameter({"low": 0.0, "high": 1.0}),
+        "smoothing": Parameter(None, lambda settings: settings.get("ratio_power", 0) > 0),
+        "classifier": Parameter(),
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
-        "class_weights": Parameter(["none", "balanced"]),
+        "class_weights": Parameter(["none", "square_root", "balanced"]),
     }
     # As it is by itself: what everything else is measured against.
     recipes = (Recipe({name: getattr(LinearConfig, name) for name in parameters}, needs={}),)

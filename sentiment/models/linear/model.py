@@ -1,4 +1,4 @@
-"""TF-IDF of n-grams and a logistic regression: fitted, asked, kept and opened again."""
+"""N-grams and a linear classifier: fitted, asked, kept and opened again."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 
 from sentiment.errors import InputError
 from sentiment.models.family import Read
+from sentiment.models.linear import svm
 from sentiment.models.linear.config import LinearConfig
+from sentiment.models.linear.ratios import ratios, scaled
 
 __all__ = ["LinearModel", "fit", "frequencies", "load"]
 
@@ -44,7 +46,7 @@ class LinearModel:
     vectorizers: Mapping[str, Any]
     """Those of words and of characters that found any n-gram, in that order."""
     regression: Any
-    """The fitted `LogisticRegression`; None where there was nothing to learn from."""
+    """A `LogisticRegression` with what was fitted; None where there was nothing to learn from."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -58,7 +60,12 @@ class LinearModel:
             return np.tile(self.frequencies, (len(texts), 1))
         features = [vectorizer.transform(texts) for vectorizer in self.vectorizers.values()]
         said = np.zeros((len(texts), len(self.frequencies)))
-        said[:, self.regression.classes_] = self.regression.predict_proba(scipy.sparse.hstack(features, format="csr"))
+        found = scipy.sparse.hstack(features, format="csr")
+        if self.config.classifier == "svm":
+            scores = self.regression.decision_function(found).reshape(len(texts), -1)
+            said[:, self.regression.classes_] = svm.normalized(scores)
+        else:
+            said[:, self.regression.classes_] = self.regression.predict_proba(found)
         return said
 
     def files(self) -> dict[str, bytes]:
@@ -87,13 +94,9 @@ def fit(config: LinearConfig, texts: Sequence[str], labels: ArrayLike, n_classes
     Both kinds of n-grams, because spaces say much in English and little in Korean or Thai. Term frequencies are
     logarithmic.
     """
-    # Half a second, for which who only reads what is stored must not wait.
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
     prior = frequencies(texts, labels, n_classes)
     vectorizers, matrices = {}, []
-    for kind in _KINDS:
+    for kind in _kinds(config):
         vectorizer = _vectorizer(config, kind, min_df=2 if len(texts) >= _FEW_ROWS else 1)
         try:
             matrices.append(vectorizer.fit_transform(texts))
@@ -104,14 +107,36 @@ def fit(config: LinearConfig, texts: Sequence[str], labels: ArrayLike, n_classes
             vectorizers[kind] = vectorizer
     if not vectorizers or np.count_nonzero(prior) < 2:
         return LinearModel(config, prior, {}, None)
+    regression = _regression(config, scipy.sparse.hstack(matrices, format="csr"), np.asarray(labels, dtype=np.int64))
+    return LinearModel(config, prior, vectorizers, regression)
+
+
+def _regression(config: LinearConfig, features: Any, labels: np.ndarray) -> Any:
+    # Half a second, for which who only reads what is stored must not wait.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    if by_ratios := config.ratio_power > 0:
+        scale = ratios(features, labels, config.smoothing) ** config.ratio_power
+        features = scaled(features, scale)
+    classes, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    power = {"none": 0.0, "square_root": 0.5, "balanced": 1.0}[config.class_weights]
+    weights = (len(labels) / (len(classes) * counts)) ** power
+    by_class = {0.0: None, 1.0: "balanced"}.get(power, dict(zip(classes.tolist(), weights, strict=True)))
     # Do not loosen the tolerance (1e-4): at 1e-3 it stops so early that 150k Korean reviews lose 1.4 points of
     # macro-F1.
-    weights = None if config.class_weights == "none" else config.class_weights
-    regression = LogisticRegression(C=config.C, class_weight=weights, max_iter=300)
+    regression = LogisticRegression(C=config.C, class_weight=by_class, max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(scipy.sparse.hstack(matrices, format="csr"), np.asarray(labels, dtype=np.int64))
-    return LinearModel(config, prior, vectorizers, regression)
+        if config.classifier == "svm":
+            coefficients, intercepts = svm.fit(features, numbers, weights, config.C)
+            regression.classes_, regression.intercept_ = classes, intercepts
+            regression.coef_ = coefficients.astype(np.float32)
+        else:
+            regression.fit(features, labels)
+    if by_ratios:  # folded into the coefficients: what was fitted is asked about plain TF-IDF
+        regression.coef_ = regression.coef_ * scale.astype(regression.coef_.dtype)
+    return regression
 
 
 def frequencies(texts: Sequence[str], labels: ArrayLike, n_classes: int) -> np.ndarray:
@@ -135,13 +160,13 @@ def load(config: LinearConfig, n_classes: int, sizes: Mapping[str, Any], read: R
     from sklearn.linear_model import LogisticRegression
 
     features, size = (_checked(sizes, name, most) for name, most in ((FEATURES, MOST_FEATURES), (BYTES, MOST_BYTES)))
-    weights = _weights(read(WEIGHTS, 8 * (features + 2) * (n_classes + 1)), features, n_classes)
+    weights = _weights(config, read(WEIGHTS, 8 * (features + 2) * (n_classes + 1)), features, n_classes)
     content = read(NGRAMS, size)
     if content.count(b"\n") != max(0, features - 1):  # before each line becomes a text
         raise InputError(f"{NGRAMS} must hold {features:,} n-grams, as config.json says")
     lines = content.decode("utf-8", "surrogatepass").split("\n") if features else []
     vectorizers: dict[str, Any] = {}
-    for kind in _KINDS:
+    for kind in _kinds(config):
         idf = weights.get(f"idf of {kind}")
         if idf is not None:
             entries, lines = lines[: len(idf)], lines[len(idf) :]
@@ -165,11 +190,15 @@ def _checked(sizes: Mapping[str, Any], name: str, most: int) -> int:
     return size
 
 
-def _weights(content: bytes, features: int, n_classes: int) -> dict[str, np.ndarray]:
+def _weights(config: LinearConfig, content: bytes, features: int, n_classes: int) -> dict[str, np.ndarray]:
     """The numbers of a file, if a fit can have made them."""
     weights = safetensors.numpy.load(content)
     frequencies, classes = weights.get("frequencies", np.empty(0)), weights.get("classes", np.empty(0, np.int64))
-    idf = {name: value for name in (f"idf of {kind}" for kind in _KINDS) if (value := weights.get(name)) is not None}
+    idf = {
+        name: value
+        for name in (f"idf of {kind}" for kind in _kinds(config))
+        if (value := weights.get(name)) is not None
+    }
     rows = 1 if len(classes) == 2 else len(classes)
     shapes: dict[str, tuple[int, ...]] = {"frequencies": (n_classes,)}
     if idf:
@@ -192,11 +221,17 @@ def _weights(content: bytes, features: int, n_classes: int) -> dict[str, np.ndar
     return weights
 
 
+def _kinds(config: LinearConfig) -> list[str]:
+    longest = (config.word_ngrams, config.character_ngrams)
+    return [kind for kind, most in zip(_KINDS, longest, strict=True) if most]
+
+
 def _vectorizer(config: LinearConfig, kind: str, **given: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     if kind == "words":
         given |= {"token_pattern": _TOKEN, "ngram_range": (1, config.word_ngrams)}
     else:
-        given |= {"analyzer": "char_wb", "ngram_range": (1, config.character_ngrams)}
+        lowest = min(config.lowest_character_ngram, config.character_ngrams)
+        given |= {"analyzer": "char_wb", "ngram_range": (lowest, config.character_ngrams)}
     return TfidfVectorizer(sublinear_tf=True, dtype=np.float32, **given)

@@ -27,8 +27,19 @@ def opened(model: LinearModel, n_classes: int, **sizes: Any) -> LinearModel:
     return load(model.config, n_classes, model.sizes | sizes, lambda name, most: files[name])
 
 
+CONFIGS = [
+    LinearConfig(),
+    LinearConfig(word_ngrams=3, character_ngrams=2, C=5.0),
+    LinearConfig(word_ngrams=0, lowest_character_ngram=2),
+    LinearConfig(character_ngrams=0, class_weights="square_root"),
+    LinearConfig(ratio_power=1.0, class_weights="none"),
+    LinearConfig(classifier="svm", C=0.1),
+    LinearConfig(classifier="svm", ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
+]
+
+
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
-@pytest.mark.parametrize("config", [LinearConfig(), LinearConfig(word_ngrams=3, character_ngrams=2, C=5.0)])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_says_the_same_once_it_was_kept(n_classes: int, config: LinearConfig) -> None:
     texts, labels = reviews(n_classes)
     model = fit(config, texts, labels, n_classes)
@@ -36,12 +47,51 @@ def test_says_the_same_once_it_was_kept(n_classes: int, config: LinearConfig) ->
     np.testing.assert_array_equal(opened(model, n_classes).probabilities(asked), model.probabilities(asked))
 
 
-def test_says_the_same_though_a_class_was_never_seen() -> None:
+@pytest.mark.parametrize("config", CONFIGS)
+def test_says_the_same_though_a_class_was_never_seen(config: LinearConfig) -> None:
     texts, labels = reviews(3)
-    model = fit(LinearConfig(), texts, np.where(labels == 0, 1, labels + 2), 6)  # 1, 3 and 4 of six
+    model = fit(config, texts, np.where(labels == 0, 1, labels + 2), 6)  # 1, 3 and 4 of six
     again = opened(model, 6).probabilities(texts)
     np.testing.assert_array_equal(again, model.probabilities(texts))
     assert not again[:, [0, 2, 5]].any()
+    assert (again.argmax(axis=1) == np.where(labels == 0, 1, labels + 2)).mean() > 0.9
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_same_texts_give_the_same_files(config: LinearConfig) -> None:
+    texts, labels = reviews(3)
+    assert fit(config, texts, labels, 3).files() == fit(config, texts, labels, 3).files()
+
+
+def test_counts_what_it_is_told_to() -> None:
+    def counted(**changes: int) -> set[str]:
+        model = fit(LinearConfig(**changes), ["good film", "bad one"], [0, 1], 2)
+        return set(model.files()["ngrams.txt"].decode().split("\n"))
+
+    assert counted(word_ngrams=2, character_ngrams=0) == {"good", "film", "bad", "one", "good film", "bad one"}
+    assert counted(word_ngrams=0, character_ngrams=4, lowest_character_ngram=4) == {
+        *(" goo", "good", "ood ", " fil", "film", "ilm ", " bad", "bad ", " one", "one ")
+    }
+    assert counted(word_ngrams=0, character_ngrams=2, lowest_character_ngram=5) == counted(
+        word_ngrams=0, character_ngrams=2, lowest_character_ngram=2
+    )
+
+
+def test_nothing_to_count_is_refused() -> None:
+    with pytest.raises(InputError, match="word_ngrams and character_ngrams are both 0; let one of them be 1 or more"):
+        LinearConfig(word_ngrams=0, character_ngrams=0)
+
+
+def test_a_square_root_of_weights_lies_between_none_and_all() -> None:
+    texts, labels = reviews(2)
+    rare = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 5 == 0))  # class 1 is the rare one
+    said = [
+        fit(LinearConfig(class_weights=weights), [texts[row] for row in rare], labels[rare], 2).probabilities([""])[
+            0, 1
+        ]
+        for weights in ("none", "square_root", "balanced")
+    ]
+    assert said[0] < said[1] < said[2]
 
 
 @pytest.mark.parametrize(("texts", "labels"), [(["", " "], [0, 1]), (["a", "b", "c"], [1, 1, 1])])
@@ -89,6 +139,13 @@ def test_numbers_that_no_fit_makes_are_refused(change: Callable[[Any], Any]) -> 
         load(MODEL.config, 3, MODEL.sizes, lambda name, most: files[name])
 
 
+def test_n_grams_of_a_kind_that_it_does_not_count_are_refused() -> None:
+    files = MODEL.files()
+    for config in (LinearConfig(word_ngrams=0), LinearConfig(character_ngrams=0)):
+        with pytest.raises(InputError, match=r"weights\.safetensors has other shapes"):
+            load(config, 3, MODEL.sizes, lambda name, most: files[name])
+
+
 @pytest.mark.parametrize(
     "sizes", [{FEATURES: 7}, {FEATURES: -1}, {FEATURES: 2**26 + 1}, {FEATURES: True}, {BYTES: "9"}]
 )
@@ -111,15 +168,25 @@ def test_says_the_same_whatever_the_texts_were(texts: list[str]) -> None:
     np.testing.assert_array_equal(opened(model, 2).probabilities(texts), model.probabilities(texts))
 
 
-@given(st.sampled_from(sorted(MODEL.files())), st.integers(0, 10**6), st.binary(min_size=1, max_size=9))
-def test_files_with_other_bytes_are_refused_or_answer_with_numbers(name: str, place: int, others: bytes) -> None:
-    files = MODEL.files()
+MODELS = [MODEL, fit(LinearConfig(classifier="svm", ratio_power=1.0), TEXTS, LABELS, 3)]
+
+
+@given(
+    st.sampled_from(MODELS),
+    st.sampled_from(sorted(MODEL.files())),
+    st.integers(0, 10**6),
+    st.binary(min_size=1, max_size=9),
+)
+def test_files_with_other_bytes_are_refused_or_answer_with_numbers(
+    fitted: LinearModel, name: str, place: int, others: bytes
+) -> None:
+    files = fitted.files()
     content = bytearray(files[name])
     place %= len(content)
     content[place : place + len(others)] = others
     files[name] = bytes(content)
     try:
-        model = load(MODEL.config, 3, MODEL.sizes, lambda name, most: files[name])
+        model = load(fitted.config, 3, fitted.sizes, lambda name, most: files[name])
     except Exception:  # whoever opens a bundle says of any that it is damaged
         return
     with np.errstate(all="raise", under="ignore"):
