@@ -100,7 +100,7 @@ def _header(data: bytes, path: str, delimiter: str, quoting: bool) -> list[str]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    start = data[:_HEADER_BYTES].lstrip(b"\r\n")
+    start = data[:_HEADER_BYTES].decode("utf-8", errors="ignore").lstrip("\r\n").encode()  # no half character
     end = re.search(rb"[\r\n]", start)
     if end is None:
         if len(data) > _HEADER_BYTES:
