@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--validation", metavar="FILE", help="your own validation rows")
     run.add_argument("--test", metavar="FILE", help="your own test rows")
+    run.add_argument("--unlabelled", metavar="FILE", nargs="+", help="more texts without labels, for export --distill")
     run.add_argument("--group", metavar="COLUMN", help="rows with the same value (an app, an author) stay in one part")
     run.add_argument("--families", metavar="NAMES", help="search these alone: linear, network, ...; with commas")
     run.add_argument("--encoder", metavar="MODEL", help="also search this pretrained encoder: a folder, or a name")
@@ -177,6 +178,11 @@ def _parser() -> argparse.ArgumentParser:
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
     export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")
+    export.add_argument(
+        "--distill",
+        action="store_true",
+        help="a small network that learns from that model, and from the study's unlabelled texts",
+    )
     export.add_argument("--ensemble", action="store_true", help="the mean of several trials, as `report` names them")
     export.add_argument("--to", required=True, type=_path, metavar="DIR")
 

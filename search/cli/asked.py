@@ -40,7 +40,7 @@ def definition_of(args: argparse.Namespace) -> Any:
     if args.study_file is not None:
         if args.data or args.text or args.label:
             raise InputError("give a study file, or --data, --text and --label, not both")
-        for flag in ("group", "classes", "encoding", "validation", "test", "max_rows"):
+        for flag in ("group", "classes", "encoding", "validation", "test", "unlabelled", "max_rows"):
             if getattr(args, flag) is not None:
                 raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
         read = read_definition(args.study_file)
@@ -59,6 +59,7 @@ def definition_of(args: argparse.Namespace) -> Any:
         **reading(args),
         validation_path=args.validation,
         test_path=args.test,
+        unlabelled=args.unlabelled and tuple(args.unlabelled),
         max_rows=args.max_rows,
     )
     name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]

@@ -159,6 +159,7 @@ def read_data(file: StudyFile, path: Path) -> DataSource:
         path=tuple(_beside(name, path) for name in data.paths),
         validation_path=data.validation_path and _beside(data.validation_path, path),
         test_path=data.test_path and _beside(data.test_path, path),
+        unlabelled=data.unlabelled and tuple(_beside(name, path) for name in data.unlabelled),
     )
 
 

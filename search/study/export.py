@@ -1,6 +1,7 @@
-"""A trial, or the mean of several, becomes a bundle that stands on its own."""
+"""A trial, the mean of several, or a network that learned from either becomes a bundle that stands on its own."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,21 +12,30 @@ import torch
 from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
-from search.study.leaderboard import Leaderboard, leaderboard
+from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
+from search.study.objective import milliseconds_a_text
 from search.study.records import CONFIG, ENVIRONMENT, PREDICTIONS
 from sentiment.bundle.folder import Bundle, copy_bundle, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
+from sentiment.models.distillation import distill
 from sentiment.models.ensemble.family import combine
 from sentiment.models.family import Model, Resources
-from sentiment.models.registry import config_of, train
+from sentiment.models.network.config import NetworkConfig
+from sentiment.models.registry import NETWORK, config_of, train
+from sentiment.reviews.unlabelled import unlabelled_texts
 
-__all__ = ["export", "export_ensemble"]
+__all__ = ["Distilled", "export", "export_distilled", "export_ensemble"]
 
 SAME: Final = 1e-4
 """By how much what a member says may differ from what it said when the weights were chosen: another processor rounds
 otherwise."""
+SMALL: Final[dict[str, Any]] = {"architecture": "textcnn", "learning_rate": 2e-3, "schedule": "linear", "epochs": 4}
+"""What learns from another model where the study has no network."""
+
+Say = Callable[[str], None]
 
 
 def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) -> dict[str, Any]:
@@ -38,6 +48,95 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
         InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty.
     """
     board = leaderboard(study, artifacts)
+    number, score, folder = _kept(board, study, artifacts, trial)
+    copy_bundle(folder, directory, _of_search(board))
+    return {"trial": number, "macro_f1": score, "folder": str(directory)}
+
+
+def export_ensemble(opened: SearchStudy, directory: Path, say: Say = lambda line: None) -> dict[str, Any]:
+    """Write the ensemble of a study's trials to `directory`; members whose weights were not kept are trained again.
+
+    Returns:
+        the weights of the trials by their numbers, the macro-F1 and the folder.
+
+    Raises:
+        InputError: the trials make no ensemble, one cannot be made again with the numbers it had, or `directory` is not
+            empty.
+    """
+    board = leaderboard(opened.study)
+    ensemble = _ensemble(board)
+    model = _ensemble_model(opened, ensemble, say)
+    texts = opened.dataset.texts("train"), opened.dataset.texts("validation")
+    _write(opened, board, directory, model, ensemble.members, ensemble.macro_f1, {}, SeenTexts.of(*texts))
+    return {"weights": ensemble.weights, "macro_f1": ensemble.macro_f1, "folder": str(directory)}
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A network that learned from another model, beside it; both on the validation rows."""
+
+    teacher: str
+    teacher_macro_f1: float
+    macro_f1: float
+    teacher_milliseconds: float
+    """A text."""
+    milliseconds: float
+    unlabelled: int
+    """Texts without labels that it learned from too."""
+    folder: str
+
+
+def export_distilled(
+    opened: SearchStudy, trial: str | None, directory: Path, say: Say = lambda line: None
+) -> Distilled:
+    """Write a network to `directory` that has learned from a trial ("best" or its number), or from the ensemble (None).
+
+    It is built like the best network of the study, or like a small convolution if there is none.
+
+    Raises:
+        InputError: as `export` and `export_ensemble`; or the unlabelled texts cannot be read.
+    """
+    study, dataset, unlabelled = opened.study, opened.dataset, unlabelled_texts(opened.dataset)
+    assert opened.artifacts is not None
+    artifacts = opened.artifacts.directory.parent
+    board = leaderboard(study, artifacts)
+    if trial is None:
+        ensemble = _ensemble(board)
+        name, teacher = f"trials {ensemble.members}", _ensemble_model(opened, ensemble, say)
+    else:
+        number, _, folder = _kept(board, study, artifacts, trial)
+        name, teacher = f"trial {number}", Bundle.open(folder).model
+    networks = [entry.trial for entry in board.entries if entry.trial is not None and entry.family == NETWORK]
+    settings = study.get_trials(deepcopy=False)[networks[0]].user_attrs[CONFIG] if networks else SMALL
+    student = NetworkConfig.from_dict(settings | {"class_weights": "none", "label_smoothing": 0.0})
+    more = f" and {len(unlabelled):,} texts without labels" if unlabelled else ""
+    say(f"Training a {student.kind} on what {name} says of {len(dataset.split.train):,} training rows{more} ...")
+    trained = distill(teacher, student, dataset, unlabelled, Resources(opened.cache))
+    if trained.model is None:
+        raise InputError(f"the network that learns from {name} {trained.ended}; export {name} itself")
+    texts, labels = dataset.texts("validation"), dataset.labels("validation")
+    found = Distilled(
+        teacher=name,
+        teacher_macro_f1=macro_f1(labels, teacher.probabilities(texts).argmax(axis=1), len(dataset.classes)),
+        macro_f1=trained.macro_f1,
+        teacher_milliseconds=milliseconds_a_text(teacher.probabilities, dataset),
+        milliseconds=milliseconds_a_text(trained.model.probabilities, dataset),
+        unlabelled=len(unlabelled),
+        folder=str(directory),
+    )
+    facts = {
+        "validation macro-F1 of the teacher": round(found.teacher_macro_f1, 6),
+        "milliseconds a text": round(found.milliseconds, 3),
+        "milliseconds a text of the teacher": round(found.teacher_milliseconds, 3),
+        "unlabelled texts": found.unlabelled,
+    }
+    seen = SeenTexts.of([*dataset.texts("train"), *unlabelled], texts)
+    _write(opened, board, directory, trained.model, f"distilled from {name}", trained.macro_f1, facts, seen)
+    return found
+
+
+def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) -> tuple[int, float, Path]:
+    """Number, macro-F1 and folder of a trial whose weights were kept."""
     if trial == "best":
         if board.best is None or board.best.trial is None:
             raise InputError(f"study {study.study_name!r} has no completed trial yet; let it run longer")
@@ -54,32 +153,21 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
             f"the weights of trial {number} are not in {folder.parent} (kept there: {there}); "
             f"give the --artifacts folder of the search, or a --trial whose weights are there"
         )
-    copy_bundle(folder, directory, _of_search(board))
-    return {"trial": number, "macro_f1": entry.macro_f1, "folder": str(directory)}
+    return number, entry.macro_f1, folder
 
 
-def export_ensemble(
-    opened: SearchStudy, directory: Path, say: Callable[[str], None] = lambda line: None
-) -> dict[str, Any]:
-    """Write the ensemble of a study's trials to `directory`; members whose weights were not kept are trained again.
-
-    Returns:
-        the weights of the trials by their numbers, the macro-F1 and the folder.
-
-    Raises:
-        InputError: the trials make no ensemble, one cannot be made again with the numbers it had, or `directory` is not
-            empty.
-    """
-    study, dataset = opened.study, opened.dataset
-    board = leaderboard(study)
-    ensemble = board.ensemble
-    if ensemble is None:
+def _ensemble(board: Leaderboard) -> EnsembleStanding:
+    if board.ensemble is None:
         raise InputError(
-            f"study {study.study_name!r} has no ensemble: it takes two trials that together are better than each; "
+            f"study {board.study!r} has no ensemble: it takes two trials that together are better than each; "
             "`sentiment-search run` looks for them when it ends"
         )
+    return board.ensemble
+
+
+def _ensemble_model(opened: SearchStudy, ensemble: EnsembleStanding, say: Say) -> Model:
     assert opened.artifacts is not None and opened.predictions is not None
-    trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    trials = opened.study.get_trials(deepcopy=False)
     members: list[Model | None] = []
     for number in ensemble.weights:
         attributes = trials[number].user_attrs
@@ -89,21 +177,32 @@ def export_ensemble(
         say(f"Training trial {number} again, whose weights were not kept ...")
         environment = attributes[ENVIRONMENT]
         torch.set_num_threads(environment["threads"])
-        trained = train(config_of(attributes[CONFIG]), dataset, Resources(opened.cache, environment["device"]))
+        trained = train(config_of(attributes[CONFIG]), opened.dataset, Resources(opened.cache, environment["device"]))
         recorded = kept_predictions(opened.predictions, attributes[PREDICTIONS])
         if np.abs(trained.probabilities - recorded).max() > SAME:
             raise InputError(
                 f"trial {number} is another one when it is trained again here; `sentiment-search replay "
-                f"{study.study_name} --trial {number}` says what differs. Search with keep_best = {len(trials)}, which "
-                "keeps all weights"
+                f"{opened.study.study_name} --trial {number}` says what differs. A search with keep_best = "
+                f"{len(trials)} keeps all weights"
             )
         members.append(trained.model)
     model = combine(members, list(ensemble.weights.values()))
     assert model is not None
-    facts = facts_of(study, ", ".join(map(str, ensemble.weights)), ensemble.macro_f1, dataset)
-    seen = SeenTexts.of(dataset.texts("train"), dataset.texts("validation"))
-    write_bundle(directory, model=model, classes=dataset.classes, facts=facts | _of_search(board), seen=seen)
-    return {"weights": ensemble.weights, "macro_f1": ensemble.macro_f1, "folder": str(directory)}
+    return model
+
+
+def _write(
+    opened: SearchStudy,
+    board: Leaderboard,
+    directory: Path,
+    model: Model,
+    trial: str,
+    score: float,
+    facts: dict[str, Any],
+    seen: SeenTexts,
+) -> None:
+    said = facts_of(opened.study, trial, score, opened.dataset) | facts | _of_search(board)
+    write_bundle(directory, model=model, classes=opened.dataset.classes, facts=said, seen=seen)
 
 
 def _of_search(board: Leaderboard) -> dict[str, Any]:

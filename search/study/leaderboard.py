@@ -120,12 +120,16 @@ class EnsembleStanding:
     """The same over the linear baseline, if there is one."""
 
     @property
+    def members(self) -> str:
+        """The numbers of its trials."""
+        return ", ".join(map(str, self.weights))
+
+    @property
     def pays(self) -> bool:
         """Whether it is better than the best trial beyond noise."""
         return self.above_best[1] > 0
 
     def __str__(self) -> str:
-        members = ", ".join(map(str, self.weights))
         leads = [("best trial", self.above_best)]
         leads += [] if self.above_linear is None else [("linear baseline", self.above_linear)]
         above = " and ".join(
@@ -134,7 +138,7 @@ class EnsembleStanding:
         )
         verdict = "it is worth its price" if self.pays else "noise cannot tell it from the best trial"
         return (
-            f"The mean of trials {members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
+            f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
             f"{verdict}"
         )
 

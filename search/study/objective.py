@@ -43,12 +43,12 @@ from search.study.records import (
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Report, Resources, Trained
+from sentiment.models.family import Report, Resources
 from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Objective", "environment", "predictions_file"]
+__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file"]
 
 ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
@@ -167,7 +167,7 @@ class Objective:
         if trained.ended:
             trial.set_user_attr(ENDED, trained.ended)
             raise optuna.TrialPruned(trained.ended)
-        trial.set_user_attr(LATENCY, round(_milliseconds_a_text(trained, self.dataset), 3))
+        trial.set_user_attr(LATENCY, round(milliseconds_a_text(trained.predict, self.dataset), 3))
         if self.artifacts is not None:
             self.artifacts.keep(trial, trained, self.dataset)
         return trained.macro_f1
@@ -178,12 +178,12 @@ class Objective:
         trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
 
 
-def _milliseconds_a_text(trained: Trained, dataset: Dataset) -> float:
+def milliseconds_a_text(answer: Callable[[list[str]], Any], dataset: Dataset) -> float:
     """How long one answer takes, one text at a time: the median over some validation texts."""
     taken = []
     for text in dataset.texts("validation")[: ANSWERS + 1]:
         began = time.perf_counter()
-        trained.predict([text])
+        answer([text])
         taken.append(time.perf_counter() - began)
     return 1000 * float(np.median(taken[1:] or taken))  # the first one loads
 

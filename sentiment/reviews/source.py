@@ -47,6 +47,11 @@ class DataSource:
     """Overrides what the file looks like."""
     validation_path: Annotated[_Name | None, 'write validation = "validation.csv"'] = None
     test_path: Annotated[_Name | None, 'write test = "test.csv"'] = None
+    unlabelled: Annotated[
+        _Name | Annotated[tuple[_Name, ...], MinLen(1)] | None,
+        'write unlabelled = "more.csv", or several: ["a.csv", "b.csv"]',
+    ] = None
+    """Files with more texts, in a column of the same name, that a network may learn from (`export --distill`)."""
     fractions: Annotated[
         tuple[_Share, _Share, _Share], "write fractions = [0.8, 0.1, 0.1], three shares above 0 that add up to 1"
     ] = (0.8, 0.1, 0.1)
@@ -64,6 +69,8 @@ class DataSource:
         check(self)
         if len(self.paths) == 1:
             object.__setattr__(self, "path", self.paths[0])
+        if isinstance(self.unlabelled, str):
+            object.__setattr__(self, "unlabelled", (self.unlabelled,))
         if len(set(self.paths)) < len(self.paths):
             raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
         for one, other in itertools.combinations(("text", "label", "group"), 2):
@@ -93,6 +100,8 @@ class DataSource:
         values["fractions"] = list(self.fractions)
         if isinstance(self.path, tuple):
             values["path"] = list(self.path)
+        if self.unlabelled is not None:
+            values["unlabelled"] = list(self.unlabelled)
         return values
 
     @classmethod

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.budgets --data mr.csv --rows 5000 --fractions 0.6 0.15 0.25 --trials 20 --seeds 5
 
 Every strategy has the same space and the same training code, and as many trials. After 8, 12, 20, ... trials the best
-completed one, chosen on the validation rows alone, is scored on the sealed rows; beside it the best of the settings that
-our search begins with, and the mean of trials that an export of an ensemble would hand over. Numbers are points of
+completed one, chosen on the validation rows alone, is scored on the sealed rows; beside it the best of the settings
+that our search begins with, and the mean of trials that an export of an ensemble would hand over. Numbers are points of
 macro-F1 above the linear baseline on the same sealed rows.
 """
 
@@ -88,7 +88,7 @@ def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, ca
     objective = Objective(dataset, space, cache, seed)
     labels, sealed, n_classes = dataset.labels("validation"), dataset.labels("test"), len(dataset.classes)
     found = []
-    for number in range(trials):
+    for _ in range(trials):
         study.optimize(objective, n_trials=1)
         done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
         if not done:

@@ -34,6 +34,8 @@ class Examples:
     """int64 [n]: which texts of `encoded`, in order."""
     labels: np.ndarray
     """int64 [n]: the class of each of `rows`."""
+    targets: np.ndarray | None = None
+    """float32 [n, K]: what is learned in place of the labels, if anything is."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,7 +55,7 @@ class Batch:
     lengths: Tensor
     """int64 [B]: real tokens of each text, at least 1."""
     labels: Tensor
-    """int64 [B]."""
+    """int64 [B]; or the targets in their place, float32 [B, K]."""
     examples: np.ndarray
     """int64 [B]: positions in the `Examples`."""
 
@@ -131,4 +133,5 @@ def _padded(examples: Examples, chosen: np.ndarray, max_tokens: int, pad_to: int
     real = positions < lengths[:, None]
     # One gather from the flat corpus; a pad reads the text's first id and is then zeroed, which is `PAD`.
     ids = encoded.ids[starts[:, None] + np.where(real, positions, 0)].astype(np.int64) * real
-    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(examples.labels[chosen]), chosen)
+    learned = examples.labels if examples.targets is None else examples.targets
+    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(learned[chosen]), chosen)
