@@ -18,6 +18,7 @@ __all__ = ["Linear"]
 
 MEASURED_ROWS: Final = 1000
 """Training rows from which the price of a fit is estimated."""
+_DEFAULT: Final = {name: getattr(LinearConfig(), name) for name in LinearConfig.names() if name != "seed"}
 
 
 class Linear(Family):
@@ -35,8 +36,14 @@ class Linear(Family):
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
         "class_weights": Parameter(["none", "square_root", "balanced"]),
     }
-    # As it is by itself: what everything else is measured against.
-    recipes = (Recipe({name: getattr(LinearConfig, name) for name in parameters}, needs={}),)
+    recipes = tuple(
+        Recipe(_DEFAULT | settings, needs={})
+        for settings in (
+            {},  # the linear baseline
+            {"ratio_power": 1.0, "C": 4.0},  # where classes are equally frequent
+            {"ratio_power": 0.5, "C": 0.3},  # where one is rare
+        )
+    )
     libraries = ("scikit-learn", "scipy")
     files = ("weights.safetensors", "ngrams.txt")
 

@@ -33,6 +33,7 @@ CONFIGS = [
     LinearConfig(word_ngrams=0, lowest_character_ngram=2),
     LinearConfig(character_ngrams=0, class_weights="square_root"),
     LinearConfig(ratio_power=1.0, class_weights="none"),
+    LinearConfig(ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
     LinearConfig(classifier="svm", C=0.1),
     LinearConfig(classifier="svm", ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
 ]
@@ -168,7 +169,11 @@ def test_says_the_same_whatever_the_texts_were(texts: list[str]) -> None:
     np.testing.assert_array_equal(opened(model, 2).probabilities(texts), model.probabilities(texts))
 
 
-MODELS = [MODEL, fit(LinearConfig(classifier="svm", ratio_power=1.0), TEXTS, LABELS, 3)]
+MODELS = [
+    MODEL,
+    fit(LinearConfig(ratio_power=1.0), TEXTS, LABELS, 3),
+    fit(LinearConfig(classifier="svm", ratio_power=1.0), TEXTS, LABELS, 3),
+]
 
 
 @given(
