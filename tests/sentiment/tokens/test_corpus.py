@@ -177,7 +177,7 @@ def test_a_disk_that_fills_up_leaves_no_half_cache(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache, "write_through", full)
+    monkeypatch.setattr("sentiment.tokens.cache.write_through", full)
     with pytest.warns(UserWarning, match=r"\(No space left on device\); the corpus stays in memory"):
         corpus = load_corpus(dataset(MIXED), "word", 200, tmp_path)
     assert len(corpus.encoded) == len(MIXED)
