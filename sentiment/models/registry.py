@@ -35,6 +35,7 @@ FAMILY: Final = "family"
 
 FAMILIES: Final[dict[str, str]] = {
     "linear": "sentiment.models.linear.family:Linear",
+    "bag": "sentiment.models.bag.family:Bags",
     NETWORK: "sentiment.models.network.family:Networks",
     "encoder": "sentiment.models.encoder.family:Encoders",
     "ensemble": "sentiment.models.ensemble.family:Ensembles",

@@ -19,14 +19,13 @@ from sentiment.models.encoder.network import Classifier
 from sentiment.models.encoder.source import need_transformers
 from sentiment.models.family import Read
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
-from sentiment.models.network.model import read_weights
+from sentiment.models.weights import WEIGHTS, read_weights, weights_size
 from sentiment.tokens.pretrained import Limits, encode_pretrained, read_pretrained
 
 __all__ = ["EncoderModel", "answer", "limits", "load", "pooled_batches"]
 
 SCORING_BATCH: Final = 64
 """Rows scored at a time, as networks do."""
-WEIGHTS: Final = "weights.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 ENCODER: Final = "encoder.json"
 BYTES_PER_ENTRY: Final = 1024
@@ -126,7 +125,7 @@ def load(config: EncoderConfig, n_classes: int, sizes: Mapping[str, Any], read: 
     body = shapes(read_config(described))
     with torch.device("meta"):
         expected = Classifier(config, body, n_classes).state_dict()
-    content = read(WEIGHTS, 4 * sum(tensor.numel() for tensor in expected.values()))
+    content = read(WEIGHTS, weights_size(expected))
     tokenizer = read(TOKENIZER, BYTES_PER_ENTRY * limits(config, body).vocabulary).decode()
     model = EncoderModel(config, n_classes, described, tokenizer, read_weights(content, expected))
     model.tokenizer, model.network  # noqa: B018  refused here, if they are none

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from tokenizers import Tokenizer
@@ -18,14 +17,14 @@ from sentiment.models.family import Read
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
+from sentiment.models.weights import WEIGHTS, read_weights, weights_size
 from sentiment.tokens.tokenizers import encode, read_tokenizer
 
-__all__ = ["NetworkModel", "load", "predict_probabilities", "read_weights"]
+__all__ = ["NetworkModel", "load", "predict_probabilities"]
 
 SCORING_BATCH: Final = 64
 """Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
 1.2 to 1.3 times as long on 800 short rows, and 3.2 times on 240."""
-WEIGHTS: Final = "weights.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 VOCABULARY: Final = "vocabulary_size"
 BYTES_PER_ENTRY: Final = 1024
@@ -105,22 +104,7 @@ def load(config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: 
     if type(size) is not int or not 2 <= size <= most:
         raise InputError(f"{VOCABULARY} must be a whole number between 2 and {most}")
     expected = model_without_memory(config, size, n_classes).state_dict()
-    weights = read_weights(read(WEIGHTS, 4 * sum(tensor.numel() for tensor in expected.values())), expected)
+    weights = read_weights(read(WEIGHTS, weights_size(expected)), expected)
     model = NetworkModel(config, n_classes, size, read(TOKENIZER, BYTES_PER_ENTRY * size).decode(), weights)
     model.tokenizer, model.network  # noqa: B018  refused here, if they are none
     return model
-
-
-def read_weights(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights of a file, if they are those of the network and are numbers."""
-    wanted = {name: ("F32", list(tensor.shape)) for name, tensor in expected.items()}
-    found = {name: (part["dtype"], part["shape"]) for name, part in safetensors.deserialize(content)}  # type: ignore[no-untyped-call]
-    for name in wanted | found:
-        if found.get(name) != wanted.get(name):
-            there, asked = (shapes.get(name, "nothing") for shapes in (found, wanted))
-            raise InputError(f"{WEIGHTS} has {there} as {name!r}, where config.json asks for {asked}")
-    weights = safetensors.torch.load(content)
-    for name, tensor in weights.items():
-        if not torch.isfinite(tensor).all():
-            raise InputError(f"{name} in {WEIGHTS} holds what is not a number")
-    return weights

@@ -1,0 +1,56 @@
+"""Bags of n-grams, as a family of models."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sentiment.models.bag.config import BagConfig
+from sentiment.models.bag.parameters import PARAMETERS, RECIPES
+from sentiment.models.family import Family, Model, Read, Resources, Trained
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
+
+__all__ = ["Bags"]
+
+
+class Bags(Family):
+    """What each n-gram says of each class, added up; begun at naive Bayes, trained by gradient descent."""
+
+    name = "bag"
+    config = BagConfig
+    parameters = PARAMETERS
+    recipes = RECIPES
+    reports = "evaluations_per_epoch"
+    libraries = ("scikit-learn",)
+    files = ("weights.safetensors",)
+
+    def train(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> Trained:
+        """See `Family.train`."""
+        from sentiment.models.bag.training import train, training_data
+
+        return train(
+            config,
+            training_data(config, dataset, resources.cache),
+            on_report=resources.on_report,
+            on_batch=resources.on_batch,
+            device=resources.device,
+            end_early=resources.end_early,
+        )
+
+    def seconds(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> float:
+        """From a few batches."""
+        from sentiment.models.bag.training import train, training_data
+        from sentiment.models.descent import MEASURED_BATCHES, seconds_a_batch
+
+        data = training_data(config, dataset, resources.cache)
+        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
+        each = seconds_a_batch(
+            lambda on_batch: train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
+        )
+        return config.epochs * each * -(-len(data.train) // config.batch_size)
+
+    def load(self, config: BagConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
+        """See `Family.load`."""
+        from sentiment.models.bag.model import load
+
+        return load(config, n_classes, sizes, read)

@@ -1,0 +1,42 @@
+"""What can be searched about a bag of n-grams, and where a search starts."""
+
+from typing import Final
+
+from sentiment.models.family import Parameter, Recipe
+
+__all__ = ["PARAMETERS", "RECIPES"]
+
+PARAMETERS: Final[dict[str, Parameter]] = {
+    "word_ngrams": Parameter({"low": 1, "high": 3}),
+    "character_ngrams": Parameter({"low": 3, "high": 6}),
+    "ngrams": Parameter(1 << 18),
+    "beginning": Parameter({"low": 0.0, "high": 1.0}),
+    "dropout": Parameter({"low": 0.0, "high": 0.6}),
+    "learning_rate": Parameter({"low": 5e-4, "high": 3e-2, "log": True}, tuned=True),
+    "weight_decay": Parameter(),
+    "schedule": Parameter("linear"),
+    "warmup": Parameter(),
+    "label_smoothing": Parameter({"low": 0.0, "high": 0.2}),
+    "class_weights": Parameter(["none", "balanced"]),
+    "clip_norm": Parameter(),
+    "epochs": Parameter({"low": 2, "high": 8}),
+    "batch_size": Parameter([32, 64, 128]),
+    "evaluations_per_epoch": Parameter(2),
+}
+
+RECIPES: Final = (
+    Recipe(
+        {
+            "word_ngrams": 2,
+            "character_ngrams": 4,
+            "beginning": 0.5,
+            "dropout": 0.3,
+            "learning_rate": 3e-3,
+            "label_smoothing": 0.05,
+            "class_weights": "balanced",
+            "epochs": 4,
+            "batch_size": 64,
+        },
+        needs={},
+    ),
+)

@@ -1,0 +1,109 @@
+"""N-grams as part of what gradient descent trains: bags in batches, and what each n-gram says of each class.
+
+Families share this: n-grams alone are a `bag`, beside a network they are its `wide` part.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sentiment.errors import InputError
+from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
+
+__all__ = ["MOST_NGRAMS", "BagBatch", "NgramEmbedding", "bag_batch", "log_count_ratios"]
+
+MOST_NGRAMS: Final = 1 << 22
+"""That a model may have weights for."""
+
+
+@dataclass(frozen=True)
+class BagBatch:
+    """The bags of B texts, one behind the other."""
+
+    ids: Tensor
+    """int64 [all n-grams]."""
+    weights: Tensor
+    """float32 [all n-grams]."""
+    starts: Tensor
+    """int64 [B]: where each text begins."""
+
+    def to(self, device: str) -> "BagBatch":
+        """The same on another device."""
+        return BagBatch(self.ids.to(device), self.weights.to(device), self.starts.to(device))
+
+
+def bag_batch(bags: Bags, rows: np.ndarray) -> BagBatch:
+    """The bags of some texts, in their order."""
+    lengths = bags.offsets[rows + 1] - bags.offsets[rows]
+    starts = np.cumsum(lengths) - lengths
+    places = np.repeat(bags.offsets[rows] - starts, lengths) + np.arange(lengths.sum())
+    ids, weights = bags.ids[places].astype(np.int64), bags.weights[places]
+    return BagBatch(torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(starts))
+
+
+class NgramEmbedding(nn.Module):
+    """The sum of the vectors of a text's n-grams, each times its weight. A vector of one number a class is its logits.
+
+    It knows its n-grams: their hashes and how rare they are are part of its state, and so of what is kept.
+    """
+
+    hashes: Tensor
+    idf: Tensor
+
+    def __init__(self, ngrams: int, size: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("hashes", torch.zeros(ngrams, dtype=torch.int64))
+        self.register_buffer("idf", torch.zeros(ngrams))
+        self.weight = nn.Parameter(torch.zeros(ngrams, size))
+        self.dropout = dropout
+
+    def forward(self, bags: BagBatch) -> Tensor:
+        """Bags of B texts become vectors [B, size]; in training some n-grams are left out."""
+        weights = F.dropout(bags.weights, self.dropout, self.training)
+        summed: Tensor = F.embedding_bag(bags.ids, self.weight, bags.starts, mode="sum", per_sample_weights=weights)
+        return summed
+
+    def know(self, ngrams: Ngrams) -> None:
+        """Take up n-grams that were chosen."""
+        self.hashes.copy_(torch.from_numpy(np.array(ngrams.hashes)))
+        self.idf.copy_(torch.from_numpy(np.array(ngrams.idf)))
+
+    def ngrams(self, words: int, characters: int) -> Ngrams:
+        """The n-grams that it knows, so that texts can become bags of them.
+
+        Raises:
+            InputError: they cannot have been chosen by `fit_ngrams`.
+        """
+        hashes, idf = self.hashes.cpu().numpy(), self.idf.cpu().numpy()
+        if len(hashes) and (hashes[0] < 0 or hashes[-1] >= HASHES or (np.diff(hashes) <= 0).any()):
+            raise InputError(f"the hashes of its n-grams must ascend from 0 to below {HASHES:,}")
+        if not ((idf > 0) & (idf < 1e3)).all():
+            raise InputError("the idf of its n-grams must lie between 0 and 1000")
+        return Ngrams(words, characters, hashes, idf)
+
+
+def log_count_ratios(corpus: NgramCorpus, rows: np.ndarray, labels: np.ndarray, n_classes: int) -> Tensor:
+    """What naive Bayes says of each n-gram and class, float32 [V, K].
+
+    ln of the share of the class's texts that hold it over the share of the others that do (Wang and Manning 2012,
+    https://aclanthology.org/P12-2018). One more text is thought of that holds it and is of each class in parts, as
+    frequent as that is: what is rare says little, and no more of a rare class.
+
+    Args:
+        corpus: n-grams, and rows in them.
+        rows: training rows.
+        labels: the class of each of them.
+        n_classes: K.
+    """
+    batch = bag_batch(corpus.bags, rows)
+    lengths = np.diff(corpus.bags.offsets)[rows]
+    cells = batch.ids.numpy() * n_classes + np.repeat(labels, lengths)
+    texts = np.bincount(labels, minlength=n_classes) + 1
+    shares = texts / texts.sum()
+    holding = np.bincount(cells, minlength=len(corpus.ngrams) * n_classes).reshape(-1, n_classes) + shares
+    of_class, of_others = holding / texts, (holding.sum(axis=1, keepdims=True) - holding) / (texts.sum() - texts)
+    return torch.from_numpy(np.log(of_class / of_others).astype(np.float32))
