@@ -67,19 +67,16 @@ def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, A
     """
     family = family_of(config.family)
     content = family.content(config, cache)  # first: it says what is not installed
-    return (
-        content
-        | {name: version(name) for name in family.libraries_of(config)}
-        | {
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "machine": platform.machine(),
-            "cpu": torch.backends.cpu.get_cpu_capability(),
-            "device": device,
-            "scored in": "float32",  # whatever it was trained in; not so before it was said here
-        }
-    )
+    of_family = content | {name: version(name) for name in family.libraries_of(config)}
+    return of_family | {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "device": device,
+        "scored in": "float32",  # whatever it was trained in; not so before it was said here
+    }
 
 
 @dataclass

@@ -99,7 +99,9 @@ def train(
 
 def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier:
     """The pretrained body under a head with its first weights."""
-    network = Classifier(config, body_of(data.encoder, _pretrained(data.weights)), len(data.classes))
+    weights = _pretrained(data.weights)
+    with naming(f"{data.weights[0].parent}: "):
+        network = Classifier(config, body_of(data.encoder, weights), len(data.classes))
     network.head.begin()
     return network.to(device)
 
