@@ -16,7 +16,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "model": Parameter(),
     "max_tokens": Parameter(192),
     "pooling": Parameter(["mean", "first", "max"]),
-    "trained_layers": Parameter([ALL_LAYERS, 4, 2]),
+    "trained_layers": Parameter([ALL_LAYERS, 4]),
     "dropout": Parameter({"low": 0.0, "high": 0.3}),
     "learning_rate": Parameter({"low": 3e-5, "high": 3e-4, "log": True}, tuned=True),
     "head_factor": Parameter(None, _fine_tuned),
