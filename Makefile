@@ -19,12 +19,14 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 install: $(VENV)/installed  ## make .venv with exact versions
 
-demo: $(VENV)/installed  ## search the packaged reviews, export the best model, predict (a few minutes)
+demo: $(VENV)/installed  ## search packaged reviews, export the best model, score rows it never saw, predict (minutes)
 	rm -rf $(DEMO)
 	mkdir $(DEMO)
 	$(BIN)/sentiment-search run studies/demo.toml --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
 	$(BIN)/sentiment-search export demo --to $(DEMO)/model --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
-	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "a dull, lifeless film that wastes its cast"
+	$(BIN)/sentiment-search evaluate $(DEMO)/model --sealed demo --storage sqlite:///$(DEMO)/demo.db --artifacts $(DEMO)/artifacts
+	$(BIN)/sentiment-search predict $(DEMO)/model "a warm, funny and quietly moving film" "not bad at all" \
+	    "a dull, lifeless film that wastes its cast" "two hours i will never get back"
 
 test: $(VENV)/installed  ## every check: ruff, mypy, the floors, pytest
 	$(BIN)/ruff check .

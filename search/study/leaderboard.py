@@ -136,7 +136,7 @@ class EnsembleStanding:
             f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
             for other, (mean, low, high) in leads
         )
-        verdict = "it is worth its price" if self.pays else "noise cannot tell it from the best trial"
+        verdict = "deploy it" if self.pays else "noise cannot tell it from the best trial"
         return (
             f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
             f"{verdict}"
@@ -272,7 +272,7 @@ class Leaderboard:
         if self.best is not None:
             lines.append(self.optimism)
             if self.ensemble is not None:
-                lines.append(f"{self.ensemble}: `sentiment-search export {shlex.quote(self.study)} --ensemble`.")
+                lines.append(f"{self.ensemble} (`sentiment-search export {shlex.quote(self.study)} --ensemble`).")
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
             lines += [f"Widen the search: {edge}." for edge in self.edges]

@@ -17,7 +17,7 @@ from sentiment.errors import InputError
 from sentiment.files.cells import without_long_cells
 from sentiment.files.columns import match_column
 from sentiment.files.delimited import read_delimited
-from sentiment.files.demo import PREFIX, demo_reviews
+from sentiment.files.demo import PREFIX, SOURCE, demo_reviews, demo_source
 from sentiment.files.encodings import as_utf8, refuse_nul
 from sentiment.files.jsonlines import read_json_lines
 from sentiment.files.parquet import read_parquet
@@ -95,8 +95,11 @@ def read_table(
             do.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     name = str(path)
+    if (source := demo_source(name)) is not None and SOURCE not in (columns or [SOURCE]):
+        columns = [*(columns or ()), SOURCE]
     located = demo_reviews(name) if name.startswith(PREFIX) else Path(path)
     data, compression, inner_name = read_unpacked(located, max_bytes)
     kind = _SUFFIX_FORMATS.get(Path(inner_name).suffix.lower()) or _sniff_format(data)
@@ -139,6 +142,8 @@ def read_table(
     )
     for wanted in columns or ():
         table.column(wanted)  # refused here, where it was asked for
+    if source is not None:
+        table = replace(table, data=table.data.filter(pc.equal(table.column(SOURCE), source)))
     return table
 
 
