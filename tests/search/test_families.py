@@ -187,7 +187,7 @@ class TestASearchOfSeveral:
         assert "the same again, bit for bit" in capsys.readouterr().out
 
     def test_is_reported_in_one_table(self, found: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["report", "tiny", *flags(found)]) == 0
+        assert main(["report", "tiny", "--top", "20", *flags(found)]) == 0
         table = capsys.readouterr().out
         assert " linear " in table and " toy " in table and ("lstm" in table or "textcnn" in table)
 
