@@ -91,7 +91,7 @@ def export_distilled(
 ) -> Distilled:
     """Write a network to `directory` that has learned from a trial ("best" or its number), or from the ensemble (None).
 
-    It is built like the best network of the study, or like a small convolution if there is none.
+    It is built like the best network of the study, without n-grams, or like a small convolution if there is none.
 
     Raises:
         InputError: as `export` and `export_ensemble`; or the unlabelled texts cannot be read.
@@ -108,7 +108,7 @@ def export_distilled(
         name, teacher = f"trial {number}", Bundle.open(folder).model
     networks = [entry.trial for entry in board.entries if entry.trial is not None and entry.family == NETWORK]
     settings = study.get_trials(deepcopy=False)[networks[0]].user_attrs[CONFIG] if networks else SMALL
-    student = NetworkConfig.from_dict(settings | {"class_weights": "none", "label_smoothing": 0.0})
+    student = NetworkConfig.from_dict(settings | {"class_weights": "none", "label_smoothing": 0.0, "wide": False})
     more = f" and {len(unlabelled):,} texts without labels" if unlabelled else ""
     say(f"Training a {student.kind} on what {name} says of {len(dataset.split.train):,} training rows{more} ...")
     trained = distill(teacher, student, dataset, unlabelled, Resources(opened.cache))

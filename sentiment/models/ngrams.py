@@ -4,7 +4,6 @@ Families share this: n-grams alone are a `bag`, beside a network they are its `w
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import torch
@@ -14,10 +13,7 @@ from torch.nn import functional as F
 from sentiment.errors import InputError
 from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
 
-__all__ = ["MOST_NGRAMS", "BagBatch", "NgramEmbedding", "bag_batch", "log_count_ratios"]
-
-MOST_NGRAMS: Final = 1 << 22
-"""That a model may have weights for."""
+__all__ = ["BagBatch", "NgramEmbedding", "bag_batch", "log_count_ratios"]
 
 
 @dataclass(frozen=True)

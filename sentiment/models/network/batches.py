@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sentiment.models.ngrams import BagBatch, bag_batch
+from sentiment.tokens.ngrams import Bags
 from sentiment.tokens.tokenizers import EncodedTexts
 
 __all__ = ["SORTED_TOGETHER", "Batch", "Examples", "moved_to", "ordered_batches", "shuffled_batches"]
@@ -36,6 +38,8 @@ class Examples:
     """int64 [n]: the class of each of `rows`."""
     targets: np.ndarray | None = None
     """float32 [n, K]: what is learned in place of the labels, if anything is."""
+    bags: Bags | None = None
+    """The same texts in n-grams, for a network that reads these too."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,6 +62,7 @@ class Batch:
     """int64 [B]; or the targets in their place, float32 [B, K]."""
     examples: np.ndarray
     """int64 [B]: positions in the `Examples`."""
+    bags: BagBatch | None = None
 
 
 def shuffled_batches(
@@ -119,7 +124,8 @@ def _in_one_piece(device: str, batches: list[Batch]) -> Iterator[Batch]:
     tokens = [batch.ids.numel() for batch in batches]
     pieces = (torch.split(ids, tokens), torch.split(lengths, rows), torch.split(labels, rows))
     for batch, of_ids, of_lengths, of_labels in zip(batches, *pieces, strict=True):
-        yield Batch(of_ids.view(batch.ids.shape), of_lengths, of_labels, batch.examples)
+        bags = None if batch.bags is None else batch.bags.to(device)
+        yield Batch(of_ids.view(batch.ids.shape), of_lengths, of_labels, batch.examples, bags)
 
 
 def _padded(examples: Examples, chosen: np.ndarray, max_tokens: int, pad_to: int | None) -> Batch:
@@ -133,5 +139,6 @@ def _padded(examples: Examples, chosen: np.ndarray, max_tokens: int, pad_to: int
     real = positions < lengths[:, None]
     # One gather from the flat corpus; a pad reads the text's first id and is then zeroed, which is `PAD`.
     ids = encoded.ids[starts[:, None] + np.where(real, positions, 0)].astype(np.int64) * real
+    bags = None if examples.bags is None else bag_batch(examples.bags, rows)
     learned = examples.labels if examples.targets is None else examples.targets
-    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(learned[chosen]), chosen)
+    return Batch(torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(learned[chosen]), chosen, bags)

@@ -95,10 +95,14 @@ class NetworkConfig(Config):
     embedding_dropout: Dropout = 0.0
     dropout: Dropout = 0.3
     """Dropout before the head, and between recurrent layers."""
+    wide: bool = False
+    """Add what n-grams of words and characters say of each class to the network's logits, and train both together."""
 
     # Recipe
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Interval(ge=1e-8, le=100.0)] = 1e-3
+    wide_learning_rate: Annotated[float, Interval(ge=1e-8, le=100.0)] = 3e-3
+    """Of the n-grams of `wide`."""
     momentum: Annotated[float, Interval(ge=0.0, le=0.9999)] = 0.0
     """SGD only."""
     weight_decay: Annotated[float, Interval(ge=0.0, le=10.0)] = 0.0

@@ -74,7 +74,11 @@ class Networks(Family):
 
 
 def _data(config: NetworkConfig, dataset: "Dataset", cache: Path) -> "TrainingData":
+    from sentiment.models.network.model import WIDE_CHARACTERS, WIDE_NGRAMS, WIDE_WORDS
     from sentiment.models.network.training import training_data
     from sentiment.tokens.corpus import load_corpus
+    from sentiment.tokens.ngrams import load_ngrams
 
-    return training_data(dataset, load_corpus(dataset, config.token_unit, config.vocabulary_size, cache))
+    corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, cache)
+    wide = load_ngrams(dataset, WIDE_WORDS, WIDE_CHARACTERS, WIDE_NGRAMS, cache) if config.wide else None
+    return training_data(dataset, corpus, wide)

@@ -18,15 +18,21 @@ from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
 from sentiment.models.weights import WEIGHTS, read_weights, weights_size
+from sentiment.tokens.ngrams import Ngrams
 from sentiment.tokens.tokenizers import encode, read_tokenizer
 
-__all__ = ["NetworkModel", "load", "predict_probabilities"]
+__all__ = ["WIDE_CHARACTERS", "WIDE_NGRAMS", "WIDE_WORDS", "NetworkModel", "load", "predict_probabilities"]
 
 SCORING_BATCH: Final = 64
 """Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
 1.2 to 1.3 times as long on 800 short rows, and 3.2 times on 240."""
 TOKENIZER: Final = "tokenizer.json"
 VOCABULARY: Final = "vocabulary_size"
+NGRAMS: Final = "ngrams"
+WIDE_WORDS: Final = 2
+WIDE_CHARACTERS: Final = 4
+WIDE_NGRAMS: Final = 1 << 18
+"""What a wide network reads: so many words, and characters of a word, in a row at most, and so many n-grams."""
 BYTES_PER_ENTRY: Final = 1024
 """Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 
@@ -47,12 +53,13 @@ class NetworkModel:
     @property
     def sizes(self) -> dict[str, int]:
         """See `sentiment.models.family.Model`."""
-        return {VOCABULARY: self.vocabulary_size}
+        wide = {NGRAMS: len(self.weights["wide.hashes"])} if self.config.wide else {}
+        return {VOCABULARY: self.vocabulary_size} | wide
 
     @cached_property
     def network(self) -> Network:
         """The network itself, in evaluation mode."""
-        network = model_without_memory(self.config, self.vocabulary_size, self.n_classes)
+        network = model_without_memory(self.config, self.vocabulary_size, self.n_classes, self.sizes.get(NGRAMS, 0))
         network.load_state_dict(self.weights, assign=True)
         return network.to(self.device).eval()
 
@@ -61,6 +68,12 @@ class NetworkModel:
         """The tokenizer itself."""
         return read_tokenizer(self.tokenizer_json, self.config.token_unit, self.vocabulary_size)
 
+    @cached_property
+    def ngrams(self) -> Ngrams | None:
+        """The n-grams that a wide network reads too."""
+        wide = self.network.wide
+        return None if wide is None else wide.ngrams(WIDE_WORDS, WIDE_CHARACTERS)
+
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Class probabilities float32 [n, K], computed in float32."""
         chunks = [np.empty((0, self.n_classes), dtype=np.float32)]
@@ -68,7 +81,8 @@ class NetworkModel:
         for start in range(0, len(texts), SORTED_TOGETHER):
             chunk = texts[start : start + SORTED_TOGETHER]
             rows = np.arange(len(chunk))
-            examples = Examples(encode(self.tokenizer, chunk), rows, np.zeros_like(rows))
+            bags = None if self.ngrams is None else self.ngrams.bags(chunk)
+            examples = Examples(encode(self.tokenizer, chunk), rows, np.zeros_like(rows), bags)
             chunks.append(predict_probabilities(self.network, examples))
         return np.concatenate(chunks)
 
@@ -91,7 +105,7 @@ def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
     with torch.inference_mode():
         for batch in moved_to(device, batches):
             scored.append(batch.examples)
-            found.append(network(batch.ids, batch.lengths).softmax(dim=1))
+            found.append(network(batch.ids, batch.lengths, batch.bags).softmax(dim=1))
     probabilities = np.empty((len(examples), network.head.out_features), dtype=np.float32)
     probabilities[np.concatenate(scored)] = torch.cat(found).cpu().numpy()
     return probabilities
@@ -99,12 +113,17 @@ def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
 
 def load(config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> NetworkModel:
     """See `sentiment.models.family.Family.load`."""
-    size = sizes.get(VOCABULARY)
-    most = int(bounds(NetworkConfig, VOCABULARY)[1])
-    if type(size) is not int or not 2 <= size <= most:
-        raise InputError(f"{VOCABULARY} must be a whole number between 2 and {most}")
-    expected = model_without_memory(config, size, n_classes).state_dict()
+    size = _size(sizes, VOCABULARY, 2, int(bounds(NetworkConfig, VOCABULARY)[1]))
+    ngrams = _size(sizes, NGRAMS, 0, WIDE_NGRAMS) if config.wide else 0
+    expected = model_without_memory(config, size, n_classes, ngrams).state_dict()
     weights = read_weights(read(WEIGHTS, weights_size(expected)), expected)
     model = NetworkModel(config, n_classes, size, read(TOKENIZER, BYTES_PER_ENTRY * size).decode(), weights)
-    model.tokenizer, model.network  # noqa: B018  refused here, if they are none
+    model.tokenizer, model.ngrams  # noqa: B018  refused here, if they are none
     return model
+
+
+def _size(sizes: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    size = sizes.get(name)
+    if type(size) is not int or not least <= size <= most:
+        raise InputError(f"{name} must be a whole number between {least} and {most}")
+    return size

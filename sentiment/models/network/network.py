@@ -1,6 +1,6 @@
 """A `NetworkConfig` becomes a network."""
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,13 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent
+from sentiment.models.ngrams import BagBatch, NgramEmbedding
 from sentiment.tokens.tokenizers import PAD, UNKNOWN
 
 __all__ = ["Network", "build_model", "model_without_memory"]
+
+WIDE_DROPOUT: Final = 0.3
+"""Probability that an n-gram of a training text is left out."""
 
 
 class Body(nn.Module):
@@ -64,9 +68,9 @@ class Body(nn.Module):
 
 
 class Network(nn.Module):
-    """Token ids to one logit per class."""
+    """Token ids, and for a wide network n-grams, to one logit per class."""
 
-    def __init__(self, config: NetworkConfig, vocabulary_size: int, n_classes: int) -> None:
+    def __init__(self, config: NetworkConfig, vocabulary_size: int, n_classes: int, ngrams: int = 0) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size, padding_idx=PAD)
@@ -76,11 +80,12 @@ class Network(nn.Module):
         size = self.body.output_size
         assert isinstance(size, int)
         self.head = nn.Linear(size, n_classes)
+        self.wide = NgramEmbedding(ngrams, n_classes, WIDE_DROPOUT) if config.wide else None
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, bags: BagBatch | None = None) -> Tensor:
         """Ids [B, T], padded with `PAD` behind each text, and the number of real tokens [B] become logits [B, K].
 
-        Every length must be at least 1.
+        Every length must be at least 1. A wide network needs the same texts as bags.
         """
         if self.training and self.config.word_dropout:
             dropped = torch.rand(ids.shape, device=ids.device) < self.config.word_dropout
@@ -88,17 +93,19 @@ class Network(nn.Module):
         vectors = self.embedding_dropout(self.embedding(ids))
         pooled = self.body(vectors) if isinstance(self.body, AsWritten) else self.body(vectors, lengths)
         logits: Tensor = self.head(self.dropout(pooled))
+        if self.wide is not None:
+            logits = logits + self.wide(bags)
         return logits
 
 
-def build_model(config: NetworkConfig, vocabulary_size: int, n_classes: int) -> Network:
+def build_model(config: NetworkConfig, vocabulary_size: int, n_classes: int, ngrams: int = 0) -> Network:
     """A freshly initialised network; its weights depend on torch's global random state alone.
 
     The correct form starts its embedding at a standard deviation of 0.1 and, for LSTM, its forget gates at a bias of +1
     (Jozefowicz, Zaremba and Sutskever 2015, https://proceedings.mlr.press/v37/jozefowicz15.html); the forms as written
     start as PyTorch does.
     """
-    network = Network(config, vocabulary_size, n_classes)
+    network = Network(config, vocabulary_size, n_classes, ngrams)
     if config.padding == "masked":
         with torch.no_grad():
             network.embedding.weight.mul_(0.1)
@@ -109,10 +116,10 @@ def build_model(config: NetworkConfig, vocabulary_size: int, n_classes: int) -> 
     return network
 
 
-def model_without_memory(config: NetworkConfig, vocabulary_size: int, n_classes: int) -> Network:
+def model_without_memory(config: NetworkConfig, vocabulary_size: int, n_classes: int, ngrams: int = 0) -> Network:
     """The same network on torch's meta device: names and shapes, whatever their size, and not one number."""
     with torch.device("meta"), _NothingDrawn():
-        return Network(config, vocabulary_size, n_classes)
+        return Network(config, vocabulary_size, n_classes, ngrams)
 
 
 class _NothingDrawn(TorchFunctionMode):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,10 +17,15 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.model import NetworkModel, predict_probabilities
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
+from sentiment.models.ngrams import log_count_ratios
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import Corpus
+from sentiment.tokens.ngrams import NgramCorpus
 
 __all__ = ["TrainingData", "train", "training_data"]
+
+WIDE_BEGINNING: Final = 0.25
+"""What an n-gram says of each class before training, in parts of what naive Bayes says of it."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,16 @@ class TrainingData:
     classes: tuple[str, ...]
     tokenizer_json: str = ""
     """That the rows were encoded with; it is kept with the weights."""
+    wide: NgramCorpus | None = None
+    """The same rows in n-grams, for a wide network."""
 
 
-def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
+def training_data(dataset: Dataset, corpus: Corpus, wide: NgramCorpus | None = None) -> TrainingData:
     """The training and validation rows of `dataset`, encoded. The sealed test stays out of reach."""
+    bags = None if wide is None else wide.bags
 
     def examples(rows: np.ndarray) -> Examples:
-        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows])
+        return Examples(corpus.encoded, rows, dataset.reviews.labels[rows], bags)
 
     return TrainingData(
         train=examples(dataset.split.train),
@@ -46,6 +55,7 @@ def training_data(dataset: Dataset, corpus: Corpus) -> TrainingData:
         vocabulary_size=corpus.vocabulary_size,
         classes=dataset.reviews.classes,
         tokenizer_json=corpus.tokenizer_json,
+        wide=wide,
     )
 
 
@@ -85,7 +95,7 @@ def train(
 
 
 def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[Batch]:
-    network = build_model(config, data.vocabulary_size, len(data.classes)).to(device)
+    network = _begun(config, data).to(device)
 
     def epoch(rng: np.random.Generator) -> Iterator[Batch]:
         batches = shuffled_batches(
@@ -102,7 +112,7 @@ def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[
         optimizer=_optimizer(config, network),
         batches_per_epoch=math.ceil(len(data.train) / config.batch_size),
         epoch=epoch,
-        logits=lambda batch: network(batch.ids, batch.lengths),
+        logits=lambda batch: network(batch.ids, batch.lengths, batch.bags),
         answer=lambda: predict_probabilities(network, data.validation),
         model=model,
         labels=data.train.labels,
@@ -111,8 +121,23 @@ def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[
     )
 
 
+def _begun(config: NetworkConfig, data: TrainingData) -> Network:
+    network = build_model(
+        config, data.vocabulary_size, len(data.classes), 0 if data.wide is None else len(data.wide.ngrams)
+    )
+    if network.wide is not None:
+        assert data.wide is not None
+        network.wide.know(data.wide.ngrams)
+        ratios = log_count_ratios(data.wide, data.train.rows, data.train.labels, len(data.classes))
+        network.wide.weight.data.copy_(WIDE_BEGINNING * ratios)
+    return network
+
+
 def _optimizer(config: NetworkConfig, network: Network) -> torch.optim.Optimizer:
-    parameters, rate, decay = network.parameters(), config.learning_rate, config.weight_decay
+    rate, decay = config.learning_rate, config.weight_decay
+    parameters: list[dict[str, Any]] = [{"params": [p for n, p in network.named_parameters() if n != "wide.weight"]}]
+    if network.wide is not None:
+        parameters.append({"params": [network.wide.weight], "lr": config.wide_learning_rate, "weight_decay": 0.0})
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
     adam = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
