@@ -37,7 +37,7 @@ def distill(
     tokenizer = read_tokenizer(corpus.tokenizer_json, student.token_unit, corpus.vocabulary_size)
     encoded = encode(tokenizer, [*texts, *unlabelled])
     targets = teacher.probabilities([*texts, *unlabelled]).astype(np.float32)
-    learned = Examples(encoded, np.arange(len(targets)), targets.argmax(axis=1), targets)
+    learned = Examples(encoded, np.arange(len(targets)), targets.argmax(axis=1), targets=targets)
     return train(
         student,
         TrainingData(learned, data.validation, data.vocabulary_size, data.classes, data.tokenizer_json),

@@ -23,13 +23,14 @@ from optuna.trial import TrialState
 
 from search.study.around import AroundTheBest
 from search.study.pruner import BehindTheBest
+from search.study.records import family_of_trial
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear
 from sentiment.models.ensemble.selection import select
 from sentiment.models.family import Report, Resources
-from sentiment.models.registry import train
+from sentiment.models.registry import config_of, train
 from sentiment.reviews.dataset import Dataset, load_dataset
 from tests.benchmarks import reviews
 
@@ -78,39 +79,49 @@ class Objective:
         return trained.macro_f1
 
 
-def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, cache: Path) -> list[dict[str, float]]:
-    """Sealed macro-F1 of the best trial and of the ensemble after each trial; and of the best setting begun with."""
+KINDS = ("best", "ensemble", "known", "scratch", "scratch ensemble")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a search would hand over after so many trials, on the sealed rows."""
+
+    said: dict[str, np.ndarray]
+    """Probabilities of the best trial, of the ensemble and of the best setting that the search begins with; and of the
+    best trial and of the ensemble of all that is not pretrained."""
+    kind: str
+    """What the best trial is."""
+
+
+def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, cache: Path) -> list[Standing]:
+    """Where a search stands after each trial, from the first one that is complete."""
     sampler, pruner, begins = strategies(seed, dataset, space)[name]()
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
     known = space.known_good() if begins else []
     for settings in known:
         study.enqueue_trial(settings)
     objective = Objective(dataset, space, cache, seed)
-    labels, sealed, n_classes = dataset.labels("validation"), dataset.labels("test"), len(dataset.classes)
+    labels, n_classes = dataset.labels("validation"), len(dataset.classes)
+    nothing = np.full((len(dataset.split.test), n_classes), 1 / n_classes)
     found = []
     for _ in range(trials):
         study.optimize(objective, n_trials=1)
         done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
         if not done:
-            found.append({"best": 0.0, "ensemble": 0.0, "known": 0.0})
+            found.append(Standing(dict.fromkeys(KINDS, nothing), "nothing"))
             continue
-        best = max(done, key=lambda trial: trial.value or 0.0).number
-        said = [objective.said[trial.number] for trial in done]
-        weights = select(np.stack([validation for validation, _ in said]), labels, n_classes)
-        mean = np.tensordot(weights, np.stack([test for _, test in said]), axes=1)
-        first = [trial for trial in done if trial.number < len(known)]
-        known_best = max(first, key=lambda trial: trial.value or 0.0).number if first else best
-        found.append(
-            {
-                name: macro_f1(sealed, probabilities.argmax(axis=1), n_classes)
-                for name, probabilities in (
-                    ("best", objective.said[best][1]),
-                    ("ensemble", mean),
-                    ("known", objective.said[known_best][1]),
-                )
-            }
-            | {"families": sum(t.user_attrs["config"].get("family", "network") == "network" for t in done)}
-        )
+        best = max(done, key=lambda trial: trial.value or 0.0)
+        families = [family_of_trial(trial) for trial in done]
+        scratch = [trial for trial, family in zip(done, families, strict=True) if family != "encoder"] or [best]
+        first = [trial for trial in done if trial.number < len(known)] or [best]
+        standing = {"best": [best], "known": [max(first, key=lambda trial: trial.value or 0.0)], "ensemble": done}
+        standing |= {"scratch": [max(scratch, key=lambda trial: trial.value or 0.0)], "scratch ensemble": scratch}
+        said = {}
+        for what, trials_of in standing.items():
+            validation = np.stack([objective.said[trial.number][0] for trial in trials_of])
+            test = np.stack([objective.said[trial.number][1] for trial in trials_of])
+            said[what] = np.tensordot(select(validation, labels, n_classes), test, axes=1)
+        found.append(Standing(said, config_of(best.user_attrs["config"]).kind))
     return found
 
 
@@ -138,8 +149,12 @@ def main() -> None:
         for seed in range(args.first, args.first + args.seeds):
             for name in names:  # interleaved: what slows the machine slows all
                 found = search(name, seed, dataset, space, args.trials, Path(cache))
-                row = [100 * (found[b - 1][what] - baseline) for b in budgets for what in ("best", "ensemble")]
-                row.append(100 * (found[-1]["known"] - baseline))
+                wanted = [found[b - 1].said[what] for b in budgets for what in ("best", "ensemble")]
+                scores = [
+                    macro_f1(dataset.labels("test"), said.argmax(axis=1), len(dataset.classes))
+                    for said in (*wanted, found[-1].said["known"])
+                ]
+                row = [100 * (score - baseline) for score in scores]
                 gains[name].append(row)
                 print(f"{seed:>5} {name:16}" + _cells(row), flush=True)
     for name, rows in gains.items():

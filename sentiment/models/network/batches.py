@@ -36,10 +36,10 @@ class Examples:
     """int64 [n]: which texts of `encoded`, in order."""
     labels: np.ndarray
     """int64 [n]: the class of each of `rows`."""
-    targets: np.ndarray | None = None
-    """float32 [n, K]: what is learned in place of the labels, if anything is."""
     bags: Bags | None = None
     """The same texts in n-grams, for a network that reads these too."""
+    targets: np.ndarray | None = None
+    """float32 [n, K]: what is learned in place of the labels, if anything is."""
 
     def __len__(self) -> int:
         return len(self.rows)
