@@ -44,6 +44,7 @@ SPACE: dict[str, Any] = {
     "word_dropout": 0.0,
     "embedding_dropout": 0.0,
     "dropout": 0.1,
+    "wide": False,
     "optimizer": "adam",
     "learning_rate": {"low": 0.01, "high": 0.05, "log": True},
     "epochs": {"low": 1, "high": 2},
@@ -82,7 +83,8 @@ def write_study_file(path: Path, reviews: Path, *, epochs: int = 1, **search: An
     lines += ["classes = { negative = [1], positive = [5] }", "[space]"]
     for name, value in (SPACE | {"epochs": epochs}).items():
         as_table = isinstance(value, dict)
-        lines.append(f"{name} = " + ("{ low = 0.01, high = 0.05, log = true }" if as_table else repr(value)))
+        written = str(value).lower() if isinstance(value, bool) else repr(value)
+        lines.append(f"{name} = " + ("{ low = 0.01, high = 0.05, log = true }" if as_table else written))
     lines += ["[search]", *(f"{name} = {value!r}" for name, value in ({"trials": 3, "threads": 1} | search).items())]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

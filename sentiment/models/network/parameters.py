@@ -71,6 +71,8 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "word_dropout": Parameter({"low": 0.0, "high": 0.2}),
     "embedding_dropout": Parameter({"low": 0.0, "high": 0.5}),
     "dropout": Parameter({"low": 0.0, "high": 0.6}),
+    "wide": Parameter([False, True]),
+    "wide_learning_rate": Parameter(None, lambda settings: bool(settings.get("wide", NetworkConfig.wide))),
     "optimizer": Parameter(["sgd", "adam", "adamw"]),
     "learning_rate": Parameter({"low": 3e-4, "high": 1e-2, "log": True}, _optimizer("adam", "adamw"), tuned=True),
     "sgd_learning_rate": Parameter(
@@ -99,6 +101,7 @@ _GOOD: Final[dict[str, Any]] = {
     "word_dropout": 0.05,
     "embedding_dropout": 0.2,
     "dropout": 0.3,
+    "wide": True,
     "optimizer": "adam",
     "learning_rate": 2e-3,
     "schedule": "linear",
