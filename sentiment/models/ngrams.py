@@ -4,6 +4,7 @@ Families share this: n-grams alone are a `bag`, beside a network they are its `w
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,6 +15,10 @@ from sentiment.errors import InputError
 from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
 
 __all__ = ["BagBatch", "NgramEmbedding", "bag_batch", "log_count_ratios"]
+
+
+LARGEST_IDF: Final = 100
+"""1 + ln of so many texts as nobody has."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,8 @@ class NgramEmbedding(nn.Module):
         hashes, idf = self.hashes.cpu().numpy(), self.idf.cpu().numpy()
         if len(hashes) and (hashes[0] < 0 or hashes[-1] >= HASHES or (np.diff(hashes) <= 0).any()):
             raise InputError(f"the hashes of its n-grams must ascend from 0 to below {HASHES:,}")
-        if not ((idf > 0) & (idf < 1e3)).all():
-            raise InputError("the idf of its n-grams must lie between 0 and 1000")
+        if not ((idf >= 1) & (idf <= LARGEST_IDF)).all():
+            raise InputError(f"the idf of its n-grams must lie between 1 and {LARGEST_IDF}")
         return Ngrams(words, characters, hashes, idf)
 
 

@@ -27,6 +27,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.family import Networks
 from sentiment.models.network.model import NetworkModel
 from sentiment.models.network.network import build_model
+from sentiment.tokens.ngrams import fit_ngrams
 from sentiment.tokens.tokenizers import fit_tokenizer
 
 TEXTS = ["a wonderful film", "", "aaaaaaaaaaaaaaaaaaaaaaaaac", "좋은 \ud800 \x00 <pad> ▁", "good " * 200]
@@ -40,6 +41,7 @@ CONFIGS = {
         architecture="lstm", token_unit="subword", layers=2, bidirectional=True, pooling="attention"
     ),
     "char": NetworkConfig(architecture="gru", token_unit="char", padding="as_written"),
+    "wide": NetworkConfig(architecture="custom", token_unit="word", wide=True),
 }
 SMALL = {"vocabulary_size": 60, "max_tokens": 8, "embedding_size": 4, "filters": 4, "hidden_size": 4}
 
@@ -74,13 +76,18 @@ values = st.recursive(
 def bundle(unit: str) -> dict[str, bytes]:
     """The files of a whole one, never trained."""
     config = CONFIGS[unit].replace(**SMALL)
-    tokenizer = fit_tokenizer(["a wonderful film it is", "an awful, dull film", "좋은 영화"] * 3, unit, 60)
+    texts = ["a wonderful film it is", "an awful, dull film", "좋은 영화"] * 3
+    tokenizer = fit_tokenizer(texts, config.token_unit, 60)
     size = tokenizer.get_vocab_size()
+    ngrams = fit_ngrams(texts, 1, 1, 30)
     torch.manual_seed(0)
+    network = build_model(config, size, 2, len(ngrams))
+    if network.wide is not None:
+        network.wide.know(ngrams)
     with tempfile.TemporaryDirectory() as folder:
         write_bundle(
             Path(folder, "model"),
-            model=NetworkModel(config, 2, size, tokenizer.to_str(), build_model(config, size, 2).state_dict()),
+            model=NetworkModel(config, 2, size, tokenizer.to_str(), network.state_dict()),
             classes=["negative", "positive"],
             facts={"study": "x", "label rule": {"negative": ["1"], "positive": ["5"]}},
             seen=SeenTexts.of(TEXTS[:2], TEXTS[2:]),
@@ -223,6 +230,7 @@ def test_weights_of_other_names_shapes_types_and_values(data: st.DataObject, uni
     for name in data.draw(st.lists(st.sampled_from(sorted(weights)), min_size=1, max_size=3, unique=True)):
         tensor = weights[name]
         what = data.draw(st.sampled_from(["name", "shape", "type", "value", "values"]))
+        numbers = st.floats(width=32) if tensor.is_floating_point() else st.integers(-(2**63), 2**63 - 1)
         if what == "name":
             del weights[name]
             weights[data.draw(st.sampled_from(sorted(weights)) | st.text(max_size=8))] = tensor
@@ -234,10 +242,10 @@ def test_weights_of_other_names_shapes_types_and_values(data: st.DataObject, uni
             weights[name] = tensor.to(data.draw(st.sampled_from(types)))
         elif what == "value":
             flat = tensor.flatten()
-            flat[data.draw(st.integers(0, len(flat) - 1))] = data.draw(st.floats(width=32))
+            flat[data.draw(st.integers(0, len(flat) - 1))] = data.draw(numbers)
             weights[name] = flat.view(tensor.shape)
         else:
-            weights[name] = torch.full_like(tensor, data.draw(st.floats(width=32)))
+            weights[name] = torch.full_like(tensor, data.draw(numbers))
     answers_or_is_refused(bundle(unit) | {"weights.safetensors": safetensors.torch.save(weights)})
 
 

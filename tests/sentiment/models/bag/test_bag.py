@@ -168,7 +168,7 @@ class TestABundle:
             ("ngrams.hashes", lambda hashes: hashes - hashes[0] - 1, "must ascend"),
             ("ngrams.hashes", lambda hashes: hashes + 2**33, "must ascend"),
             ("ngrams.hashes", lambda hashes: hashes.float(), "where config.json asks for"),
-            ("ngrams.idf", lambda idf: -idf, "idf of its n-grams must lie"),
+            ("ngrams.idf", lambda idf: -idf, "idf of its n-grams must lie between 1 and 100"),
             ("ngrams.idf", lambda idf: idf * torch.nan, "holds what is not a number"),
             ("ngrams.weight", lambda weight: weight / 0, "holds what is not a number"),
             ("ngrams.weight", lambda weight: weight[:-1], "where config.json asks for"),

@@ -185,7 +185,7 @@ class TestABundle:
         [
             ("wide.hashes", lambda hashes: hashes.flip(0), "must ascend"),
             ("wide.hashes", lambda hashes: hashes.float(), "where config.json asks for"),
-            ("wide.idf", lambda idf: -idf, "idf of its n-grams must lie"),
+            ("wide.idf", lambda idf: -idf, "idf of its n-grams must lie between 1 and 100"),
             ("wide.weight", lambda weight: weight / 0, "holds what is not a number"),
             ("wide.weight", lambda weight: weight[:-1], "where config.json asks for"),
         ],
