@@ -18,7 +18,7 @@ from sentiment.models.config import Config
 from sentiment.models.family import Resources
 from sentiment.models.registry import train
 from sentiment.reviews.dataset import load_dataset
-from tests.benchmarks.reviews import parser, source
+from tests.benchmarks import reviews
 
 
 def settings(draws: int) -> Iterator[tuple[str, Config]]:
@@ -33,11 +33,11 @@ def settings(draws: int) -> Iterator[tuple[str, Config]]:
 
 
 def main() -> None:
-    arguments = parser(__doc__ or "")
+    arguments = reviews.parser(__doc__ or "")
     arguments.add_argument("--draws", type=int, default=12)
     args = arguments.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    dataset = load_dataset(source(args))
+    dataset = load_dataset(reviews.source(args))
     labels, n_classes = dataset.labels("test"), len(dataset.classes)
     found: dict[str, tuple[float, str]] = {}
     with TemporaryDirectory() as cache:
