@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from sentiment.errors import InputError
 from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
 
-__all__ = ["BagBatch", "NgramEmbedding", "bag_batch", "log_count_ratios"]
+__all__ = ["BagBatch", "NgramLogits", "bag_batch", "log_count_ratios"]
 
 
 LARGEST_IDF: Final = 100
@@ -46,8 +46,8 @@ def bag_batch(bags: Bags, rows: np.ndarray) -> BagBatch:
     return BagBatch(torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(starts))
 
 
-class NgramEmbedding(nn.Module):
-    """The sum of the vectors of a text's n-grams, each times its weight. A vector of one number a class is its logits.
+class NgramLogits(nn.Module):
+    """What each n-gram says of each class, times its weight in the text, added up.
 
     It knows its n-grams: their hashes and how rare they are are part of its state, and so of what is kept.
     """
@@ -55,18 +55,18 @@ class NgramEmbedding(nn.Module):
     hashes: Tensor
     idf: Tensor
 
-    def __init__(self, ngrams: int, size: int, dropout: float) -> None:
+    def __init__(self, ngrams: int, n_classes: int, dropout: float) -> None:
         super().__init__()
         self.register_buffer("hashes", torch.zeros(ngrams, dtype=torch.int64))
         self.register_buffer("idf", torch.zeros(ngrams))
-        self.weight = nn.Parameter(torch.zeros(ngrams, size))
+        self.weight = nn.Parameter(torch.zeros(ngrams, n_classes))
         self.dropout = dropout
 
     def forward(self, bags: BagBatch) -> Tensor:
-        """Bags of B texts become vectors [B, size]; in training some n-grams are left out."""
+        """Bags of B texts become logits [B, K]; in training some n-grams are left out."""
         weights = F.dropout(bags.weights, self.dropout, self.training)
-        summed: Tensor = F.embedding_bag(bags.ids, self.weight, bags.starts, mode="sum", per_sample_weights=weights)
-        return summed
+        logits: Tensor = F.embedding_bag(bags.ids, self.weight, bags.starts, mode="sum", per_sample_weights=weights)
+        return logits
 
     def know(self, ngrams: Ngrams) -> None:
         """Take up n-grams that were chosen."""

@@ -14,7 +14,7 @@ from sentiment.checked import bounds
 from sentiment.errors import InputError
 from sentiment.models.bag.config import BagConfig
 from sentiment.models.family import Read
-from sentiment.models.ngrams import BagBatch, NgramEmbedding, bag_batch
+from sentiment.models.ngrams import BagBatch, NgramLogits, bag_batch
 from sentiment.models.weights import WEIGHTS, read_weights, weights_size
 from sentiment.tokens.ngrams import Bags, Ngrams
 
@@ -29,7 +29,7 @@ class BagNetwork(nn.Module):
 
     def __init__(self, config: BagConfig, ngrams: int, n_classes: int) -> None:
         super().__init__()
-        self.ngrams = NgramEmbedding(ngrams, n_classes, config.dropout)
+        self.ngrams = NgramLogits(ngrams, n_classes, config.dropout)
         self.bias = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, bags: BagBatch) -> Tensor:

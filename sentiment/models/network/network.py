@@ -11,7 +11,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent
-from sentiment.models.ngrams import BagBatch, NgramEmbedding
+from sentiment.models.ngrams import BagBatch, NgramLogits
 from sentiment.tokens.tokenizers import PAD, UNKNOWN
 
 __all__ = ["Network", "build_model", "model_without_memory"]
@@ -80,7 +80,7 @@ class Network(nn.Module):
         size = self.body.output_size
         assert isinstance(size, int)
         self.head = nn.Linear(size, n_classes)
-        self.wide = NgramEmbedding(ngrams, n_classes, WIDE_DROPOUT) if config.wide else None
+        self.wide = NgramLogits(ngrams, n_classes, WIDE_DROPOUT) if config.wide else None
 
     def forward(self, ids: Tensor, lengths: Tensor, bags: BagBatch | None = None) -> Tensor:
         """Ids [B, T], padded with `PAD` behind each text, and the number of real tokens [B] become logits [B, K].
