@@ -283,3 +283,9 @@ def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
 def test_numbers_in_json_keep_the_digits_they_were_written_with(tmp_path: Path) -> None:
     content = "\n".join(json.dumps({"text": "a", "label": label}) for label in (5, "5", 4.5, True, None))
     assert [label for _, label in rows(write(tmp_path / "r.jsonl", content))] == ["5", "5", "4.5", "true", None]
+
+
+def test_a_header_is_read_where_what_is_read_for_it_ends_within_a_character(tmp_path: Path) -> None:
+    # 11 bytes and characters of 3: the first mebibyte ends after two bytes of one, in a row without its second cell.
+    content = "text,label\n" + "가" * 349_600 + ",1\n좋다,0\n"
+    assert [label for _, label in rows(write(tmp_path / "r.csv", content))] == ["1", "0"]
