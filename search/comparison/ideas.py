@@ -202,7 +202,8 @@ def read_comparison(path: str | Path) -> Comparison:
         curve = None if file.curve is None else read(Curve, file.curve, "[curve] ")
         if curve is not None:
             with naming("[curve] "):
-                curve.space_with(_searched(file.baseline))
+                curve = replace(curve, search=_of_families(curve.search, file.baseline, "search:"))
+                curve.space_with(declared())
         return Comparison(
             name=path.stem if file.name is None else file.name,
             data=_sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
@@ -247,7 +248,8 @@ def _idea(entry: Mapping[str, Any], number: int, settings: Mapping[str, Any], tu
     try:
         arm = _arm(name, settings, change, tuned)
         if free is not None:
-            arm = replace(arm, space=Space.of(free, defaults=_searched(settings), where="search:"), free=free)
+            free = _of_families(free, settings, "search:")
+            arm = replace(arm, space=Space.of(free, where="search:"), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
     return replace(arm, **{said.name: getattr(idea, said.name) for said in fields(Said)})
@@ -273,9 +275,14 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     return Arm(name, config, Space.of({FAMILY: family.name} | entries, defaults={}, where="[tune]"))
 
 
-def _searched(baseline: Mapping[str, Any]) -> dict[str, Any]:
-    """What a free search draws from when nothing is said: models of the baseline's family."""
-    return declared() | {FAMILY: config_of(dict(baseline)).family}
+def _of_families(free: Mapping[str, Any], baseline: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A free search with the families that it draws from: the baseline's, if it says nothing of another one alone."""
+    try:
+        named = list(dict.fromkeys(whose(name)[0].name for name in flat(free) if name != FAMILY))
+    except InputError as error:
+        raise InputError(f"{where} {error}") from None
+    own = config_of(dict(baseline)).family
+    return {FAMILY: named if named and own not in named else own} | dict(free)
 
 
 def _changed(config: Config, change: Mapping[str, Any]) -> Config:

@@ -25,7 +25,7 @@ from search.study.space import defaults_for
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
 from sentiment.models.family import Resources
-from sentiment.models.registry import FAMILY
+from sentiment.models.registry import full_name
 from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
 __all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
@@ -56,14 +56,14 @@ class Setting:
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """The default space of arms that search it: as it was when the comparison began, on whatever machine, of the
-        baseline's family, and in its precision, so that all arms train in one."""
+        """The default space of arms that search it: as it was when the comparison began, on whatever machine, and in
+        the precision of the baseline, so that all arms train in one."""
         recorded = self.recorded().get(SPACE_DEFAULTS)
         if recorded is not None:
             return dict(recorded)
-        precision, family = self.comparison.precision, self.comparison.baseline.config.family
-        defaults = defaults_for(self.dataset.texts("train")) | {FAMILY: family}
-        return defaults | ({"precision": precision} if precision else {})
+        precision = self.comparison.precision
+        name = full_name(self.comparison.baseline.config.family, "precision")
+        return defaults_for(self.dataset.texts("train")) | ({name: precision} if precision else {})
 
     @property
     def looks(self) -> Looks:

@@ -168,11 +168,7 @@ def corrected_difference(
         ValueError: fewer than two independent rows, shapes that do not fit, or class numbers outside 0..K-1.
     """
     choice = _Choice(labels, predictions, n_classes, groups, splits, seed)
-    if reference.shape != labels.shape:
-        raise ValueError(
-            f"one prediction of the reference for each of {len(labels)} rows is needed, but got {reference.shape}"
-        )
-    check_classes(n_classes, reference=reference)
+    _check_reference(reference, labels, n_classes)
     other = choice.scored(reference)
     reach = choice.reach(choice.best.influence - other.influence, confidence)
     mean = choice.corrected - (other.score - other.bias)
@@ -226,6 +222,8 @@ def corrected_combination(
     """
     n_classes = probabilities.shape[2]
     choice = _Choice(labels, probabilities.argmax(axis=2), n_classes, groups, splits, seed)
+    if reference is not None:
+        _check_reference(reference, labels, n_classes)
 
     def predicted(weights: Floats, rows: Integers | slice) -> Integers:
         return np.asarray(np.tensordot(weights, probabilities[:, rows], axes=1).argmax(axis=1))
@@ -243,7 +241,8 @@ def corrected_combination(
 
     def lead(other: _Scored, worth: float) -> tuple[float, float, float]:
         reach = choice.reach(whole.influence - other.influence, confidence, added)
-        return corrected - worth, corrected - worth - reach, corrected - worth + reach
+        low, mean, high = np.clip([corrected - worth - reach, corrected - worth, corrected - worth + reach], -1.0, 1.0)
+        return float(mean), float(low), float(high)
 
     beside = None if reference is None else choice.scored(reference)
     return CorrectedCombination(
@@ -252,6 +251,14 @@ def corrected_combination(
         lead(choice.best, choice.corrected),
         None if beside is None else lead(beside, beside.score - beside.bias),
     )
+
+
+def _check_reference(reference: Integers, labels: Integers, n_classes: int) -> None:
+    if reference.shape != labels.shape:
+        raise ValueError(
+            f"one prediction of the reference for each of {len(labels)} rows is needed, but got {reference.shape}"
+        )
+    check_classes(n_classes, reference=reference)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ families, and what the mean of several trials is worth beside it; all of it from
 
 import warnings
 from dataclasses import asdict
+from typing import Final
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -26,9 +27,13 @@ from search.study.records import (
 )
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
+from sentiment.models.ensemble.config import EnsembleConfig
 from sentiment.models.ensemble.selection import select
 
 __all__ = ["correct_for_choosing"]
+
+SPLITS: Final = 5
+"""Of the validation rows, over which the worth of an ensemble is the mean; each takes as long as three selections."""
 
 
 def correct_for_choosing(opened: SearchStudy) -> None:
@@ -68,10 +73,9 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     if len(kept) > 1:
         score = corrected_score(labels, predictions, n_classes, groups=groups)
         study.set_user_attr(CORRECTED, {"trials": len(kept), **asdict(score)})
-    sound = [
-        number for number, trial in enumerate(trials) if COLLAPSED not in trial.user_attrs and said[number].ndim == 2
-    ]
-    if len(sound) > 1:
+    sound = [number for number, trial in enumerate(trials) if _may_be_averaged(trial, said[number])]
+    best = max(range(len(trials)), key=lambda number: trials[number].value or 0.0)  # of equals the first
+    if len(sound) > 1 and best in sound:
         _record_ensemble(opened, [trials[number] for number in sound], np.stack([said[n] for n in sound]), reference)
     if reference is None:
         return
@@ -86,6 +90,11 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     study.set_user_attr(FAMILIES_AGAINST_LINEAR, against)
 
 
+def _may_be_averaged(trial: FrozenTrial, said: np.ndarray) -> bool:
+    """Older studies kept classes alone; and a mean of means says nothing new."""
+    return COLLAPSED not in trial.user_attrs and said.ndim == 2 and family_of_trial(trial) != EnsembleConfig.family
+
+
 def _record_ensemble(
     opened: SearchStudy, trials: list[FrozenTrial], said: np.ndarray, reference: np.ndarray | None
 ) -> None:
@@ -95,10 +104,11 @@ def _record_ensemble(
     def weigh(probabilities: np.ndarray, of: np.ndarray) -> np.ndarray:
         return select(probabilities, of, n_classes)
 
-    worth = corrected_combination(labels, said, weigh, reference=reference, groups=groups)
+    worth = corrected_combination(labels, said, weigh, reference=reference, groups=groups, splits=SPLITS)
     weights = {
         str(trial.number): float(weight)
         for trial, weight in zip(trials, weigh(said, labels), strict=True)
         if weight > 0
     }
-    opened.study.set_user_attr(ENSEMBLE, {"weights": weights, **asdict(worth)})
+    best = max(trials, key=lambda trial: trial.value or 0.0)
+    opened.study.set_user_attr(ENSEMBLE, {"best": best.number, "weights": weights, **asdict(worth)})

@@ -306,7 +306,7 @@ def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
     dataset, n_classes = opened.dataset, len(opened.dataset.classes)
     measured: dict[str, dict[str, Any]] = {}
     wanted = {"majority": baselines.majority}
-    if not begins_with_linear(opened.space):
+    if not begins_with_linear(opened.space) or LINEAR in opened.study.user_attrs.get(BASELINES, {}):
         wanted[LINEAR] = baselines.linear
     for name, fit in wanted.items():
         fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)

@@ -144,7 +144,7 @@ def read_definition(path: str | Path) -> StudyDefinition:
         search = read(Search, file.search, "[search] ")
         Space.of(file.space)  # what it holds is refused here, where the file is known
         name = path.stem if file.name is None else file.name
-        return StudyDefinition(name=name, data=read_data(file, path), space=file.space, **vars(search))
+        return StudyDefinition(name=name, data=read_data(file, path), space=_located(file.space, path), **vars(search))
 
 
 def read_data(file: StudyFile, path: Path) -> DataSource:
@@ -249,6 +249,18 @@ def refuse_text(name: Any, what: str) -> None:
         raise InputError(f"{what} is {name!r}, with a blank at its start or end; take it out")
     if len(name.encode()) > LONGEST_NAME:
         raise InputError(f"{what} is {name[:40]!r}...; it must not be longer than {LONGEST_NAME} bytes")
+
+
+def _located(space: dict[str, Any], path: Path) -> dict[str, Any]:
+    """With an encoder's folder that lies beside the study file."""
+    found = dict(space)
+    for name in ("encoder", "encoder.model"):
+        given = found.get(name)
+        if isinstance(given, str):
+            found[name] = _beside(given, path)
+        elif isinstance(given, dict) and isinstance(given.get("model"), str):
+            found[name] = given | {"model": _beside(given["model"], path)}
+    return found
 
 
 def _beside(data: str, definition: Path) -> str:

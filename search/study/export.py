@@ -13,9 +13,9 @@ from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
-from search.study.objective import milliseconds_a_text
+from search.study.objective import milliseconds_a_text, refuse_changed_content
 from search.study.records import CONFIG, ENVIRONMENT, PREDICTIONS
-from sentiment.bundle.folder import Bundle, copy_bundle, write_bundle
+from sentiment.bundle.folder import Bundle, copy_bundle, refuse_occupied, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -63,6 +63,7 @@ def export_ensemble(opened: SearchStudy, directory: Path, say: Say = lambda line
         InputError: the trials make no ensemble, one cannot be made again with the numbers it had, or `directory` is not
             empty.
     """
+    refuse_occupied(directory)
     board = leaderboard(opened.study)
     ensemble = _ensemble(board)
     model = _ensemble_model(opened, ensemble, say)
@@ -96,6 +97,7 @@ def export_distilled(
     Raises:
         InputError: as `export` and `export_ensemble`; or the unlabelled texts cannot be read.
     """
+    refuse_occupied(directory)
     study, dataset, unlabelled = opened.study, opened.dataset, unlabelled_texts(opened.dataset)
     assert opened.artifacts is not None
     artifacts = opened.artifacts.directory.parent
@@ -159,7 +161,7 @@ def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) 
 def _ensemble(board: Leaderboard) -> EnsembleStanding:
     if board.ensemble is None:
         raise InputError(
-            f"study {board.study!r} has no ensemble: it takes two trials that together are better than each; "
+            f"study {board.study!r} has no ensemble: it takes two trials whose mean is better than each; "
             "`sentiment-search run` looks for them when it ends"
         )
     return board.ensemble
@@ -174,10 +176,11 @@ def _ensemble_model(opened: SearchStudy, ensemble: EnsembleStanding, say: Say) -
         if opened.artifacts.has(trials[number]):
             members.append(Bundle.open(opened.artifacts.folder(number)).model)
             continue
+        config, environment = config_of(attributes[CONFIG]), attributes[ENVIRONMENT]
+        refuse_changed_content(number, config, environment, opened.cache)
         say(f"Training trial {number} again, whose weights were not kept ...")
-        environment = attributes[ENVIRONMENT]
         torch.set_num_threads(environment["threads"])
-        trained = train(config_of(attributes[CONFIG]), opened.dataset, Resources(opened.cache, environment["device"]))
+        trained = train(config, opened.dataset, Resources(opened.cache, environment["device"]))
         recorded = kept_predictions(opened.predictions, attributes[PREDICTIONS])
         if np.abs(trained.probabilities - recorded).max() > SAME:
             raise InputError(

@@ -334,7 +334,7 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         corrected=study.user_attrs.get(CORRECTED),
         against_linear=against,
         families=_families(entries, trials, study.user_attrs.get(FAMILIES_AGAINST_LINEAR, {})),
-        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE)),
+        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE), best),
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
@@ -398,9 +398,9 @@ def _families(
     return tuple(found)
 
 
-def _ensemble(recorded: dict[str, Any] | None) -> EnsembleStanding | None:
-    if recorded is None or len(recorded["weights"]) < 2:
-        return None
+def _ensemble(recorded: dict[str, Any] | None, best: int | None) -> EnsembleStanding | None:
+    if recorded is None or recorded["best"] != best or len(recorded["weights"]) < 2:
+        return None  # with another best trial, what it is worth beside the best is not known
     weights = sorted(((int(number), weight) for number, weight in recorded["weights"].items()), key=lambda w: -w[1])
     linear = recorded["above_reference"]
     return EnsembleStanding(

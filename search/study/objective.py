@@ -48,7 +48,7 @@ from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file"]
+__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file", "refuse_changed_content"]
 
 ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
@@ -77,6 +77,26 @@ def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, A
         "device": device,
         "scored in": "float32",  # whatever it was trained in; not so before it was said here
     }
+
+
+def refuse_changed_content(number: int, config: Config, recorded: dict[str, Any], cache: Path) -> None:
+    """Refuse to train trial `number` again where what it was trained from, beside the reviews, is another thing now.
+
+    Args:
+        number: of the trial.
+        config: what it trained.
+        recorded: its environment then.
+        cache: as in `Resources`.
+
+    Raises:
+        InputError: it is.
+    """
+    for name, now in family_of(config.family).content(config, cache).items():
+        if recorded.get(name) != now:
+            raise InputError(
+                f"trial {number} was trained from an {name} that is not what it was (SHA-256 {recorded.get(name)}, now "
+                f"{now}); bring back its files, and try again then"
+            )
 
 
 @dataclass

@@ -8,11 +8,11 @@ import torch
 from optuna.trial import TrialState
 
 from search.study.create import SearchStudy
-from search.study.objective import environment
+from search.study.objective import environment, refuse_changed_content
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
 from sentiment.models.family import Report, Resources
-from sentiment.models.registry import config_of, family_of, train
+from sentiment.models.registry import config_of, train
 
 __all__ = ["Replay", "replay"]
 
@@ -77,12 +77,7 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     device = device or then["device"]
     config = config_of(trial.user_attrs[CONFIG])
     now = environment(config, opened.cache, device)
-    for name in family_of(config.family).content(config, opened.cache):
-        if then.get(name) != now[name]:
-            raise InputError(
-                f"trial {number} was trained from an {name} that is not what it was (SHA-256 {then.get(name)}, now "
-                f"{now[name]}); bring back its files, and replay the trial then"
-            )
+    refuse_changed_content(number, config, then, opened.cache)
 
     replayed: list[float] = []
 

@@ -37,7 +37,7 @@ from sentiment.models.family import Model
 from sentiment.models.registry import config_of, family_of
 from sentiment.writing import write_through
 
-__all__ = ["Bundle", "copy_bundle", "write_bundle"]
+__all__ = ["Bundle", "copy_bundle", "refuse_occupied", "write_bundle"]
 
 FORMAT: Final = 1
 FILES: Final = ("config.json", "README.md")
@@ -299,9 +299,18 @@ def _fingerprint(content: bytes) -> dict[str, Any]:
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _write_folder(directory: Path, contents: dict[str, bytes]) -> str:
+def refuse_occupied(directory: Path) -> None:
+    """Refuse where no bundle can be written.
+
+    Raises:
+        InputError: `directory` is a file, or a folder with something in it.
+    """
     if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
         raise InputError(f"{directory} exists already; give a folder that does not, or empty it first")
+
+
+def _write_folder(directory: Path, contents: dict[str, bytes]) -> str:
+    refuse_occupied(directory)
     manifest = _json({"format": FORMAT, "files": {name: _fingerprint(data) for name, data in contents.items()}})
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from optuna.trial import FixedTrial
 
 from search.cli.commands import main
 from search.comparison.ideas import read_comparison
+from search.comparison.setting import Setting
 from search.study.records import CONFIG
 from search.study.space import Space, declared, defaults_for
 from sentiment import Bundle
@@ -261,3 +262,40 @@ def test_a_registry_names_families_that_call_themselves_so() -> None:
 
 def test_a_study_file_with_a_space_of_networks_is_as_it_was() -> None:
     assert Space.of(SPACE).families == ["network"]
+
+
+class TestAFreeSearch:
+    def file(self, tmp_path: Path, baseline: str, search: str) -> Path:
+        path = tmp_path / "free.toml"
+        path.write_text(
+            f'[data]\npath = "reviews.csv"\ntext = "text"\nlabel = "stars"\n[baseline]\n{baseline}\n'
+            f'[[idea]]\nname = "free"\nsearch = {{ {search} }}\n',
+            "utf-8",
+        )
+        return path
+
+    @pytest.mark.parametrize(
+        ("baseline", "search", "families"),
+        [
+            ("epochs = 1", "epochs = { low = 2, high = 5 }", ["network"]),
+            ("epochs = 1", "", ["network"]),
+            ('family = "linear"', "linear.C = 2.0", ["linear"]),
+            ('family = "linear"', "epochs = { low = 2, high = 5 }", ["network"]),  # as before there were other defaults
+            ("epochs = 1", 'family = ["network", "bag"]', ["network", "bag"]),
+            ("epochs = 1", "bag.epochs = 2", ["bag"]),
+        ],
+    )
+    def test_is_of_the_baselines_family_or_of_what_it_names(
+        self, tmp_path: Path, baseline: str, search: str, families: list[str]
+    ) -> None:
+        idea = read_comparison(self.file(tmp_path, baseline, search)).ideas[0]
+        assert list(idea.space_with(defaults_for(["a film"])).families) == families
+
+    def test_of_encoders_trains_in_the_baselines_precision(self, tmp_path: Path, reviews_csv: Path) -> None:
+        path = self.file(tmp_path, 'family = "encoder"\nmodel = "here"\nprecision = "float32"', "")
+        text = path.read_text("utf-8").replace('path = "reviews.csv"', f'path = "{reviews_csv}"')
+        path.write_text(text.replace("search = {  }", 'search = { encoder.model = "here" }'), "utf-8")
+        setting = Setting(read_comparison(path), f"sqlite:///{tmp_path}/none.db", tmp_path)
+        assert setting.defaults["encoder.precision"] == "float32"
+        free = setting.comparison.ideas[0].space_with(setting.defaults)
+        assert free.fixed["encoder.precision"] == "float32"

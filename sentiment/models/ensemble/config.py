@@ -36,14 +36,14 @@ class EnsembleConfig(Config):
 
         given: Any = self.members
         if isinstance(given, list | tuple):
+            if not 2 <= len(given) <= MOST_MEMBERS:  # before any of them is made
+                raise InputError(f"members has {len(given)}; an ensemble has 2 to {MOST_MEMBERS}")
             made = []
             for number, member in enumerate(given):
                 with naming(f"member {number + 1}: "):
                     made.append(member if isinstance(member, Config) else config_of(member))
             object.__setattr__(self, "members", tuple(made))
         super().__post_init__()
-        if not 2 <= len(self.members) <= MOST_MEMBERS:
-            raise InputError(f"members has {len(self.members)}; an ensemble has 2 to {MOST_MEMBERS}")
         if any(isinstance(member, EnsembleConfig) for member in self.members):
             raise InputError("a member is an ensemble; name the members of that one instead")
         if self.weights is None:

@@ -74,8 +74,9 @@ class Ensembles(Family):
             trained.append(train(member, dataset, own))
         labels, classes = dataset.labels("validation"), dataset.classes
         said = [one.probabilities for one in trained]
-        weights = config.weights or select(np.stack(said), labels, len(classes)).tolist()
-        weights = [weight if one.model is not None else 0.0 for weight, one in zip(weights, trained, strict=True)]
+        found = np.array(config.weights or select(np.stack(said), labels, len(classes)))
+        found[[one.model is None for one in trained]] = 0.0  # what diverged says nothing
+        weights = (found / found.sum()).tolist() if found.any() else [0.0] * len(trained)
         seconds = time.perf_counter() - started
         probabilities = mean(said, weights) if any(weights) else said[0]
         predictions = probabilities.argmax(axis=1)

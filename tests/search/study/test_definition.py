@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from search.study.definition import StudyDefinition, parse_duration, read_definition
+from search.study.space import Space
 from sentiment.errors import InputError
 from tests.support.tiny import SPACE, definition, write_study_file
 
@@ -135,3 +136,13 @@ def test_a_duration_is_read_in_seconds(text: str | float, seconds: float) -> Non
 def test_a_duration_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="timeout is"):
         parse_duration(text)
+
+
+def test_an_encoder_lies_beside_the_study_file(tmp_path: Path) -> None:
+    (tmp_path / "enc").mkdir()
+    for given in ('encoder = "enc"', '[space.encoder]\nmodel = "enc"'):
+        (tmp_path / "study.toml").write_text(f"{DATA}[space]\n{given}\n".replace("[space]\n[space", "[space"), "utf-8")
+        space = read_definition(tmp_path / "study.toml").space
+        assert Space.of(space).fixed["encoder.model"] == str(tmp_path / "enc")
+    (tmp_path / "study.toml").write_text(f'{DATA}[space]\nencoder = "somebody/elsewhere"\n', "utf-8")
+    assert read_definition(tmp_path / "study.toml").space == {"encoder": "somebody/elsewhere"}

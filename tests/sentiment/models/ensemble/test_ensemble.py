@@ -1,6 +1,7 @@
 """Several models as one: trained, kept, opened again, and refused where they cannot be one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,19 @@ class TestATraining:
         made = train(config_of({"family": "ensemble", "members": [LINEAR, wild]}), dataset, Resources(cache))
         assert np.isfinite(made.probabilities).all()
         assert made.macro_f1 > 0.7
+
+    def test_weighs_the_others_anew_where_one_has_no_model(
+        self, dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        alive = train(config_of(LINEAR), dataset, Resources(cache))
+        dead = replace(alive, model=None, probabilities=np.full_like(alive.probabilities, 0.5))
+        made = iter([dead, alive, alive])
+        # Nature gives no run that diverges before its first score on every processor.
+        monkeypatch.setattr("sentiment.models.ensemble.family.train", lambda *_: next(made))
+        three = {"family": "ensemble", "members": [NETWORK, LINEAR, LINEAR], "weights": [0.6, 0.1, 0.3]}
+        trained = train(config_of(three), dataset, Resources(cache))
+        np.testing.assert_allclose(trained.probabilities, alive.probabilities, atol=1e-6)
+        np.testing.assert_allclose(trained.predict(dataset.texts("validation")), alive.probabilities, atol=1e-6)
 
     def test_tells_how_far_it_is(self, dataset: Dataset, cache: Path) -> None:
         seen: list[float] = []

@@ -56,3 +56,12 @@ def test_bears_a_class_that_no_row_has_and_a_probability_of_nothing() -> None:
     sure = np.eye(3)[1 - LABELS]
     weights = select(np.stack([sure, np.full((8, 3), 1 / 3)]), LABELS, 3)
     assert np.isfinite(weights).all() and weights.sum() == pytest.approx(1.0)
+
+
+def test_asks_the_best_of_very_many_alone() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=300)
+    sure = np.clip(0.5 + 0.4 * (np.eye(2)[labels] - 0.5), 0, 1)
+    bad = np.stack([np.full((300, 2), 0.5)] * 60)
+    weights = select(np.concatenate([bad, sure[None], bad]), labels, 2)
+    assert weights.argmax() == 60 and weights[60] == 1.0
