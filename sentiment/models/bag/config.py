@@ -31,13 +31,13 @@ class BagConfig(Config):
     ngrams: Annotated[int, Interval(ge=1, le=1 << 22)] = 1 << 18
     """Most n-grams that are kept of those in two training rows or more: the most frequent."""
 
-    beginning: Annotated[float, Interval(ge=0.0, le=10.0)] = 0.5
+    beginning: Annotated[float, Interval(ge=0.0, le=10.0)] = 0.1
     """What an n-gram says of each class before training, in parts of what naive Bayes says of it; 0 for nothing."""
     dropout: Annotated[float, Interval(ge=0.0, le=0.95)] = 0.3
     """Probability that an n-gram of a training text is left out."""
 
     # Recipe
-    learning_rate: Annotated[float, Interval(ge=1e-8, le=100.0)] = 3e-3
+    learning_rate: Annotated[float, Interval(ge=1e-8, le=100.0)] = 5e-3
     """Of AdamW."""
     weight_decay: Annotated[float, Interval(ge=0.0, le=10.0)] = 0.0
     schedule: Literal["constant", "linear", "cosine"] = "linear"
