@@ -21,7 +21,6 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
-from search.study.around import AroundTheBest
 from search.study.pruner import BehindTheBest
 from search.study.records import family_of_trial
 from search.study.sampler import ConditionalTPE
@@ -45,8 +44,7 @@ def strategies(seed: int, dataset: Dataset, space: Space) -> dict[str, Callable[
         return BehindTheBest(sizes, space.reports_per_epoch)
 
     return {
-        "ours": lambda: (AroundTheBest(seed, sizes), behind(), True),
-        "ours with TPE": lambda: (ConditionalTPE(seed), behind(), True),
+        "ours": lambda: (ConditionalTPE(seed), behind(), True),
         "TPE, median": lambda: (TPESampler(seed=seed), MedianPruner(), False),
         "TPE, Hyperband": lambda: (TPESampler(seed=seed), HyperbandPruner(), False),
         "random, none": lambda: (RandomSampler(seed=seed), optuna.pruners.NopPruner(), False),

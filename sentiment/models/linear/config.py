@@ -30,9 +30,6 @@ class LinearConfig(Config):
     classes apart (NB-SVM, Wang and Manning 2012: 1); 0: by nothing."""
     smoothing: Annotated[float, Interval(ge=1e-3, le=1e3)] = 2.0
     """Rows that are added where log-count ratios are counted."""
-    classifier: Literal["logistic", "svm"] = "logistic"
-    """svm: a linear support vector machine with squared hinge loss; its scores on training rows that it did not see say
-    how sure it is. It takes longer, and on three files was not better."""
     C: Annotated[float, Interval(ge=1e-6, le=1e6)] = 1.0
     """Inverse of the strength of the L2 penalty."""
     class_weights: Literal["none", "square_root", "balanced"] = "balanced"
@@ -48,6 +45,5 @@ class LinearConfig(Config):
         """What is fitted to what."""
         kinds = [("words", self.word_ngrams), ("characters", self.character_ngrams)]
         counted = " and ".join(kind for kind, longest in kinds if longest)
-        classifier = "Logistic regression" if self.classifier == "logistic" else "Support vector machine"
         ratios = " times log-count ratios" if self.ratio_power else ""
-        return f"{classifier} over TF-IDF{ratios} of {counted}"
+        return f"Logistic regression over TF-IDF{ratios} of {counted}"

@@ -34,7 +34,6 @@ class Linear(Family):
         "lowest_character_ngram": Parameter(None, lambda settings: settings.get("character_ngrams") != 0),
         "ratio_power": Parameter({"low": 0.0, "high": 1.0}),
         "smoothing": Parameter(None, lambda settings: settings.get("ratio_power", 0) > 0),
-        "classifier": Parameter(),
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
         "class_weights": Parameter(["square_root", "balanced"]),
     }

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 
 from sentiment.errors import InputError
 from sentiment.models.family import Read
-from sentiment.models.linear import svm
 from sentiment.models.linear.config import LinearConfig
 from sentiment.models.linear.ratios import ratios, scaled
 
@@ -60,12 +59,7 @@ class LinearModel:
             return np.tile(self.frequencies, (len(texts), 1))
         features = [vectorizer.transform(texts) for vectorizer in self.vectorizers.values()]
         said = np.zeros((len(texts), len(self.frequencies)))
-        found = scipy.sparse.hstack(features, format="csr")
-        if self.config.classifier == "svm":
-            scores = self.regression.decision_function(found).reshape(len(texts), -1)
-            said[:, self.regression.classes_] = svm.normalized(scores)
-        else:
-            said[:, self.regression.classes_] = self.regression.predict_proba(found)
+        said[:, self.regression.classes_] = self.regression.predict_proba(scipy.sparse.hstack(features, format="csr"))
         return said
 
     def files(self) -> dict[str, bytes]:
@@ -119,7 +113,7 @@ def _regression(config: LinearConfig, features: Any, labels: np.ndarray) -> Any:
     if by_ratios := config.ratio_power > 0:
         scale = ratios(features, labels, config.smoothing) ** config.ratio_power
         features = scaled(features, scale)
-    classes, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    classes, counts = np.unique(labels, return_counts=True)
     power = {"none": 0.0, "square_root": 0.5, "balanced": 1.0}[config.class_weights]
     weights = (len(labels) / (len(classes) * counts)) ** power
     by_class = {0.0: None, 1.0: "balanced"}.get(power, dict(zip(classes.tolist(), weights, strict=True)))
@@ -128,12 +122,7 @@ def _regression(config: LinearConfig, features: Any, labels: np.ndarray) -> Any:
     regression = LogisticRegression(C=config.C, class_weight=by_class, max_iter=300)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if config.classifier == "svm":
-            coefficients, intercepts = svm.fit(features, numbers, weights, config.C)
-            regression.classes_, regression.intercept_ = classes, intercepts
-            regression.coef_ = coefficients.astype(np.float32)
-        else:
-            regression.fit(features, labels)
+        regression.fit(features, labels)
     if by_ratios:  # folded into the coefficients: what was fitted is asked about plain TF-IDF
         regression.coef_ = regression.coef_ * scale.astype(regression.coef_.dtype)
     return regression

@@ -34,8 +34,7 @@ CONFIGS = [
     LinearConfig(character_ngrams=0, class_weights="square_root"),
     LinearConfig(ratio_power=1.0, class_weights="none"),
     LinearConfig(ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
-    LinearConfig(classifier="svm", C=0.1),
-    LinearConfig(classifier="svm", ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
+    LinearConfig(ratio_power=0.5, smoothing=1.0, class_weights="square_root"),
 ]
 
 
@@ -172,7 +171,6 @@ def test_says_the_same_whatever_the_texts_were(texts: list[str]) -> None:
 MODELS = [
     MODEL,
     fit(LinearConfig(ratio_power=1.0), TEXTS, LABELS, 3),
-    fit(LinearConfig(classifier="svm", ratio_power=1.0), TEXTS, LABELS, 3),
 ]
 
 
