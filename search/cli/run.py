@@ -85,7 +85,8 @@ def command(args: argparse.Namespace) -> int:
         where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
         where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
-        show(f"\nNext: sentiment-search export {name} --to {model}{where}")
+        whole = " --ensemble" if board.ensemble is not None and board.ensemble.pays else ""
+        show(f"\nNext: sentiment-search export {name}{whole} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))

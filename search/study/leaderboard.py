@@ -293,7 +293,8 @@ class Leaderboard:
 
     def markdown(self) -> str:
         """For the note on the study's page in the dashboard."""
-        rows = [(entry.name, f"{entry.macro_f1:.4f}", _model(entry), entry.token_unit) for entry in self.entries[:10]]
+        shown = [entry for rank, entry in enumerate(self.entries) if rank < 10 or entry.is_linear]
+        rows = [(entry.name, f"{entry.macro_f1:.4f}", _model(entry), entry.token_unit) for entry in shown]
         table = markdown_table(("", "macro-F1", "model", "tokens"), rows)
         words = markdown(f"{self.standing} {self.optimism}" + (f" {self.ensemble}." if self.ensemble else ""))
         if not self.families:
