@@ -4,8 +4,11 @@ Its file may come from anywhere, as that of a bundle may. What it is made of mus
 encoders have, and no regular expression in it may be one that nobody knows: it might never end.
 """
 
+import base64
 import itertools
 import json
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +43,12 @@ _PROBES: Final = ("", "a", "A good film, 한국어 ภาษาไทย 👍\n"
 _MOST_MARKS: Final = 16
 """Tokens such as [CLS] and [SEP] that may stand around a text."""
 _LONGEST_WORD: Final = 1000
+_ONCE: Final = ("Precompiled", "BertNormalizer", "Metaspace", "ByteLevel")
+"""Each makes some texts longer by a few times, and would again what it has made."""
+_MOST_PARTS: Final = 16
+"""Of a kind: each may put a blank before a text."""
+_LONGEST_ENTRY: Final = 64
+"""Bytes that a character may become by a charsmap; by that of NFKC one becomes 33."""
 _CHUNK: Final = 1024
 
 
@@ -109,7 +118,10 @@ def _refuse_unknown_parts(described: Any) -> None:
         raise InputError(f"tokenizer.json has a model {model.get('type')!r}; known are {', '.join(_MODELS)}")
     _refuse_wrong_model(model)
     for kind, known in _PARTS.items():
-        for part in _parts(described.get(kind)):
+        parts = list(itertools.islice(_parts(described.get(kind)), _MOST_PARTS + 1))
+        if len(parts) > _MOST_PARTS:
+            raise InputError(f"tokenizer.json has a {kind} of more than {_MOST_PARTS} parts")
+        for part in parts:
             if part.get("type") not in known:
                 raise InputError(f"tokenizer.json has a {kind} {part.get('type')!r}; known are {', '.join(known)}")
             pattern = part.get("pattern") or {}
@@ -118,13 +130,35 @@ def _refuse_unknown_parts(described: Any) -> None:
                 raise InputError(
                     f"tokenizer.json has the regular expression {expression!r}, which is not known to be harmless"
                 )
-            # A text must not grow.
-            if part["type"] in ("Replace", "Prepend") and len(part.get("content") or part.get("prepend") or "") > len(
-                string or "▁"
-            ):
+            if string == "":
+                raise InputError(f"tokenizer.json has a {part['type']} that looks for a text of no characters")
+            if part["type"] in ("Replace", "Prepend") and len(
+                _decomposed(part.get("content") or part.get("prepend") or "")
+            ) > len(string or "▁"):
                 raise InputError(f"tokenizer.json has a {part['type']} that makes texts longer")
+            if part["type"] == "Precompiled":
+                _refuse_long_entries(part["precompiled_charsmap"])
             if part["type"] == "TemplateProcessing" and sum("Sequence" in piece for piece in part["single"]) != 1:
                 raise InputError("tokenizer.json has a template that does not hold the text once")
+        for name, times in Counter(part["type"] for part in parts).items():
+            if name in _ONCE and times > 1:
+                raise InputError(f"tokenizer.json has {times} times a {kind} {name!r}: each makes texts longer")
+
+
+def _refuse_long_entries(charsmap: str) -> None:
+    """A charsmap is the size of a trie in bytes, the trie, and what characters become, each ended by a NUL."""
+    content = base64.b64decode(charsmap)
+    trie = int.from_bytes(content[:4], "little") // 4 * 4
+    longest = max(map(len, _decomposed(content[4 + trie :].decode(errors="replace")).encode().split(b"\0")))
+    if longest > _LONGEST_ENTRY:
+        raise InputError(
+            f"tokenizer.json has a Precompiled that makes {longest:,} bytes of a character, more than {_LONGEST_ENTRY}"
+        )
+
+
+def _decomposed(text: str) -> str:
+    """As long as any of the normal forms that may follow makes it."""
+    return unicodedata.normalize("NFKD", text)
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,6 @@
+import base64
 import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,25 @@ def bpe(**changes: Any) -> dict[str, Any]:
     described: dict[str, Any] = json.loads(tokenizer.to_str())
     described["model"] |= changes
     return described
+
+
+def charsmap(becomes: str, damaged: str = "") -> dict[str, Any]:
+    """A normalizer that knows "e" and what it becomes, and at `damaged` looks where there is nothing."""
+    leaf, inside, outside = 1 << 8, 256, 1 << 20
+    units = [0] * 512
+    units[ord("e")] = ord("e") | leaf | inside << 10
+    for character in damaged:
+        units[ord(character)] = ord(character) | leaf | outside << 10
+    content = struct.pack("<I512I", 4 * 512, *units) + becomes.encode() + b"\0"
+    return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(content).decode()}
+
+
+def replaced(string: str, content: str) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": {"String": string}, "content": content}
+
+
+def normalized(*parts: dict[str, Any]) -> dict[str, Any]:
+    return tokenizer_json() | {"normalizer": {"type": "Sequence", "normalizers": list(parts)}}
 
 
 class TestEncoding:
@@ -90,6 +111,23 @@ class TestAFile:
                 tokenizer_json() | {"normalizer": {"type": "Prepend", "prepend": "a" * 1000}},
                 "a Prepend that makes texts longer",
             ),
+            (normalized(replaced("", "a")), "a Replace that looks for a text of no characters"),
+            (normalized(replaced("a", "\ufdfa"), {"type": "NFKC"}), "a Replace that makes texts longer"),
+            (normalized(charsmap("a" * 65)), "a Precompiled that makes 65 bytes of a character, more than 64"),
+            (normalized(charsmap("a" * 100_000)), "a Precompiled that makes 100,000 bytes of a character"),
+            (normalized(charsmap("\ufdfa" * 2)), "a Precompiled that makes 66 bytes of a character"),
+            (normalized(*[charsmap("ee")] * 2), "2 times a normalizer 'Precompiled': each makes texts longer"),
+            (normalized(*[{"type": "Prepend", "prepend": "a"}] * 16), "a normalizer of more than 16 parts"),
+            (
+                tokenizer_json()
+                | {
+                    "pre_tokenizer": {
+                        "type": "Sequence",
+                        "pretokenizers": [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True}] * 9,
+                    }
+                },
+                "9 times a pre_tokenizer 'ByteLevel': each makes texts longer",
+            ),
             (bpe(dropout=0.5), "draws by chance"),
             (bpe(merges=[["never", "there"]]), "each of the merges"),
             (bpe(merges=["a"]), "each of the merges"),
@@ -125,6 +163,10 @@ class TestAFile:
     def test_is_refused_if_nothing_of_a_text_would_be_left(self) -> None:
         with pytest.raises(InputError, match="max_tokens is 2, and the tokenizer puts 2 around each text"):
             read(tokenizer_json(), Limits(100, 2))
+
+    def test_with_a_charsmap_as_encoders_have_is_read(self) -> None:
+        tokenizer = read(normalized(replaced("``", '"'), {"type": "NFKD"}, charsmap("a" * 64)))
+        assert tokenizer.normalizer.normalize_str("``e") == '"' + "a" * 64
 
     def test_of_byte_pairs_is_read(self) -> None:
         assert tokens(read(bpe(), Limits(1000, 8)), "film")
