@@ -10,6 +10,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,7 +72,7 @@ def read_pretrained(text: str, limits: Limits) -> Tokenizer:
         InputError: it is none, has parts that are not known to be harmless, ids that the model has not, or `limits`
             leave no room for a text.
     """
-    try:
+    with _refused("is damaged"):
         described = json.loads(text)
         _refuse_unknown_parts(described)
         # How the file would pad and cut is somebody else's business, and nothing is ever decoded.
@@ -86,10 +87,6 @@ def read_pretrained(text: str, limits: Limits) -> Tokenizer:
         tokenizer.enable_truncation(limits.tokens)
         ids = itertools.chain(*(tokenizer.encode(probe).ids for probe in _PROBES))
         largest = max(itertools.chain(tokenizer.get_vocab(with_added_tokens=True).values(), ids))
-    except (InputError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # where the library's Rust panics, it raises no Exception
-        raise InputError(f"tokenizer.json is damaged ({type(error).__name__}: {str(error)[:200]})") from None
     if largest >= limits.vocabulary:
         raise InputError(f"tokenizer.json has the id {largest:,}, but the model knows {limits.vocabulary:,} tokens")
     return tokenizer
@@ -100,16 +97,30 @@ def encode_pretrained(tokenizer: Tokenizer, texts: Sequence[str]) -> EncodedText
 
     Of a text of more than 65,536 characters only the first so many are read. A text without any token becomes the
     first entry of the vocabulary.
+
+    Raises:
+        InputError: the tokenizer fails over one of the texts.
     """
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
     lengths: list[int] = []
     chunks: list[np.ndarray] = [np.empty(0, dtype=dtype)]
     for start in range(0, len(texts), _CHUNK):
         first = [next(in_segments(text)) for text in texts[start : start + _CHUNK]]
-        lists = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(first)]
+        with _refused("fails over a text"):
+            lists = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(first)]
         lengths += map(len, lists)
         chunks.append(np.fromiter(itertools.chain.from_iterable(lists), dtype=dtype, count=sum(map(len, lists))))
     return EncodedTexts(np.concatenate(chunks), np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+
+@contextmanager
+def _refused(why: str) -> Iterator[None]:
+    try:
+        yield
+    except (InputError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # where the library's Rust panics, it raises no Exception
+        raise InputError(f"tokenizer.json {why} ({type(error).__name__}: {str(error)[:200]})") from None
 
 
 def _refuse_unknown_parts(described: Any) -> None:

@@ -79,6 +79,14 @@ class TestEncoding:
         found = encode_pretrained(read(tokenizer_json()), ["\ud800", "a " * 100_000, "a" * 100_000])
         assert found.lengths.tolist() == [2, 8, 3]
 
+    def test_that_ends_in_a_panic_of_the_library_is_refused(self) -> None:
+        tokenizer = read(normalized(charsmap("a", damaged="z")))
+        assert len(encode_pretrained(tokenizer, ["film"])) == 1
+        with pytest.raises(
+            InputError, match=r"tokenizer\.json fails over a text \(PanicException: index out of bounds"
+        ):
+            encode_pretrained(tokenizer, ["film", "jazz"])
+
 
 class TestAFile:
     @pytest.mark.parametrize(
