@@ -101,16 +101,18 @@ def encode_pretrained(tokenizer: Tokenizer, texts: Sequence[str]) -> EncodedText
     Raises:
         InputError: the tokenizer fails over one of the texts.
     """
-    dtype = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
     lengths: list[int] = []
-    chunks: list[np.ndarray] = [np.empty(0, dtype=dtype)]
+    chunks: list[np.ndarray] = [np.empty(0, dtype=np.int32)]
     for start in range(0, len(texts), _CHUNK):
         first = [next(in_segments(text)) for text in texts[start : start + _CHUNK]]
         with _refused("fails over a text"):
             lists = [encoding.ids or [0] for encoding in tokenizer.encode_batch_fast(first)]
         lengths += map(len, lists)
-        chunks.append(np.fromiter(itertools.chain.from_iterable(lists), dtype=dtype, count=sum(map(len, lists))))
-    return EncodedTexts(np.concatenate(chunks), np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+        chunks.append(np.fromiter(itertools.chain.from_iterable(lists), np.int32, count=sum(map(len, lists))))
+    ids = np.concatenate(chunks)
+    if ids.max(initial=0) < 1 << 16:  # a vocabulary says nothing of it: its ids may have gaps
+        ids = ids.astype(np.uint16)
+    return EncodedTexts(ids, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class EncodedTexts:
     """Token ids of n texts, one behind the other; no text is empty and none holds `PAD`."""
 
     ids: np.ndarray
-    """uint16 or, past 65,536 entries, int32 [all tokens]."""
+    """uint16, or int32 where ids may be 65,536 and more [all tokens]."""
     offsets: np.ndarray
     """int64 [n + 1]: text i is `ids[offsets[i]:offsets[i + 1]]`."""
 

@@ -71,6 +71,15 @@ class TestEncoding:
         assert found.lengths.tolist() == [4 if row % 3 else 2 for row in range(2500)]
         assert found.ids.dtype == np.uint16
 
+    def test_keeps_ids_that_have_gaps_between_them(self) -> None:
+        model = {"type": "WordLevel", "vocab": {"[UNK]": 0, "film": 70_000}, "unk_token": "[UNK]"}
+        tokenizer = read(
+            tokenizer_json() | {"model": model, "added_tokens": [], "post_processor": None}, Limits(10**5, 8)
+        )
+        assert encode_pretrained(tokenizer, ["a film"]).ids.tolist() == [0, 70_000]
+        with pytest.raises(InputError, match="has the id 70,000, but the model knows 70,000 tokens"):
+            read_pretrained(tokenizer.to_str(), Limits(70_000, 8))
+
     def test_gives_each_text_a_token(self) -> None:
         tokenizer = read(tokenizer_json() | {"post_processor": None})
         assert encode_pretrained(tokenizer, ["", "a"]).lengths.tolist() == [1, 1]
