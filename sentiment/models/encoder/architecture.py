@@ -4,6 +4,7 @@ It builds the architectures of `KNOWN` alone, from the fields that each of them 
 kernels or adapters. Sizes are checked before a number is made.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
@@ -30,6 +31,8 @@ _OLD_NAMES: Final = (
 _DECODES: Final = ("is_decoder", "is_encoder_decoder", "add_cross_attention")
 MOST_NUMBERS: Final = 1 << 31
 """That an encoder may have: 8 GiB in float32."""
+_LAYERS: Final = ("num_hidden_layers", "num_hidden_groups", "inner_group_num", "num_feedforward_networks")
+"""How many modules there are: whoever makes too many waits for hours, even without a number in them."""
 MOST_LAYERS: Final = 256
 LARGEST: Final = 1 << 24
 """That a whole number in a config may be."""
@@ -57,15 +60,13 @@ def read_config(described: Mapping[str, Any]) -> Any:
     made = CONFIG_MAPPING[kind]
     own = _own_fields(made)
     given = {name: value for name, value in described.items() if name in own}
+    _refuse_large(given)  # first of all: some configs make a list as long as there are layers
     try:
         with _quiet():
             config = made.from_dict(given)
     except Exception as error:  # whatever the checks of its fields raise
         raise InputError(f"config.json is no config of {kind!r} ({_one_line(error)})") from None
-    for name, value in {**config.to_dict(), "num_hidden_layers": config.num_hidden_layers}.items():
-        most = MOST_LAYERS if name in ("num_hidden_layers", "num_hidden_groups", "inner_group_num") else LARGEST
-        if isinstance(value, int) and value > most:
-            raise InputError(f"config.json says {name} = {value}, more than {most}")
+    _refuse_large({**config.to_dict(), "num_hidden_layers": config.num_hidden_layers})
     return config
 
 
@@ -135,6 +136,18 @@ def _own_fields(made: Any) -> set[str]:
 
     common = {field.name for field in fields(PretrainedConfig)}
     return {field.name for field in fields(made)} - common | set(made.attribute_map) | set(_OLD_NAMES)
+
+
+def _refuse_large(values: Mapping[str, Any]) -> None:
+    numbers = {name: value for name, value in values.items() if isinstance(value, int)}
+    for name, value in numbers.items():
+        most = MOST_LAYERS if name in _LAYERS else LARGEST
+        if value > most:
+            raise InputError(f"config.json says {name} = {value}, more than {most}")
+    counts = {name: numbers[name] for name in _LAYERS if numbers.get(name, 0) > 1}
+    if math.prod(counts.values()) > MOST_LAYERS:
+        said = " times ".join(f"{name} = {value}" for name, value in counts.items())
+        raise InputError(f"config.json says {said}, more than {MOST_LAYERS}")
 
 
 def _class_of(config: Any) -> Any:

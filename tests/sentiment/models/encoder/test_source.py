@@ -16,6 +16,7 @@ import torch
 
 from sentiment.errors import InputError
 from sentiment.models.encoder import source
+from sentiment.models.encoder.architecture import read_config
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.source import DEMO, find_pretrained
 from sentiment.models.family import Resources
@@ -141,6 +142,27 @@ class TestAFolder:
         write_json(folder / "config.json", **changes)
         (folder / "modeling.py").write_text("raise SystemExit('this ran')")
         assert message in refused(folder, dataset, cache)
+
+    @pytest.mark.parametrize(
+        ("kind", "changes", "message"),
+        [
+            ("mobilebert", {"num_feedforward_networks": 257}, "num_feedforward_networks = 257, more than 256"),
+            (
+                "mobilebert",
+                {"num_feedforward_networks": 20},
+                "num_hidden_layers = 24 times num_feedforward_networks = 20, more than 256",
+            ),
+            ("albert", {"inner_group_num": 200}, "num_hidden_layers = 12 times inner_group_num = 200, more than 256"),
+            ("modernbert", {"num_hidden_layers": 257}, "num_hidden_layers = 257, more than 256"),
+            ("distilbert", {"n_layers": 257}, "num_hidden_layers = 257, more than 256"),
+        ],
+    )
+    def test_of_too_many_layers_is_refused_before_one_is_made(
+        self, kind: str, changes: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InputError) as told:
+            read_config({"model_type": kind} | changes)
+        assert message in str(told.value)
 
     def test_runs_no_code_that_lies_in_it(self, dataset: Dataset, cache: Path, folder: Path) -> None:
         for name in ("modeling.py", "configuration.py", "tokenizer.py", "__init__.py"):
