@@ -41,6 +41,10 @@ class Networks(Family):
             return fitting | {"token_unit": ["subword", "char"]}
         return fitting
 
+    def libraries_of(self, config: NetworkConfig) -> tuple[str, ...]:
+        """See `Family.libraries_of`: scikit-learn finds and hashes n-grams."""
+        return ("scikit-learn",) if config.wide else ()
+
     def train(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
         from sentiment.models.network.training import train

@@ -160,6 +160,11 @@ class TestTraining:
         assert trained.macro_f1 > 0.75
 
 
+def test_the_library_that_hashes_ngrams_decides_the_numbers_of_wide_networks_alone() -> None:
+    assert family_of("network").libraries_of(TRAINED) == ("scikit-learn",)
+    assert family_of("network").libraries_of(TRAINED.replace(wide=False)) == ()
+
+
 class TestABundle:
     def test_answers_as_the_trial_was_scored_bit_for_bit(self, dataset: Dataset, cache: Path, tmp_path: Path) -> None:
         trained = family_of("network").train(TRAINED, dataset, Resources(cache))
