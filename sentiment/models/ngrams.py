@@ -14,9 +14,22 @@ from torch.nn import functional as F
 from sentiment.errors import InputError
 from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
 
-__all__ = ["BagBatch", "NgramLogits", "bag_batch", "log_count_ratios"]
+__all__ = [
+    *("WIDE_BEGINNING", "WIDE_CHARACTERS", "WIDE_DROPOUT", "WIDE_NGRAMS", "WIDE_WORDS"),
+    *("BagBatch", "NgramLogits", "bag_batch", "log_count_ratios"),
+]
 
-
+# What a wide network reads: so many words, and characters of a word, in a row at most, and so many n-grams. A bundle
+# keeps the hashes alone and is read by these numbers: they are part of its format, and to change one of them is to
+# answer otherwise from the bundles that there are. Whoever must gives the config a field with these as its defaults.
+WIDE_WORDS: Final = 2
+WIDE_CHARACTERS: Final = 4
+WIDE_NGRAMS: Final = 1 << 18
+# How its n-grams are trained. No config says it: with other numbers no trial replays.
+WIDE_DROPOUT: Final = 0.3
+"""Probability that an n-gram of a training text is left out."""
+WIDE_BEGINNING: Final = 0.25
+"""What an n-gram says of each class before training, in parts of what naive Bayes says of it."""
 LARGEST_IDF: Final = 100
 """1 + ln of so many texts as nobody has."""
 

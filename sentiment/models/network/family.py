@@ -78,8 +78,8 @@ class Networks(Family):
 
 
 def _data(config: NetworkConfig, dataset: "Dataset", cache: Path) -> "TrainingData":
-    from sentiment.models.network.model import WIDE_CHARACTERS, WIDE_NGRAMS, WIDE_WORDS
     from sentiment.models.network.training import training_data
+    from sentiment.models.ngrams import WIDE_CHARACTERS, WIDE_NGRAMS, WIDE_WORDS
     from sentiment.tokens.corpus import load_corpus
     from sentiment.tokens.ngrams import load_ngrams
 

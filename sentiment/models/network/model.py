@@ -17,11 +17,12 @@ from sentiment.models.family import Read
 from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
+from sentiment.models.ngrams import WIDE_CHARACTERS, WIDE_NGRAMS, WIDE_WORDS
 from sentiment.models.weights import WEIGHTS, read_weights, weights_size
 from sentiment.tokens.ngrams import Ngrams
 from sentiment.tokens.tokenizers import encode, read_tokenizer
 
-__all__ = ["WIDE_CHARACTERS", "WIDE_NGRAMS", "WIDE_WORDS", "NetworkModel", "load", "predict_probabilities"]
+__all__ = ["NetworkModel", "load", "predict_probabilities"]
 
 SCORING_BATCH: Final = 64
 """Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
@@ -29,10 +30,6 @@ SCORING_BATCH: Final = 64
 TOKENIZER: Final = "tokenizer.json"
 VOCABULARY: Final = "vocabulary_size"
 NGRAMS: Final = "ngrams"
-WIDE_WORDS: Final = 2
-WIDE_CHARACTERS: Final = 4
-WIDE_NGRAMS: Final = 1 << 18
-"""What a wide network reads: so many words, and characters of a word, in a row at most, and so many n-grams."""
 BYTES_PER_ENTRY: Final = 1024
 """Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 

@@ -1,6 +1,6 @@
 """A `NetworkConfig` becomes a network."""
 
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,10 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.convolution import Convolution
 from sentiment.models.network.pooling import AdditiveAttention, max_over, mean_over
 from sentiment.models.network.recurrent import Recurrent
-from sentiment.models.ngrams import BagBatch, NgramLogits
+from sentiment.models.ngrams import WIDE_DROPOUT, BagBatch, NgramLogits
 from sentiment.tokens.tokenizers import PAD, UNKNOWN
 
 __all__ = ["Network", "build_model", "model_without_memory"]
-
-WIDE_DROPOUT: Final = 0.3
-"""Probability that an n-gram of a training text is left out."""
 
 
 class Body(nn.Module):

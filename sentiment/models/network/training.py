@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +17,12 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.model import NetworkModel, predict_probabilities
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
-from sentiment.models.ngrams import log_count_ratios
+from sentiment.models.ngrams import WIDE_BEGINNING, log_count_ratios
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import Corpus
 from sentiment.tokens.ngrams import NgramCorpus
 
 __all__ = ["TrainingData", "train", "training_data"]
-
-WIDE_BEGINNING: Final = 0.25
-"""What an n-gram says of each class before training, in parts of what naive Bayes says of it."""
 
 
 @dataclass(frozen=True)
