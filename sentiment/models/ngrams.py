@@ -113,11 +113,16 @@ def log_count_ratios(corpus: NgramCorpus, rows: np.ndarray, labels: np.ndarray, 
         labels: the class of each of them.
         n_classes: K.
     """
-    batch = bag_batch(corpus.bags, rows)
-    lengths = np.diff(corpus.bags.offsets)[rows]
-    cells = batch.ids.numpy() * n_classes + np.repeat(labels, lengths)
+    from scipy.sparse import csr_array, get_index_dtype
+
+    bags = corpus.bags
+    offsets = bags.offsets.astype(get_index_dtype(maxval=len(bags.ids)))  # as the ids: they are not copied then
+    shape = (len(bags), len(corpus.ngrams))
+    held = csr_array((np.ones(len(bags.ids), dtype=np.int32), bags.ids, offsets), shape=shape)
+    of_text = np.zeros((len(bags), n_classes), dtype=np.int32)  # nothing of a text that is not for training
+    of_text[rows, labels] = 1
     texts = np.bincount(labels, minlength=n_classes) + 1
     shares = texts / texts.sum()
-    holding = np.bincount(cells, minlength=len(corpus.ngrams) * n_classes).reshape(-1, n_classes) + shares
+    holding = held.T @ of_text + shares
     of_class, of_others = holding / texts, (holding.sum(axis=1, keepdims=True) - holding) / (texts.sum() - texts)
     return torch.from_numpy(np.log(of_class / of_others).astype(np.float32))

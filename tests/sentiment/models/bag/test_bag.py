@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from sentiment.models.family import Resources
 from sentiment.models.ngrams import bag_batch, log_count_ratios
 from sentiment.models.registry import family_of
 from sentiment.reviews.dataset import Dataset, load_dataset
-from sentiment.tokens.ngrams import NgramCorpus, fit_ngrams
+from sentiment.tokens.ngrams import Bags, NgramCorpus, Ngrams, fit_ngrams
 from tests.support.tiny import source
 
 CONFIG = BagConfig(character_ngrams=3, learning_rate=0.02, epochs=2, batch_size=16)
@@ -67,6 +68,27 @@ def test_naive_bayes_says_what_was_worked_by_hand(words: NgramCorpus) -> None:
     for word, first, second in (("film", 2, 1), ("good", 0, 2), ("bad", 2, 0), ("no", 1, 0)):
         ratio = math.log((first + 4 / 7) / 4 / ((second + 3 / 7) / 3))
         assert found[words.ngrams.bags([word]).ids[0]].tolist() == pytest.approx([ratio, -ratio], rel=1e-5)
+
+
+def test_naive_bayes_says_of_some_rows_in_any_order_what_it_says_of_them_alone(words: NgramCorpus) -> None:
+    rows = np.array([3, 0, 4])
+    alone = NgramCorpus(words.ngrams, words.ngrams.bags([TEXTS[row] for row in rows]))
+    among = log_count_ratios(words, rows, LABELS[rows], 2)
+    assert torch.equal(among, log_count_ratios(alone, np.arange(3), LABELS[rows], 2))
+
+
+def test_naive_bayes_copies_no_ngram_to_count_it() -> None:
+    texts = 20_000
+    ids = np.tile(np.arange(50, dtype=np.int32), texts)
+    bags = Bags(ids, np.ones(len(ids), dtype=np.float32), np.arange(texts + 1) * 50)
+    ngrams = Ngrams(1, 0, np.arange(50), np.ones(50, dtype=np.float32))
+    corpus, rows = NgramCorpus(ngrams, bags), np.arange(texts)
+    log_count_ratios(corpus, rows, rows % 2, 2)  # what is imported first takes memory too
+    tracemalloc.start()
+    log_count_ratios(corpus, rows, rows % 2, 2)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2 * ids.nbytes
 
 
 def test_every_parameter_has_a_gradient(words: NgramCorpus) -> None:
