@@ -1,7 +1,7 @@
-"""The weights in a file of a bundle, which may come from anywhere."""
+"""The weights in a file of a bundle, which may come from anywhere, and the sizes that say how large it may be."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import safetensors
 import safetensors.torch
@@ -10,15 +10,29 @@ from torch import Tensor
 
 from sentiment.errors import InputError
 
-__all__ = ["WEIGHTS", "read_weights", "weights_size"]
+__all__ = ["BYTES_PER_ENTRY", "WEIGHTS", "read_size", "read_weights", "weights_size"]
 
 WEIGHTS: Final = "weights.safetensors"
+BYTES_PER_ENTRY: Final = 1024
+"""Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 _CALLED: Final = {torch.float32: "F32", torch.int64: "I64"}
 
 
 def weights_size(expected: Mapping[str, Tensor]) -> int:
     """Bytes that the numbers of a state dict take."""
     return sum(tensor.numel() * tensor.element_size() for tensor in expected.values())
+
+
+def read_size(sizes: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    """One of the sizes of a model, which may be anything.
+
+    Raises:
+        InputError: it is no whole number in these bounds.
+    """
+    size = sizes.get(name)
+    if type(size) is not int or not least <= size <= most:
+        raise InputError(f"{name} must be a whole number between {least} and {most}")
+    return size
 
 
 def read_weights(content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

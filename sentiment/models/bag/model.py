@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from sentiment.checked import bounds
-from sentiment.errors import InputError
 from sentiment.models.bag.config import BagConfig
 from sentiment.models.family import Read
 from sentiment.models.ngrams import BagBatch, NgramLogits, bag_batch
-from sentiment.models.weights import WEIGHTS, read_weights, weights_size
+from sentiment.models.weights import WEIGHTS, read_size, read_weights, weights_size
 from sentiment.tokens.ngrams import Bags, Ngrams
 
 __all__ = ["BagModel", "BagNetwork", "load", "predict_probabilities"]
@@ -93,9 +92,7 @@ def predict_probabilities(network: BagNetwork, bags: Bags, rows: np.ndarray) -> 
 
 def load(config: BagConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> BagModel:
     """See `sentiment.models.family.Family.load`."""
-    size, most = sizes.get("ngrams"), int(bounds(BagConfig, "ngrams")[1])
-    if type(size) is not int or not 0 <= size <= most:
-        raise InputError(f"ngrams must be a whole number between 0 and {most}")
+    size = read_size(sizes, "ngrams", 0, int(bounds(BagConfig, "ngrams")[1]))
     expected = _shapes(config, size, n_classes).state_dict()
     model = BagModel(config, n_classes, read_weights(read(WEIGHTS, weights_size(expected)), expected))
     model.ngrams  # noqa: B018  refused here, if they are none

@@ -18,18 +18,14 @@ from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.network import Classifier
 from sentiment.models.encoder.source import need_transformers
 from sentiment.models.family import Read
-from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
-from sentiment.models.weights import WEIGHTS, read_weights, weights_size
+from sentiment.models.network.batches import SCORING_BATCH, SORTED_TOGETHER, Examples, moved_to, ordered_batches
+from sentiment.models.weights import BYTES_PER_ENTRY, WEIGHTS, read_weights, weights_size
 from sentiment.tokens.pretrained import Limits, encode_pretrained, read_pretrained
 
 __all__ = ["EncoderModel", "answer", "limits", "load", "pooled_batches"]
 
-SCORING_BATCH: Final = 64
-"""Rows scored at a time, as networks do."""
 TOKENIZER: Final = "tokenizer.json"
 ENCODER: Final = "encoder.json"
-BYTES_PER_ENTRY: Final = 1024
-"""Of tokenizer.json for each entry of its vocabulary."""
 
 
 @dataclass(frozen=True)

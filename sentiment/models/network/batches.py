@@ -18,10 +18,13 @@ from sentiment.models.ngrams import BagBatch, bag_batch
 from sentiment.tokens.ngrams import Bags
 from sentiment.tokens.tokenizers import EncodedTexts
 
-__all__ = ["SORTED_TOGETHER", "Batch", "Examples", "moved_to", "ordered_batches", "shuffled_batches"]
+__all__ = ["SCORING_BATCH", "SORTED_TOGETHER", "Batch", "Examples", "moved_to", "ordered_batches", "shuffled_batches"]
 
 POOL_BATCHES: Final = 50
 """Batches whose rows are sorted by length together. More means fewer pads and less chance in the order."""
+SCORING_BATCH: Final = 64
+"""Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
+1.2 to 1.3 times as long on 800 short rows, and 3.2 times on 240."""
 SORTED_TOGETHER: Final = 8192
 """Rows that are sorted by length together for scoring: whoever scores in pieces of so many meets the same batches, and
 so the same probabilities to the last bit. Other batches change a row's probabilities by rounding, about 1e-7."""

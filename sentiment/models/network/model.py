@@ -12,26 +12,20 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentiment.checked import bounds
-from sentiment.errors import InputError
 from sentiment.models.family import Read
-from sentiment.models.network.batches import SORTED_TOGETHER, Examples, moved_to, ordered_batches
+from sentiment.models.network.batches import SCORING_BATCH, SORTED_TOGETHER, Examples, moved_to, ordered_batches
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.network import Network, model_without_memory
 from sentiment.models.ngrams import WIDE_CHARACTERS, WIDE_NGRAMS, WIDE_WORDS
-from sentiment.models.weights import WEIGHTS, read_weights, weights_size
+from sentiment.models.weights import BYTES_PER_ENTRY, WEIGHTS, read_size, read_weights, weights_size
 from sentiment.tokens.ngrams import Ngrams
 from sentiment.tokens.tokenizers import encode, read_tokenizer
 
 __all__ = ["NetworkModel", "load", "predict_probabilities"]
 
-SCORING_BATCH: Final = 64
-"""Rows scored at a time. They are sorted by length, and the last batch has the longest texts of all: 256 at a time take
-1.2 to 1.3 times as long on 800 short rows, and 3.2 times on 240."""
 TOKENIZER: Final = "tokenizer.json"
 VOCABULARY: Final = "vocabulary_size"
 NGRAMS: Final = "ngrams"
-BYTES_PER_ENTRY: Final = 1024
-"""Of tokenizer.json for each entry of its vocabulary: a URL of 300 Korean characters."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +104,10 @@ def predict_probabilities(network: Network, examples: Examples) -> np.ndarray:
 
 def load(config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> NetworkModel:
     """See `sentiment.models.family.Family.load`."""
-    size = _size(sizes, VOCABULARY, 2, int(bounds(NetworkConfig, VOCABULARY)[1]))
-    ngrams = _size(sizes, NGRAMS, 0, WIDE_NGRAMS) if config.wide else 0
+    size = read_size(sizes, VOCABULARY, 2, int(bounds(NetworkConfig, VOCABULARY)[1]))
+    ngrams = read_size(sizes, NGRAMS, 0, WIDE_NGRAMS) if config.wide else 0
     expected = model_without_memory(config, size, n_classes, ngrams).state_dict()
     weights = read_weights(read(WEIGHTS, weights_size(expected)), expected)
     model = NetworkModel(config, n_classes, size, read(TOKENIZER, BYTES_PER_ENTRY * size).decode(), weights)
     model.tokenizer, model.ngrams  # noqa: B018  refused here, if they are none
     return model
-
-
-def _size(sizes: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    size = sizes.get(name)
-    if type(size) is not int or not least <= size <= most:
-        raise InputError(f"{name} must be a whole number between {least} and {most}")
-    return size
