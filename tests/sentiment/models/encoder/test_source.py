@@ -280,7 +280,7 @@ class TestThePackagedEncoder:
 
 
 def test_what_only_reads_a_study_imports_neither_transformers_nor_torch() -> None:
-    asked = "import sys; from search.study.space import Space; Space.of({'family': 'encoder'}); "
+    asked = "import sys; from search.study.space import Space; Space.of({'family': 'encoder', 'encoder': 'x'}); "
     asked += "print('transformers' in sys.modules, 'huggingface_hub' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
