@@ -30,6 +30,9 @@ NO_SUCH_PLACE: Final = (
 """A path that cannot be used is a wrong request, whoever tried to use it."""
 
 
+INTERRUPTED: Final = "interrupted; everything that was finished is kept"
+
+
 def answer(arguments: Sequence[str] | None, commands: Mapping[str, Callable[[argparse.Namespace], int]]) -> int:
     """Run one of the commands and return its exit status."""
     if sys.stderr is None:  # closed: what is written there would go to standard output, or into the next opened file
@@ -54,11 +57,13 @@ def status_of(work: Callable[[], int], storage: Callable[[], str]) -> int:
     except InputError as error:
         return fail(str(error), 2)
     except KeyboardInterrupt:
-        return fail("interrupted; everything that was finished is kept", 130)
+        return fail(INTERRUPTED, 130)
     except BrokenPipeError:  # `... | head`: nobody reads on
         _discard_unwritable_output()
         return 1
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one that comes while a class is made
+            return fail(INTERRUPTED, 130)
         if os.environ.get("SENTIMENT_SEARCH_TRACEBACK"):
             raise
         if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PLACE:

@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from search.comparison.ideas import PAIRS, RANDOM, Arm, tuning_name
+from search.comparison.ideas import BASELINE, PAIRS, RANDOM, Arm, tuning_name
 from search.comparison.looks import pairs_left, record_looks, record_plan
 from search.comparison.pairs import VALIDATION, fit_linear, train_pair
 from search.comparison.setting import Setting
@@ -46,7 +46,7 @@ from search.study.records import (
     SPACE_DEFAULTS,
     why_ended,
 )
-from sentiment.errors import InputError
+from sentiment.errors import InputError, naming
 from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.registry import config_of
@@ -214,6 +214,9 @@ def refuse_other(setting: Setting) -> None:
 
 def _begin(setting: Setting) -> None:
     refuse_other(setting)
+    for arm in setting.comparison.arms:
+        with naming("" if arm.name == BASELINE else f"idea {arm.name!r}: "):
+            arm.space_with(setting.defaults).refuse_missing(setting.cache)
     study = setting.study(PAIRS)
     study.set_user_attr(SPACE_DEFAULTS, setting.defaults)
     study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)

@@ -111,9 +111,9 @@ class Curve:
     def __post_init__(self) -> None:
         check(self)
 
-    def space_with(self, defaults: Mapping[str, Any]) -> Space:
+    def space_with(self, defaults: Mapping[str, Any], baseline: Arm) -> Space:
         """What is sampled, if `defaults` is the default space."""
-        return Space.of(self.search, defaults=defaults, where="search:")
+        return Space.of(_of_families(self.search, baseline.config.family), defaults=defaults, where="search:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +202,7 @@ def read_comparison(path: str | Path) -> Comparison:
         curve = None if file.curve is None else read(Curve, file.curve, "[curve] ")
         if curve is not None:
             with naming("[curve] "):
-                curve = replace(curve, search=_of_families(curve.search, file.baseline, "search:"))
-                curve.space_with(declared())
+                curve.space_with(declared(), baseline)
         return Comparison(
             name=path.stem if file.name is None else file.name,
             data=_sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
@@ -248,7 +247,7 @@ def _idea(entry: Mapping[str, Any], number: int, settings: Mapping[str, Any], tu
     try:
         arm = _arm(name, settings, change, tuned)
         if free is not None:
-            free = _of_families(free, settings, "search:")
+            free = _of_families(free, config_of(dict(settings)).family)
             arm = replace(arm, space=Space.of(free, where="search:"), free=free)
     except InputError as error:
         raise InputError(f"idea {name!r}: {error}") from None
@@ -275,14 +274,13 @@ def _arm(name: str, settings: Mapping[str, Any], change: Mapping[str, Any], tune
     return Arm(name, config, Space.of({FAMILY: family.name} | entries, defaults={}, where="[tune]"))
 
 
-def _of_families(free: Mapping[str, Any], baseline: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A free search with the families that it draws from: the baseline's, if it says nothing of another one alone."""
+def _of_families(free: Mapping[str, Any], baseline: str) -> dict[str, Any]:
+    """A free search with the families that it draws from: the baseline's, if it names nothing of others alone."""
     try:
         named = list(dict.fromkeys(whose(name)[0].name for name in flat(free) if name != FAMILY))
     except InputError as error:
-        raise InputError(f"{where} {error}") from None
-    own = config_of(dict(baseline)).family
-    return {FAMILY: named if named and own not in named else own} | dict(free)
+        raise InputError(f"search: {error}") from None
+    return {FAMILY: named if named and baseline not in named else baseline} | dict(free)
 
 
 def _changed(config: Config, change: Mapping[str, Any]) -> Config:

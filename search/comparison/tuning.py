@@ -76,7 +76,7 @@ def random_config(setting: Setting, number: int) -> tuple[Config, optuna.Trial]:
     assert comparison.curve is not None
     drawn, seed = (int(n) for n in np.random.SeedSequence([comparison.seed, 2, number]).generate_state(2))
     trial = optuna.create_study(sampler=RandomSampler(seed=drawn)).ask()
-    return comparison.curve.space_with(setting.defaults).sample(trial, seed=seed), trial
+    return comparison.curve.space_with(setting.defaults, comparison.baseline).sample(trial, seed=seed), trial
 
 
 def random_scores(setting: Setting) -> tuple[float, ...]:

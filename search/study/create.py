@@ -53,6 +53,7 @@ from sentiment.models.baselines import LINEAR
 from sentiment.models.linear.config import LinearConfig
 from sentiment.reviews.dataset import Dataset, load_dataset
 from sentiment.reviews.source import DataSource
+from sentiment.reviews.unlabelled import unlabelled_texts
 
 __all__ = ["SearchStudy", "create_or_resume", "open_recorded"]
 
@@ -124,7 +125,9 @@ def create_or_resume(
     """
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"), device)
-    Space.of(definition.space, defaults=defaults)  # refused before anything is written
+    # Refused before anything is written.
+    Space.of(definition.space, defaults=defaults).refuse_missing(artifacts / "cache")
+    unlabelled_texts(dataset)
     _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):

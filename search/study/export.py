@@ -1,6 +1,7 @@
 """A trial, the mean of several, or a network that learned from either becomes a bundle that stands on its own."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,8 @@ from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
-from search.study.objective import milliseconds_a_text, refuse_changed_content
-from search.study.records import CONFIG, ENVIRONMENT, PREDICTIONS
+from search.study.objective import milliseconds_a_text, refuse_changed
+from search.study.records import COLLAPSED, CONFIG, ENVIRONMENT, PREDICTIONS
 from sentiment.bundle.folder import Bundle, copy_bundle, refuse_occupied, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
@@ -24,7 +25,7 @@ from sentiment.models.distillation import distill
 from sentiment.models.ensemble.family import combine
 from sentiment.models.family import Model, Resources
 from sentiment.models.network.config import NetworkConfig
-from sentiment.models.registry import NETWORK, config_of, train
+from sentiment.models.registry import FAMILY, config_of, train
 from sentiment.reviews.unlabelled import unlabelled_texts
 
 __all__ = ["Distilled", "export", "export_distilled", "export_ensemble"]
@@ -108,14 +109,19 @@ def export_distilled(
     else:
         number, _, folder = _kept(board, study, artifacts, trial)
         name, teacher = f"trial {number}", Bundle.open(folder).model
-    networks = [entry.trial for entry in board.entries if entry.trial is not None and entry.family == NETWORK]
-    settings = study.get_trials(deepcopy=False)[networks[0]].user_attrs[CONFIG] if networks else SMALL
+    trials = study.get_trials(deepcopy=False)
+    found_of = [trials[entry.trial].user_attrs for entry in board.entries if entry.trial is not None]
+    networks = [told[CONFIG] for told in found_of if FAMILY not in told[CONFIG] and COLLAPSED not in told]
+    settings = networks[0] if networks else SMALL
     student = NetworkConfig.from_dict(settings | {"class_weights": "none", "label_smoothing": 0.0, "wide": False})
     more = f" and {len(unlabelled):,} texts without labels" if unlabelled else ""
     say(f"Training a {student.kind} on what {name} says of {len(dataset.split.train):,} training rows{more} ...")
     trained = distill(teacher, student, dataset, unlabelled, Resources(opened.cache))
-    if trained.model is None:
-        raise InputError(f"the network that learns from {name} {trained.ended}; export {name} itself")
+    if trained.model is None or trained.ended or trained.collapsed:
+        raise InputError(
+            f"the network that learns from {name} {trained.ended or trained.collapsed}; export {name} itself, or "
+            "search networks first: the best of them is what learns"
+        )
     texts, labels = dataset.texts("validation"), dataset.labels("validation")
     found = Distilled(
         teacher=name,
@@ -161,8 +167,8 @@ def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) 
 def _ensemble(board: Leaderboard) -> EnsembleStanding:
     if board.ensemble is None:
         raise InputError(
-            f"study {board.study!r} has no ensemble: it takes two trials whose mean is better than each; "
-            "`sentiment-search run` looks for them when it ends"
+            f"study {board.study!r} has no ensemble: it takes two completed trials, scored on validation rows of more "
+            "than one group; `sentiment-search run` looks for them when it ends"
         )
     return board.ensemble
 
@@ -173,15 +179,16 @@ def _ensemble_model(opened: SearchStudy, ensemble: EnsembleStanding, say: Say) -
     members: list[Model | None] = []
     for number in ensemble.weights:
         attributes = trials[number].user_attrs
-        if opened.artifacts.has(trials[number]):
-            members.append(Bundle.open(opened.artifacts.folder(number)).model)
-            continue
+        with suppress(InputError):  # what is damaged is made again too
+            if opened.artifacts.has(trials[number]):
+                members.append(Bundle.open(opened.artifacts.folder(number)).model)
+                continue
         config, environment = config_of(attributes[CONFIG]), attributes[ENVIRONMENT]
-        refuse_changed_content(number, config, environment, opened.cache)
-        say(f"Training trial {number} again, whose weights were not kept ...")
+        refuse_changed(number, config, environment, opened.cache)
+        recorded = kept_predictions(opened.predictions, attributes[PREDICTIONS])
+        say(f"Training trial {number} again, whose weights are not there ...")
         torch.set_num_threads(environment["threads"])
         trained = train(config, opened.dataset, Resources(opened.cache, environment["device"]))
-        recorded = kept_predictions(opened.predictions, attributes[PREDICTIONS])
         if np.abs(trained.probabilities - recorded).max() > SAME:
             raise InputError(
                 f"trial {number} is another one when it is trained again here; `sentiment-search replay "

@@ -136,7 +136,8 @@ class EnsembleStanding:
             f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
             for other, (mean, low, high) in leads
         )
-        verdict = "deploy it" if self.pays else "noise cannot tell it from the best trial"
+        worse = self.above_best[2] < 0
+        verdict = "it is worse" if worse else "deploy it" if self.pays else "noise cannot tell it from the best trial"
         return (
             f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
             f"{verdict}"
@@ -272,7 +273,8 @@ class Leaderboard:
         if self.best is not None:
             lines.append(self.optimism)
             if self.ensemble is not None:
-                lines.append(f"{self.ensemble} (`sentiment-search export {shlex.quote(self.study)} --ensemble`).")
+                how = f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`)"
+                lines.append(f"{self.ensemble}{how if self.ensemble.above_best[0] > 0 else ''}.")
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
             lines += [f"Widen the search: {edge}." for edge in self.edges]

@@ -48,7 +48,7 @@ from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file", "refuse_changed_content"]
+__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file", "refuse_changed"]
 
 ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
@@ -79,23 +79,35 @@ def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, A
     }
 
 
-def refuse_changed_content(number: int, config: Config, recorded: dict[str, Any], cache: Path) -> None:
-    """Refuse to train trial `number` again where what it was trained from, beside the reviews, is another thing now.
+def refuse_changed(
+    number: int, config: Config, recorded: dict[str, Any], cache: Path, device: str | None = None
+) -> None:
+    """Refuse to train trial `number` again where what it was trained from, beside the reviews, is another thing now, or
+    its device is not here.
 
     Args:
         number: of the trial.
         config: what it trained.
         recorded: its environment then.
         cache: as in `Resources`.
+        device: that it shall be trained on; None: that of then.
 
     Raises:
         InputError: it is.
     """
+    device = device or str(recorded["device"])
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise InputError(
+            f"trial {number} was trained on {recorded['device']}, and {device} cannot be used here; "
+            "do this where it can"
+        ) from None
     for name, now in family_of(config.family).content(config, cache).items():
         if recorded.get(name) != now:
             raise InputError(
-                f"trial {number} was trained from an {name} that is not what it was (SHA-256 {recorded.get(name)}, now "
-                f"{now}); bring back its files, and try again then"
+                f"trial {number} was trained from an {name} that is not what it was (SHA-256 {recorded.get(name)}, "
+                f"now {now}); bring back its files, and try again then"
             )
 
 

@@ -8,7 +8,7 @@ import torch
 from optuna.trial import TrialState
 
 from search.study.create import SearchStudy
-from search.study.objective import environment, refuse_changed_content
+from search.study.objective import environment, refuse_changed
 from search.study.records import CONFIG, CURVE, ENVIRONMENT
 from sentiment.errors import InputError
 from sentiment.models.family import Report, Resources
@@ -76,8 +76,8 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     torch.set_num_threads(then["threads"])
     device = device or then["device"]
     config = config_of(trial.user_attrs[CONFIG])
+    refuse_changed(number, config, then, opened.cache, device)
     now = environment(config, opened.cache, device)
-    refuse_changed_content(number, config, then, opened.cache)
 
     replayed: list[float] = []
 

@@ -16,6 +16,7 @@ A study file narrows, fixes or widens any of it::
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from optuna.distributions import (
@@ -174,6 +175,17 @@ class Space:
         if name in self.distributions:
             return _suggest(trial, name, self.distributions[name])
         return self.fixed.get(name, otherwise)
+
+    def refuse_missing(self, cache: Path) -> None:
+        """Refuse, before anything is trained, where what a family is made from is not there (`Family.content`).
+
+        Raises:
+            InputError: it is not.
+        """
+        for family in map(family_of, self.families):
+            if family.needs is not None:
+                for value in self._values(full_name(family.name, family.needs)):
+                    family.content(family.config.from_dict({family.needs: value}), cache)
 
     def known_good(self) -> list[dict[str, Any]]:
         """Parameters of trials worth making first, as far as this space contains them."""

@@ -27,7 +27,7 @@ def found(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoders")
     write_encoder(folder / "bert")
     text = write_study_file(folder / "tiny.toml", reviews_csv, trials=4, keep_best=4).read_text("utf-8")
-    text = text.replace("[space]\n", '[space]\nfamily = ["network", "encoder"]\n')
+    text = text.replace("family = 'network'\n", 'family = ["network", "encoder"]\n')
     (folder / "tiny.toml").write_text(text + SPACE.format(folder=folder / "bert"), "utf-8")
     assert main(["run", str(folder / "tiny.toml"), *flags(folder)]) == 0
     return folder

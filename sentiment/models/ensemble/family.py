@@ -35,9 +35,9 @@ class Ensembles(Family):
         return tuple(dict.fromkeys(named))
 
     def content(self, config: EnsembleConfig, cache: Path) -> dict[str, str]:
-        """See `Family.content`; each with the member's number in front."""
+        """See `Family.content`; each with the member's number."""
         return {
-            f"member {number}: {name}": sha256
+            f"{name} of member {number}": sha256
             for number, member in enumerate(config.members, start=1)
             for name, sha256 in family_of(member.family).content(member, cache).items()
         }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import torch
 
 from search.cli.commands import main
 from search.storage.databases import open_storage
@@ -14,11 +15,13 @@ from search.storage.predictions import kept_predictions
 from search.study.choosing import _may_be_averaged
 from search.study.create import open_recorded
 from search.study.export import export_ensemble
-from search.study.leaderboard import leaderboard
-from search.study.records import ENSEMBLE, OPENINGS, PREDICTIONS
+from search.study.leaderboard import EnsembleStanding, leaderboard
+from search.study.objective import refuse_changed
+from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.registry import config_of
 from tests.search.conftest import Searched
 from tests.support.tiny import write_reviews, write_study_file
 
@@ -77,7 +80,7 @@ def test_is_exported_whole_though_one_trials_weights_were_kept(
     exported, study = json.loads(captured.out), opened(found)
     ensemble = leaderboard(study.study).ensemble
     assert ensemble is not None
-    assert captured.err.count("whose weights were not kept") >= len(ensemble.weights) - 1
+    assert captured.err.count("whose weights are not there") >= len(ensemble.weights) - 1
     assert {int(number): weight for number, weight in exported["weights"].items()} == ensemble.weights
     bundle = Bundle.open(tmp_path / "model")
     predictions = bundle.probabilities(study.dataset.texts("validation")).argmax(axis=1)
@@ -106,9 +109,45 @@ def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path:
     assert not (tmp_path / "model").exists()
 
 
+def test_makes_damaged_weights_again(found: Path, tmp_path: Path) -> None:
+    study = opened(found)
+    ensemble = leaderboard(study.study).ensemble
+    assert ensemble is not None
+    numbers = [number for number in ensemble.weights if study.artifacts.has(study.study.trials[number])]
+    kept = study.artifacts.folder(numbers[0])
+    whole = {path: path.read_bytes() for path in kept.iterdir()}
+    (kept / "weights.safetensors").write_bytes(b"")
+    said: list[str] = []
+    try:
+        export_ensemble(study, tmp_path / "model", said.append)
+    finally:
+        for path, content in whole.items():
+            path.write_bytes(content)
+    assert f"Training trial {numbers[0]} again" in " ".join(said)
+    Bundle.open(tmp_path / "model")
+
+
+def test_of_a_device_that_is_not_here_is_refused_in_one_line(found: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("cuda is here")
+    study = opened(found)
+    trial = study.study.trials[0]
+    config, recorded = config_of(trial.user_attrs["config"]), trial.user_attrs[ENVIRONMENT] | {"device": "cuda"}
+    with pytest.raises(InputError, match="trial 0 was trained on cuda, and cuda cannot be used here"):
+        refuse_changed(0, config, recorded, tmp_path)
+    refuse_changed(0, config, recorded, tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(("lead", "verdict"), [(-0.04, "it is worse"), (0.0, "noise cannot tell"), (0.04, "deploy it")])
+def test_is_judged_by_its_interval(lead: float, verdict: str) -> None:
+    standing = EnsembleStanding({1: 0.5, 2: 0.5}, 0.8, 0.79, (lead, lead - 0.02, lead + 0.02), None)
+    assert verdict in str(standing)
+    assert standing.pays is (lead > 0)
+
+
 def test_of_a_study_that_has_none_is_refused_in_one_line(searched: Searched, tmp_path: Path) -> None:
     assert ENSEMBLE not in searched.opened.study.user_attrs  # nobody ended this search
-    with pytest.raises(InputError, match="study 'tiny' has no ensemble: it takes two trials") as refused:
+    with pytest.raises(InputError, match="study 'tiny' has no ensemble: it takes two completed trials") as refused:
         export_ensemble(searched.opened, tmp_path / "model")
     assert "\n" not in str(refused.value)
 
@@ -192,3 +231,25 @@ def test_families_narrow_a_study_file_too(found: Path, tmp_path: Path) -> None:
 
 
 KEPT = ("path", "text", "label", "classes", "trials", "threads")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--encoder", "nowhere/at-all"], "encoder.model is 'nowhere/at-all', which is no folder here"),
+        (["--encoder", "reviews.csv"], "encoder.model is 'reviews.csv', which is a file"),
+        (["--encoder", "demo:foo"], "there is no encoder 'demo:foo'"),
+        (["--unlabelled", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_what_a_search_needs_is_missed_before_the_study_is_made(
+    given: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    write_reviews(tmp_path / "reviews.csv")
+    arguments = ["run", "--data", "reviews.csv", "--text", "text", "--label", "stars", "--trials", "1", *given]
+    assert main([*arguments, *flags(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/study.db") == []
