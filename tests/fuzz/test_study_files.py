@@ -12,7 +12,9 @@ from search.study.definition import StudyDefinition, read_definition
 from search.study.space import Space, declared
 from sentiment.errors import InputError
 from sentiment.foreign import visible
+from sentiment.models.config import Config
 from sentiment.models.network.config import NetworkConfig
+from sentiment.models.registry import config_of
 
 VALID = """\
 name = "netflix"
@@ -165,4 +167,5 @@ def test_a_space_is_refused_or_can_be_sampled_everywhere(changes: dict[str, Any]
     for settings in space.known_good():
         study.enqueue_trial(settings)
     for _ in range(12):
-        assert isinstance(space.sample(study.ask()), NetworkConfig)
+        config = space.sample(study.ask())
+        assert isinstance(config, Config) and config_of(config.to_dict()) == config

@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,14 @@ def test_shows_the_study_its_parameters_by_name_and_the_leaderboard_as_its_note(
 
 def test_shows_the_whole_leaderboard_as_a_table(server: str, searched: Searched) -> None:
     (summary,) = fetched(f"{server}/api/studies")["study_summaries"]
-    (table,) = fetched(f"{server}/api/studies/{summary['study_id']}")["artifacts"]
-    assert (table["filename"], table["mimetype"]) == ("leaderboard.csv", "text/csv")
+    shown = {one["filename"]: one for one in fetched(f"{server}/api/studies/{summary['study_id']}")["artifacts"]}
+    figures = {"costs.svg"} if find_spec("matplotlib") else set()
+    assert shown.keys() == {"leaderboard.csv", *figures}
+    for name in figures:  # with a point for each completed trial, and their families
+        with urllib.request.urlopen(f"{server}/artifacts/{summary['study_id']}/{shown[name]['artifact_id']}") as answer:
+            assert "network (" in answer.read().decode()
+    table = shown["leaderboard.csv"]
+    assert table["mimetype"] == "text/csv"
     with urllib.request.urlopen(f"{server}/artifacts/{summary['study_id']}/{table['artifact_id']}") as answer:
         lines = answer.read().decode().splitlines()
     entries = leaderboard(searched.opened.study).entries
@@ -138,7 +145,7 @@ def test_shows_of_two_reports_the_later(reviews_csv: Path, tmp_path: Path) -> No
     for trials in (1, 2):
         optimize(opened, trials=trials, objective=make_objective(opened, end_early=False))
         publish_search(opened.study, leaderboard(opened.study), tmp_path)
-    (table,) = get_all_artifact_meta(opened.study)
+    table = next(meta for meta in get_all_artifact_meta(opened.study) if meta.filename == "leaderboard.csv")
     assert "trial 1" in (tmp_path / table.artifact_id).read_text("utf-8")
 
 
