@@ -46,7 +46,7 @@ def definition_of(args: argparse.Namespace) -> Any:
         read = read_definition(args.study_file)
         if args.max_bytes is not None:
             changes["data"] = replace(read.data, max_bytes=args.max_bytes)
-        return read.replace(space=with_flags(read.space, space), **changes)
+        return read.replace(space=_with_flags(read.space, space), **changes)
     missing = [f"--{name}" for name in ("data", "text", "label") if not getattr(args, name)]
     if missing:
         raise InputError(f"give a study file, or --data, --text and --label ({', '.join(missing)} is missing)")
@@ -63,10 +63,10 @@ def definition_of(args: argparse.Namespace) -> Any:
         max_rows=args.max_rows,
     )
     name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]
-    return StudyDefinition(name=name, data=source, space=with_flags({}, space), **changes)
+    return StudyDefinition(name=name, data=source, space=_with_flags({}, space), **changes)
 
 
-def with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+def _with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """A space of a study file with what the flags say of it.
 
     Raises:

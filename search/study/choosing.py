@@ -76,7 +76,8 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     sound = [number for number, trial in enumerate(trials) if _may_be_averaged(trial, said[number])]
     best = max(range(len(trials)), key=lambda number: trials[number].value or 0.0)  # of equals the first
     if len(sound) > 1 and best in sound:
-        _record_ensemble(opened, [trials[number] for number in sound], np.stack([said[n] for n in sound]), reference)
+        averaged = [trials[number] for number in sound], np.stack([said[number] for number in sound])
+        _record_ensemble(opened, *averaged, reference, best=trials[best].number)
     if reference is None:
         return
     families: dict[str, list[int]] = {}
@@ -96,7 +97,7 @@ def _may_be_averaged(trial: FrozenTrial, said: np.ndarray) -> bool:
 
 
 def _record_ensemble(
-    opened: SearchStudy, trials: list[FrozenTrial], said: np.ndarray, reference: np.ndarray | None
+    opened: SearchStudy, trials: list[FrozenTrial], said: np.ndarray, reference: np.ndarray | None, best: int
 ) -> None:
     labels, groups = opened.dataset.labels("validation"), opened.dataset.groups("validation")
     n_classes = said.shape[2]
@@ -110,5 +111,4 @@ def _record_ensemble(
         for trial, weight in zip(trials, weigh(said, labels), strict=True)
         if weight > 0
     }
-    best = max(trials, key=lambda trial: trial.value or 0.0)
-    opened.study.set_user_attr(ENSEMBLE, {"best": best.number, "weights": weights, **asdict(worth)})
+    opened.study.set_user_attr(ENSEMBLE, {"best": best, "weights": weights, **asdict(worth)})

@@ -1,4 +1,4 @@
-"""The study as a table: the networks and the baselines in one order, and a plain word on where they stand."""
+"""The study as a table: its models and the baselines in one order, and a plain word on where they stand."""
 
 import math
 import shlex
@@ -136,8 +136,9 @@ class EnsembleStanding:
             f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
             for other, (mean, low, high) in leads
         )
-        worse = self.above_best[2] < 0
-        verdict = "it is worse" if worse else "deploy it" if self.pays else "noise cannot tell it from the best trial"
+        verdict = "noise cannot tell it from the best trial"
+        if self.pays or self.above_best[2] < 0:
+            verdict = "better beyond noise, at the price of all of them" if self.pays else "it is worse"
         return (
             f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
             f"{verdict}"

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.family import Model, Report, Trained
 
-__all__ = ["MEASURED_BATCHES", "Descent", "Labelled", "Learner", "descend", "seconds_a_batch", "seeded"]
+__all__ = ["Descent", "Labelled", "Learner", "descend", "seconds_of", "seeded"]
 
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
@@ -169,8 +169,16 @@ def descend(
     return best.trained(ended)
 
 
-def seconds_a_batch(run: Callable[[Callable[[int, int], None]], Any]) -> float:
-    """What a batch takes, from the first of them that `run` trains on; it is given what it must call as `on_batch`."""
+def seconds_of(train: Callable[..., Any], config: Any, data: Any, device: str) -> float:
+    """About how long a training takes, from a few batches.
+
+    Args:
+        train: of a family, called as `train(config, data, on_batch=, device=, end_early=)`.
+        config: what it trains.
+        data: what it trains on; `data.train` are the training rows.
+        device: a torch device.
+    """
+    longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
     moments = [time.perf_counter()]
 
     def on_batch(done: int, total: int) -> None:
@@ -179,9 +187,10 @@ def seconds_a_batch(run: Callable[[Callable[[int, int], None]], Any]) -> float:
             raise _Enough
 
     with suppress(_Enough):
-        run(on_batch)
+        train(longer, data, on_batch=on_batch, device=device, end_early=False)
     measured = np.diff(moments)  # fewer, if it diverged
-    return float(np.median(measured[len(measured) // 2 :]))
+    each = float(np.median(measured[len(measured) // 2 :]))
+    return float(config.epochs * each * math.ceil(len(data.train) / config.batch_size))
 
 
 class _Enough(Exception):

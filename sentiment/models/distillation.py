@@ -41,8 +41,5 @@ def distill(
     return train(
         student,
         TrainingData(learned, data.validation, data.vocabulary_size, data.classes, data.tokenizer_json),
-        on_report=resources.on_report,
-        on_batch=resources.on_batch,
-        device=resources.device,
-        end_early=resources.end_early,
+        **resources.of_descent,
     )

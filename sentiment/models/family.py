@@ -87,6 +87,11 @@ class Resources:
     end_early: bool = True
     """End a run that has come to nothing by half of its way."""
 
+    @property
+    def of_descent(self) -> dict[str, Any]:
+        """What `sentiment.models.descent.descend` takes of it, by name."""
+        return {name: getattr(self, name) for name in ("on_report", "on_batch", "device", "end_early")}
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -88,7 +88,7 @@ def _open(sources: dict[str, DataSource]) -> None:
     torch.set_num_threads(1)
     for name, source in sources.items():
         dataset = load_dataset(source)
-        _opened[name] = (dataset, Space.of(defaults=defaults_for(dataset.texts("train"))))
+        _opened[name] = (dataset, Space.of({"family": "network"}, defaults=defaults_for(dataset.texts("train"))))
 
 
 def _train(name: str, number: int, cache: Path) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def search(task: tuple[int, str], epochs: float, cache: Path) -> Searched:
     """Spend so many epochs."""
     seed, name = task
     dataset = _opened[0]
-    space = Space.of(defaults=defaults_for(dataset.texts("train")))
+    space = Space.of({"family": "network"}, defaults=defaults_for(dataset.texts("train")))
     if name == "ours":
         pruner = BehindTheBest(dataset.class_sizes("validation"), space.fixed["evaluations_per_epoch"])
         study = optuna.create_study(direction="maximize", sampler=ConditionalTPE(seed), pruner=pruner)

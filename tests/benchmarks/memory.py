@@ -38,7 +38,8 @@ def work(args: argparse.Namespace) -> str:
     dataset = load_dataset(source)
     opened = unique_megabytes()
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
-    objective = Objective(dataset, Space.of({"epochs": 2}, defaults=defaults_for(dataset.texts("train"))), args.cache)
+    space = Space.of({"family": "network", "epochs": 2}, defaults=defaults_for(dataset.texts("train")))
+    objective = Objective(dataset, space, args.cache)
     used = []
     for _ in range(args.trials):
         study.optimize(objective, n_trials=1)

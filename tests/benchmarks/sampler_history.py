@@ -55,7 +55,7 @@ class Landscape:
 
 def search_with(window: tuple[int, int], seed: int, trials: int) -> np.ndarray:
     """True scores [trials]."""
-    space, noise = Space.of(), np.random.default_rng(seed)
+    space, noise = Space.of({"family": "network"}), np.random.default_rng(seed)
     landscape = Landscape(space, seed + 100)
     study = optuna.create_study(direction="maximize", sampler=ConditionalTPE(seed))
     found = []

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--measured", type=int, default=20)
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = Space.of()
+    space = Space.of({"family": "network"})
     for trials in arguments.trials:
         with tempfile.TemporaryDirectory() as folder:
             storage = open_storage(f"sqlite:///{Path(folder) / 'overhead.db'}")

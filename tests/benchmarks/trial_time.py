@@ -62,7 +62,7 @@ def _open(source: DataSource, fixed: dict[str, Any], folder: Path, threads: int,
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(threads)
     dataset = load_dataset(source)
-    space = Space.of(fixed, defaults=defaults_for(dataset.texts("train")))
+    space = Space.of({"family": "network"} | fixed, defaults=defaults_for(dataset.texts("train")))
     artifacts = TrialArtifacts(folder / "artifacts", 3)
     objective = Objective(dataset, space, folder / "cache", artifacts, folder / "predictions", device=device)
     _work[:] = [Work(dataset, objective, f"sqlite:///{folder}/study.db")]

@@ -28,26 +28,14 @@ class Bags(Family):
         """See `Family.train`."""
         from sentiment.models.bag.training import train, training_data
 
-        return train(
-            config,
-            training_data(config, dataset, resources.cache),
-            on_report=resources.on_report,
-            on_batch=resources.on_batch,
-            device=resources.device,
-            end_early=resources.end_early,
-        )
+        return train(config, training_data(config, dataset, resources.cache), **resources.of_descent)
 
     def seconds(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a few batches."""
         from sentiment.models.bag.training import train, training_data
-        from sentiment.models.descent import MEASURED_BATCHES, seconds_a_batch
+        from sentiment.models.descent import seconds_of
 
-        data = training_data(config, dataset, resources.cache)
-        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-        each = seconds_a_batch(
-            lambda on_batch: train(longer, data, on_batch=on_batch, device=resources.device, end_early=False)
-        )
-        return config.epochs * each * -(-len(data.train) // config.batch_size)
+        return seconds_of(train, config, training_data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: BagConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

@@ -43,20 +43,13 @@ class Encoders(Family):
         """See `Family.train`."""
         from sentiment.models.encoder.training import train, training_data
 
-        return train(
-            config,
-            training_data(config, dataset, resources.cache),
-            on_report=resources.on_report,
-            on_batch=resources.on_batch,
-            device=resources.device,
-            end_early=resources.end_early,
-        )
+        return train(config, training_data(config, dataset, resources.cache), **resources.of_descent)
 
     def seconds(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> float:
         """See `Family.seconds`."""
-        from sentiment.models.encoder.training import seconds_of, training_data
+        from sentiment.models.encoder.training import price, training_data
 
-        return seconds_of(config, training_data(config, dataset, resources.cache), resources.device)
+        return price(config, training_data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: EncoderConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError, naming
-from sentiment.models.descent import MEASURED_BATCHES, Learner, descend, seconds_a_batch, seeded
+from sentiment.models.descent import Learner, descend, seconds_of, seeded
 from sentiment.models.encoder.architecture import body_of, described_by, read_config, shapes
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.model import EncoderModel, answer, limits, pooled_batches
@@ -24,7 +24,7 @@ from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import load_pretrained_corpus
 
-__all__ = ["TrainingData", "seconds_of", "train", "training_data"]
+__all__ = ["TrainingData", "price", "train", "training_data"]
 
 MEASURED_ROWS: Final = 256
 """Training rows from which the price of a frozen body is estimated."""
@@ -106,12 +106,10 @@ def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier
     return network.to(device)
 
 
-def seconds_of(config: EncoderConfig, data: TrainingData, device: str) -> float:
+def price(config: EncoderConfig, data: TrainingData, device: str) -> float:
     """About how long `train` takes, from a few batches; of a frozen body, from its reading of some rows."""
     if config.trained_layers:
-        longer = config.replace(epochs=MEASURED_BATCHES)  # enough batches, however few rows there are
-        each = seconds_a_batch(lambda on_batch: train(longer, data, on_batch=on_batch, device=device, end_early=False))
-        return config.epochs * each * math.ceil(len(data.train) / config.batch_size)
+        return seconds_of(train, config, data, device)
     with seeded(config.seed, device):
         network = _fresh(config, data, device)
     chosen = np.linspace(0, len(data.train) - 1, min(len(data.train), MEASURED_ROWS)).astype(int)

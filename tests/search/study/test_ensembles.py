@@ -138,7 +138,9 @@ def test_of_a_device_that_is_not_here_is_refused_in_one_line(found: Path, tmp_pa
     refuse_changed(0, config, recorded, tmp_path, "cpu")
 
 
-@pytest.mark.parametrize(("lead", "verdict"), [(-0.04, "it is worse"), (0.0, "noise cannot tell"), (0.04, "deploy it")])
+@pytest.mark.parametrize(
+    ("lead", "verdict"), [(-0.04, "it is worse"), (0.0, "noise cannot tell"), (0.04, "better beyond")]
+)
 def test_is_judged_by_its_interval(lead: float, verdict: str) -> None:
     standing = EnsembleStanding({1: 0.5, 2: 0.5}, 0.8, 0.79, (lead, lead - 0.02, lead + 0.02), None)
     assert verdict in str(standing)

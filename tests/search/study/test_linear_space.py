@@ -36,7 +36,13 @@ def test_and_keeps_what_is_fixed(changes: dict[str, Any]) -> None:
     ],
 )
 def test_what_means_nothing_beside_the_rest_is_not_drawn_or_does_no_harm(changes: dict[str, Any]) -> None:
-    assert begun(changes)
+    for config in begun(changes):
+        fixed = {name.removeprefix("linear."): value for name, value in changes.items() if not isinstance(value, dict)}
+        assert {name: getattr(config, name) for name in fixed} == fixed
+        if fixed.get("character_ngrams") == 0:
+            assert config.lowest_character_ngram == LinearConfig().lowest_character_ngram
+        if fixed.get("ratio_power") == 0.0:
+            assert config.smoothing == LinearConfig().smoothing
 
 
 def test_smoothing_is_drawn_only_where_ratios_count() -> None:
