@@ -29,6 +29,7 @@ from search.statistics import (
 )
 from sentiment.metrics import expected_calibration_error, macro_f1
 from sentiment.models.baselines import LINEAR, linear
+from sentiment.models.registry import NETWORK, config_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.reviews.relabel import Relabelled, relabel
 
@@ -192,6 +193,13 @@ class Results:
     """Best validation score against the number of random trials of the whole space; None where none were asked for."""
     linear_validation_macro_f1: float
     """Of the linear model on the validation rows that random trials are scored on."""
+
+    @property
+    def kind(self) -> str:
+        """What all arms are: networks, or models of whatever family."""
+        scores = (self.baseline, *(idea.score for idea in self.ideas))
+        families = {config_of(config).family for score in scores for config in score.configs}
+        return "network" if families == {NETWORK} else "model"
 
 
 def results(

@@ -118,7 +118,7 @@ def _differences(found: Results) -> "Figure":
     linear, best = found.linear, found.winner.against_linear
     beside = [
         _Row(f"{linear.name}, against the {BASELINE}", linear.decision.difference, linear.decision.verdict),
-        _Row(f"best network, against {linear.name}", best.difference, best.verdict),
+        _Row(f"best {found.kind}, against {linear.name}", best.difference, best.verdict),
     ]
     panels.append(("Beside the linear model", label, beside))
     top = MARGIN + LEGEND + sum(TITLE + len(rows) * ROW + AXIS for _, _, rows in panels) + (len(panels) - 1) * GAP

@@ -43,10 +43,21 @@ def heading(found: Results) -> str:
     opened = f"{found.openings} time{'s' if found.openings != 1 else ''}"
     return (
         f"{found.name}: differences in macro-F1, in points. {counts} rows{groups}; every arm trains in "
-        f"{found.precision}, with {found.trials} tuning trials{searches}. {looks}{stop}. Sealed test opened {opened}. "
-        "Intervals and p-values hold for all looks together, those that may yet be added included; p-values for all "
-        "that is compared, too."
+        f"{_precisions(found)}, with {found.trials} tuning trials{searches}. {looks}{stop}. Sealed test opened "
+        f"{opened}. Intervals and p-values hold for all looks together, those that may yet be added included; p-values "
+        "for all that is compared, too."
     )
+
+
+def _precisions(found: Results) -> str:
+    """The one that all arms train in, and those of arms that say otherwise."""
+    others: dict[str, list[str]] = {}
+    for idea in found.ideas:
+        parts = [part for config in idea.score.configs for part in (config, *config.get("members", ()))]
+        for precision in dict.fromkeys(part.get("precision", found.precision) for part in parts):
+            others.setdefault(precision, []).append(idea.name)
+    others.pop(found.precision, None)
+    return ", ".join([found.precision, *(f"{' and '.join(names)} in {other}" for other, names in others.items())])
 
 
 def words(found: Results) -> list[str]:
@@ -157,7 +168,7 @@ def _diverged(found: Results) -> list[str]:
         return []
     return [
         f"Trainings that diverged, their loss or weights beyond all bounds: {'; '.join(named)}. Each counts with its "
-        "best checkpoint before that; without one, as a network that says nothing."
+        f"best checkpoint before that; without one, as a {found.kind} that says nothing."
     ]
 
 
@@ -188,7 +199,7 @@ def _compared(found: Results) -> list[tuple[str, Decision]]:
     """All that was compared, by name."""
     steps = [(f"{idea.name} over {idea.against}", idea.step) for idea in found.ideas if idea.step is not None]
     linear = (found.linear.name, found.linear.decision)
-    best = (f"best network over {found.linear.name}", found.winner.against_linear)
+    best = (f"best {found.kind} over {found.linear.name}", found.winner.against_linear)
     return [*((idea.name, idea.decision) for idea in found.ideas), *steps, linear, best]
 
 
@@ -197,8 +208,8 @@ def _against_linear(found: Results) -> str:
     chosen = "; ".join(f"'{name}' in {count}" for name, count in winner.chosen.items())
     return (
         f"Deploy {winner.deploy}. Of {sum(winner.chosen.values())} pairs, the validation scores of the others chose "
-        f"{chosen}. A network so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} has "
-        f"{100 * (winner.macro_f1 - difference.mean):.1f} on the same pairs: {interval(difference)}, "
+        f"{chosen}. A {found.kind} so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} "
+        f"has {100 * (winner.macro_f1 - difference.mean):.1f} on the same pairs: {interval(difference)}, "
         f"{_STANDING[_alone(winner.against_linear)]}."
     )
 
@@ -207,8 +218,8 @@ def _warnings(found: Results) -> list[str]:
     """What the numbers do not say of themselves."""
     n = found.rows["train"]
     sentences = [
-        f"All this holds for networks trained on {n:,} rows. More rows make every arm better, and not all alike: what "
-        "an idea adds to little data, data may bring by themselves."
+        f"All this holds for {found.kind}s trained on {n:,} rows. More rows make every arm better, and not all alike: "
+        "what an idea adds to little data, data may bring by themselves."
     ]
     if found.groups is not None and found.groups < FEW_GROUPS:
         sentences.append(

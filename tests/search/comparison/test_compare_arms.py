@@ -96,6 +96,39 @@ class TestAllArmsTrainInOnePrecision:
         assert "every arm trains in float32" in heading(shown)
 
 
+LINEAR_ARM = '[[idea]]\nname = "linear"\nchange = { family = "linear", ratio_power = 0.5 }\n'
+ENSEMBLE_ARM = """
+[[idea]]
+name = "both"
+against = "linear"
+change.family = "ensemble"
+[[idea.change.members]]
+family = "linear"
+[[idea.change.members]]
+architecture = "textcnn"
+kernel_sizes = [2]
+token_unit = "word"
+filters = 8
+epochs = 1
+precision = "bfloat16"
+"""
+
+
+def test_arms_of_other_families_are_called_models_and_say_what_else_they_train_in(tmp_path: Path) -> None:
+    recipe = RECIPE.replace("pairs = 3", "pairs = 2").replace("trials = 2", "trials = 1")
+    write_comparison(tmp_path, recipe + LINEAR_ARM + ENSEMBLE_ARM, rows=200)
+    found = compared(tmp_path)
+    assert [config["family"] for config in found.ideas[1].score.configs] == ["ensemble"]
+    assert "every arm trains in float32, both in bfloat16, with" in heading(found)
+    said = words(found)
+    assert any("A model so chosen has" in sentence for sentence in said)
+    assert any(sentence.startswith("All this holds for models trained on") for sentence in said)
+    assert not any("network" in sentence for sentence in said)
+    networks = replace(found, ideas=())
+    assert any("A network so chosen has" in sentence for sentence in words(networks))
+    assert any(sentence.startswith("All this holds for networks trained on") for sentence in words(networks))
+
+
 class TestSeveralSearches:
     RECIPE = RECIPE.replace("pairs = 3", "searches = 2\npairs = 4")
 
