@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 from functools import partial
+from typing import TYPE_CHECKING
 
 from search.cli.answer import KILLED_BY, status_of
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
@@ -11,7 +12,10 @@ from search.cli.asked import definition_of, device_of, local_processes, set_thre
 from search.cli.worker import work_on
 from search.console import say, show, show_json
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    from search.study.leaderboard import Leaderboard
+
+__all__ = ["command", "flag_of"]
 
 
 def command(args: argparse.Namespace) -> int:
@@ -85,8 +89,19 @@ def command(args: argparse.Namespace) -> int:
         where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
         where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
-        whole = " --ensemble" if board.ensemble is not None and board.ensemble.pays else ""
-        show(f"\nNext: sentiment-search export {name}{whole} --to {model}{where}")
+        show(f"\nNext: sentiment-search export {name}{flag_of(board)} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))
+
+
+def flag_of(board: "Leaderboard") -> str:
+    """Of an export of what the board recommends."""
+    from search.study.leaderboard import EnsembleStanding
+
+    recommended = board.recommended
+    if isinstance(recommended, EnsembleStanding):
+        return " --ensemble"
+    if recommended is None or recommended.trial is None or recommended == board.best:
+        return ""
+    return f" --trial {recommended.trial}"

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["WEIGHTS", "TrialArtifacts", "facts_of"]
 
 WEIGHTS: Final = "weights"
-"""The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}."""
+"""The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
+STAYS: Final = "stays"
 
 
 @dataclass(frozen=True)
 class TrialArtifacts:
-    """Where one study keeps weights, and how many.
+    """Where one study keeps weights, and how many, beside those that stay.
 
     Several workers may share it: a trial's folder is removed only when at least `keep_best` finished trials are
     better, which stays true whatever the others do. So until `clear`, there may be more.
@@ -42,14 +43,21 @@ class TrialArtifacts:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
         return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
 
-    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset") -> None:
-        """Write the trial's bundle if it is among the best so far, record it, and clean away what is not."""
+    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> None:
+        """Write the trial's bundle if it is among the best so far, record it, and clean away what is not.
+
+        Args:
+            trial: that was trained.
+            trained: what came of it.
+            dataset: its reviews.
+            stays: keep it whatever others reach.
+        """
         from sentiment.bundle import folder as bundles  # imports torch, and who asks what is kept must not wait for it
         from sentiment.bundle.seen import SeenTexts
 
         self.clear(trial.study)
         better = self._completed(trial.study)
-        if len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
+        if not stays and len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
             return
         assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
@@ -63,13 +71,18 @@ class TrialArtifacts:
             | {"best epoch": round(trained.best.epoch, 3)},
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
-        trial.set_user_attr(WEIGHTS, {"folder": folder.name, "manifest sha256": sha256})
+        trial.set_user_attr(
+            WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {})
+        )
 
     def clear(self, study: optuna.Study) -> None:
-        """Remove the weights of trials that are not among the best; an equal of the last of them is."""
+        """Remove the weights of trials that neither stay nor are among the best; an equal of the last of these is."""
         completed = self._completed(study)
+        staying = {
+            trial.number for trial in study.get_trials(deepcopy=False) if STAYS in trial.user_attrs.get(WEIGHTS, ())
+        }
         for value, number in completed[self.keep_best :]:
-            if value < completed[self.keep_best - 1][0]:
+            if value < completed[self.keep_best - 1][0] and number not in staying:
                 shutil.rmtree(self.folder(number), ignore_errors=True)
 
     def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:

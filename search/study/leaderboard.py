@@ -129,6 +129,11 @@ class EnsembleStanding:
         """Whether it is better than the best trial beyond noise."""
         return self.above_best[1] > 0
 
+    @property
+    def beats_linear(self) -> bool:
+        """Whether it is better than the linear baseline beyond noise, if there is one."""
+        return self.above_linear is None or self.above_linear[1] > 0
+
     def __str__(self) -> str:
         leads = [("best trial", self.above_best)]
         leads += [] if self.above_linear is None else [("linear baseline", self.above_linear)]
@@ -186,8 +191,25 @@ class Leaderboard:
         return next((entry for entry in self.entries if entry.is_linear), None)
 
     @property
+    def recommended(self) -> "Entry | EnsembleStanding | None":
+        """What to deploy: the best trial, where it is better than the linear baseline beyond noise, or else that; and
+        the ensemble where it is better beyond noise than what would be deployed without it. None without a trial."""
+        best, linear, ensemble = self.best, self.linear, self.ensemble
+        if best is None:
+            return None
+        if linear is None or linear == best:
+            beats = True
+        elif self.against_linear is not None:
+            beats = self.against_linear["low"] > 0
+        else:
+            beats = best.macro_f1 - linear.macro_f1 >= 2 * score_error(linear.macro_f1, self.class_sizes)
+        if ensemble is not None and ensemble.beats_linear and (ensemble.pays or not beats):
+            return ensemble
+        return best if beats else linear
+
+    @property
     def standing(self) -> str:
-        """What the best model is worth beside the linear baseline, and which of the two to deploy."""
+        """What the best model is worth beside the linear baseline, and what to deploy."""
         linear = self.linear
         if self.best is None:
             return "No trial has been completed yet."
@@ -208,6 +230,10 @@ class Leaderboard:
         corrected = (
             f"{stands}; corrected for choosing, the difference is {mean:+.1f} (95 % interval {low:+.1f} to {high:+.1f})"
         )
+        if isinstance(self.recommended, EnsembleStanding):
+            told = "That is beyond noise, and" if low > 0 else "Noise cannot tell the two apart, but"
+            than = "better still" if low > 0 else "better than the linear baseline beyond noise"
+            return f"{corrected}. {told} the mean of trials below is {than}: deploy that."
         if low > 0:
             return f"{corrected}: deploy the {model}."
         if high < 0:

@@ -198,7 +198,7 @@ class Objective:
             raise optuna.TrialPruned(trained.ended)
         trial.set_user_attr(LATENCY, round(milliseconds_a_text(trained.predict, self.dataset), 3))
         if self.artifacts is not None:
-            self.artifacts.keep(trial, trained, self.dataset)
+            self.artifacts.keep(trial, trained, self.dataset, stays=IS_LINEAR_BASELINE in trial.user_attrs)
         return trained.macro_f1
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:

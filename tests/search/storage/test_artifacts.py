@@ -100,7 +100,14 @@ class TestKeeping:
         monkeypatch.setattr("sentiment.bundle.folder.write_bundle", write)
 
     def kept(
-        self, directory: Path, scores: list[float], keep_best: int, *, stale: int | None = None, clear: bool = True
+        self,
+        directory: Path,
+        scores: list[float],
+        keep_best: int,
+        *,
+        stale: int | None = None,
+        clear: bool = True,
+        stays: int | None = None,
     ) -> list[int]:
         study = optuna.create_study(direction="maximize")
         artifacts = TrialArtifacts(directory, keep_best)
@@ -116,7 +123,7 @@ class TestKeeping:
         for score in scores:
             trial = study.ask()
             trained: Any = SimpleNamespace(macro_f1=score, model=object(), best=SimpleNamespace(epoch=1.0))
-            artifacts.keep(trial, trained, dataset)
+            artifacts.keep(trial, trained, dataset, stays=trial.number == stays)
             study.tell(trial, score)
             if clear:
                 artifacts.clear(study)
@@ -140,6 +147,11 @@ class TestKeeping:
         self, tmp_path: Path, scores: list[float], keep_best: int, there: list[int]
     ) -> None:
         assert self.kept(tmp_path, scores, keep_best) == there
+
+    @pytest.mark.parametrize(("scores", "stays"), [([0.5, 0.6, 0.7, 0.4], 0), ([0.6, 0.7, 0.4, 0.5], 2)])
+    def test_leaves_what_stays_however_many_are_better(self, tmp_path: Path, scores: list[float], stays: int) -> None:
+        best = sorted(range(4), key=lambda number: -scores[number])[:2]
+        assert self.kept(tmp_path, scores, 2, stays=stays) == sorted([*best, stays])
 
     def test_takes_nothing_away_for_a_better_trial_that_may_never_be_recorded(self, tmp_path: Path) -> None:
         assert self.kept(tmp_path, [0.5, 0.6, 0.7], 1, clear=False) == [1, 2]

@@ -5,11 +5,23 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from search.cli.run import flag_of
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again
-from search.study.leaderboard import leaderboard
+from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
 from search.study.positions import AGAIN
-from search.study.records import AGAINST_LINEAR, AUDITED, BASELINES, COLLAPSED, CONFIG, ENDED, PATIENCE, ROWS
+from search.study.records import (
+    AGAINST_LINEAR,
+    AUDITED,
+    BASELINES,
+    COLLAPSED,
+    CONFIG,
+    ENDED,
+    ENSEMBLE,
+    IS_LINEAR_BASELINE,
+    PATIENCE,
+    ROWS,
+)
 from tests.search.conftest import Searched
 
 
@@ -173,6 +185,73 @@ class TestTheStandingAgainstTheLinearBaseline:
         made = optuna.create_study(direction="maximize")
         made.add_trial(create_trial(value=0.9))
         assert leaderboard(made).standing == "The linear baseline has not been measured."
+
+
+class TestWhatItRecommends:
+    """Of a search whose trial 0 is the linear baseline, and whose best is trial 1, a network."""
+
+    def board(
+        self, low: float, *, above_best: tuple[float, float] | None = None, above_linear: tuple[float, float] = (0, 0)
+    ) -> Leaderboard:
+        made = optuna.create_study(direction="maximize", study_name="made")
+        made.set_user_attr(ROWS, {"train": 3200, "validation": 400, "sealed test": 400})
+        linear = {CONFIG: {"family": "linear"}, IS_LINEAR_BASELINE: True}
+        made.add_trial(create_trial(value=0.80, user_attrs=linear))
+        made.add_trial(create_trial(value=0.83, user_attrs={CONFIG: {"architecture": "gru"}}))
+        interval = {"corrected": 0.02, "low": low, "high": 0.06}
+        made.set_user_attr(AGAINST_LINEAR, {"trial": 1, "winner": 1, "difference": 0.03, **interval})
+        if above_best is not None:
+            leads = [sum(above_best) / 2, *above_best], [sum(above_linear) / 2, *above_linear]
+            found = {"best": 1, "weights": {"0": 0.5, "1": 0.5}, "score": 0.84, "corrected": 0.835}
+            made.set_user_attr(ENSEMBLE, found | {"above_best": leads[0], "above_reference": leads[1]})
+        return leaderboard(made)
+
+    def test_is_the_best_trial_beyond_noise_and_else_the_linear_baseline(self) -> None:
+        better, unclear = self.board(0.01).recommended, self.board(-0.01).recommended
+        assert isinstance(better, Entry) and isinstance(unclear, Entry)
+        assert (better.trial, unclear.trial) == (1, 0)
+        assert self.board(0.01).standing.endswith(": deploy the network.")
+        assert "deploy the linear model" in self.board(-0.01).standing
+
+    @pytest.mark.parametrize(
+        ("low", "above_best", "above_linear", "taken"),
+        [
+            (0.01, (0.01, 0.03), (0.02, 0.06), True),
+            (0.01, (-0.01, 0.03), (0.02, 0.06), False),  # one model alone is cheaper
+            (-0.01, (-0.01, 0.03), (0.002, 0.06), True),
+            (-0.01, (-0.01, 0.03), (-0.01, 0.06), False),
+            (-0.01, (0.01, 0.03), (-0.01, 0.06), False),
+        ],
+    )
+    def test_is_the_ensemble_where_it_beats_what_would_be_deployed_without_it(
+        self, low: float, above_best: tuple[float, float], above_linear: tuple[float, float], taken: bool
+    ) -> None:
+        board = self.board(low, above_best=above_best, above_linear=above_linear)
+        assert isinstance(board.recommended, EnsembleStanding) == taken
+        # One advice, not two.
+        assert ("the mean of trials below is better" in board.standing) == taken
+        assert ("deploy the network" in board.standing or "deploy the linear model" in board.standing) != taken
+
+    def test_is_what_the_next_command_hands_over(self) -> None:
+        assert flag_of(self.board(0.01)) == ""
+        assert flag_of(self.board(-0.01)) == " --trial 0"
+        assert flag_of(self.board(-0.01, above_best=(0, 0.03), above_linear=(0.01, 0.06))) == " --ensemble"
+        beside = leaderboard(study(0.75))  # the linear baseline is no trial, so there is nothing to export of it
+        assert isinstance(beside.recommended, Entry) and beside.recommended.trial is None
+        assert flag_of(beside) == ""
+
+    def test_is_told_by_the_noise_where_there_is_no_interval(self) -> None:
+        for gain, taken in ((0.03, "linear"), (0.05, "network")):
+            made = optuna.create_study(direction="maximize", study_name="made")
+            made.set_user_attr(ROWS, {"train": 3200, "validation": 400, "sealed test": 400})
+            made.add_trial(create_trial(value=0.8, user_attrs={CONFIG: {"family": "linear"}, IS_LINEAR_BASELINE: True}))
+            made.add_trial(create_trial(value=0.8 + gain, user_attrs={CONFIG: {"architecture": "gru"}}))
+            recommended = leaderboard(made).recommended  # sqrt(.8 * .2 / 400) = .02
+            assert isinstance(recommended, Entry)
+            assert recommended.family == taken
+
+    def test_is_nothing_before_the_first_trial(self) -> None:
+        assert leaderboard(optuna.create_study()).recommended is None
 
 
 class TestTheAudit:
