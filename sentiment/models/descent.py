@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sentiment.metrics import collapse, cross_entropy, macro_f1
+from sentiment.models.class_weights import class_weights
 from sentiment.models.family import Model, Report, Trained
 
 __all__ = ["Descent", "Labelled", "Learner", "descend", "seconds_of", "seeded"]
@@ -282,10 +283,8 @@ def _schedule(config: Descent, step: int, total: int) -> float:
 
 
 def _class_weights(config: Descent, labels: np.ndarray, n_classes: int, device: str) -> Tensor | None:
-    if config.class_weights == "none":
-        return None
-    counts = np.bincount(labels, minlength=n_classes)
-    return torch.tensor(len(labels) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32, device=device)
+    weights = class_weights(config.class_weights, np.bincount(labels, minlength=n_classes))
+    return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
 
 def _says_nothing(rows: int, n_classes: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Interval
 
 from sentiment.errors import InputError
+from sentiment.models.class_weights import ClassWeights
 from sentiment.models.config import Config
 
 __all__ = ["BagConfig"]
@@ -45,8 +46,7 @@ class BagConfig(Config):
     warmup: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.0
     """Fraction of all steps in which the learning rate rises linearly from zero."""
     label_smoothing: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.05
-    class_weights: Literal["none", "balanced"] = "balanced"
-    """balanced: each class weighs n / (K * n_class) in the loss."""
+    class_weights: ClassWeights = "balanced"
     clip_norm: Annotated[float, Interval(ge=0.0, le=1e6)] = 0.0
     """Gradients are scaled down to this total norm; 0 for no clipping."""
     epochs: Annotated[int, Interval(ge=1, le=10_000)] = 4

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Interval
 
+from sentiment.models.class_weights import ClassWeights
 from sentiment.models.config import Config
 
 __all__ = ["ALL_LAYERS", "EncoderConfig"]
@@ -51,8 +52,7 @@ class EncoderConfig(Config):
     warmup: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.1
     """Fraction of all steps in which the learning rate rises linearly from zero."""
     label_smoothing: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.0
-    class_weights: Literal["none", "balanced"] = "balanced"
-    """balanced: each class weighs n / (K * n_class) in the loss."""
+    class_weights: ClassWeights = "balanced"
     clip_norm: Annotated[float, Interval(ge=0.0, le=1e6)] = 1.0
     """Gradients are scaled down to this total norm; 0 for no clipping."""
     epochs: Annotated[int, Interval(ge=1, le=10_000)] = 3

@@ -1,11 +1,12 @@
 """A linear model in one frozen dataclass."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Interval
 
 from sentiment.errors import InputError
+from sentiment.models.class_weights import ClassWeights
 from sentiment.models.config import Config
 
 __all__ = ["LinearConfig"]
@@ -32,8 +33,7 @@ class LinearConfig(Config):
     """Rows that are added where log-count ratios are counted."""
     C: Annotated[float, Interval(ge=1e-6, le=1e6)] = 1.0
     """Inverse of the strength of the L2 penalty."""
-    class_weights: Literal["none", "square_root", "balanced"] = "balanced"
-    """balanced: each class weighs n / (K * n_class) in the loss; square_root: the square root of that."""
+    class_weights: ClassWeights = "balanced"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -35,7 +35,7 @@ class Linear(Family):
         "ratio_power": Parameter({"low": 0.0, "high": 1.0}),
         "smoothing": Parameter(None, lambda settings: settings.get("ratio_power", 0) > 0),
         "C": Parameter({"low": 0.1, "high": 30.0, "log": True}, tuned=True),
-        "class_weights": Parameter(["square_root", "balanced"]),
+        "class_weights": Parameter(["square_root", "three_quarters", "balanced"]),
     }
     recipes = tuple(
         Recipe(_DEFAULT | settings, needs={})

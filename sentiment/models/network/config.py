@@ -20,6 +20,7 @@ from annotated_types import Interval
 
 from sentiment.checked import shown
 from sentiment.errors import InputError
+from sentiment.models.class_weights import ClassWeights
 from sentiment.models.config import Config
 
 __all__ = ["ARCHITECTURES", "NetworkConfig"]
@@ -112,8 +113,7 @@ class NetworkConfig(Config):
     warmup: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.0
     """Fraction of all steps in which the learning rate rises linearly from zero."""
     label_smoothing: Annotated[float, Interval(ge=0.0, le=0.9)] = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
-    """balanced: each class weighs n / (K * n_class) in the loss."""
+    class_weights: ClassWeights = "none"
     clip_norm: Annotated[float, Interval(ge=0.0, le=1e6)] = 1.0
     """Gradients are scaled down to this total norm; 0 for no clipping."""
     epochs: Annotated[int, Interval(ge=1, le=10_000)] = 5

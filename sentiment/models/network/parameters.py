@@ -83,7 +83,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "schedule": Parameter(["constant", "linear", "cosine"]),
     "warmup": Parameter(0.05),
     "label_smoothing": Parameter({"low": 0.0, "high": 0.2}),
-    "class_weights": Parameter(["none", "balanced"]),
+    "class_weights": Parameter(["square_root", "three_quarters", "balanced"]),
     "clip_norm": Parameter(),
     "epochs": Parameter({"low": 2, "high": 8}),
     "batch_size": Parameter([32, 64, 128]),
@@ -106,7 +106,7 @@ _GOOD: Final[dict[str, Any]] = {
     "learning_rate": 2e-3,
     "schedule": "linear",
     "label_smoothing": 0.05,
-    "class_weights": "balanced",
+    "class_weights": "three_quarters",
     "epochs": 4,
     "batch_size": 64,
 }
