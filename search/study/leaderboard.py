@@ -126,8 +126,8 @@ class EnsembleStanding:
 
     @property
     def pays(self) -> bool:
-        """Whether it is better than the best trial beyond noise."""
-        return self.above_best[1] > 0
+        """Whether it is better beyond noise than the best trial and the linear baseline."""
+        return self.above_best[1] > 0 and self.beats_linear
 
     @property
     def beats_linear(self) -> bool:
@@ -141,8 +141,9 @@ class EnsembleStanding:
             f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
             for other, (mean, low, high) in leads
         )
-        verdict = "noise cannot tell it from the best trial"
-        if self.pays or self.above_best[2] < 0:
+        other = "linear baseline" if self.above_best[1] > 0 else "best trial"
+        verdict = f"noise cannot tell it from the {other}"
+        if self.pays or any(high < 0 for _, (_, _, high) in leads):
             verdict = "better beyond noise, at the price of all of them" if self.pays else "it is worse"
         return (
             f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
@@ -216,6 +217,9 @@ class Leaderboard:
         if linear is None:
             return "The linear baseline has not been measured."
         if self.best == linear:
+            if isinstance(self.recommended, EnsembleStanding):
+                single = f"No trial is better than the linear baseline's {linear.macro_f1:.4f}"
+                return f"{single}, but beyond noise the mean of trials below is better: deploy that."
             return f"Nothing is better than the linear baseline's {linear.macro_f1:.4f}: deploy it, or search on."
         gain = 100 * (self.best.macro_f1 - linear.macro_f1)
         side = "BELOW" if gain <= 0 else "above"
@@ -352,6 +356,7 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         against = None
     rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
     class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
+    linear_is_best = best is not None and IS_LINEAR_BASELINE in trials[best].user_attrs
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     return Leaderboard(
         study=study.study_name,
@@ -364,7 +369,7 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         corrected=study.user_attrs.get(CORRECTED),
         against_linear=against,
         families=_families(entries, trials, study.user_attrs.get(FAMILIES_AGAINST_LINEAR, {})),
-        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE), best),
+        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE), best, linear_is_best),
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
@@ -428,17 +433,19 @@ def _families(
     return tuple(found)
 
 
-def _ensemble(recorded: dict[str, Any] | None, best: int | None) -> EnsembleStanding | None:
+def _ensemble(recorded: dict[str, Any] | None, best: int | None, best_is_linear: bool) -> EnsembleStanding | None:
     if recorded is None or recorded["best"] != best or len(recorded["weights"]) < 2:
         return None  # with another best trial, what it is worth beside the best is not known
     weights = sorted(((int(number), weight) for number, weight in recorded["weights"].items()), key=lambda w: -w[1])
-    linear = recorded["above_reference"]
+    best_lead, linear_lead = recorded["above_best"], recorded["above_reference"]
+    if best_is_linear and linear_lead is not None:  # one model, and no luck in it: it was there before any was chosen
+        best_lead, linear_lead = linear_lead, None
     return EnsembleStanding(
         dict(weights),
         recorded["score"],
         recorded["corrected"],
-        tuple(recorded["above_best"]),
-        None if linear is None else tuple(linear),
+        tuple(best_lead),
+        None if linear_lead is None else tuple(linear_lead),
     )
 
 

@@ -232,6 +232,25 @@ class TestWhatItRecommends:
         assert ("the mean of trials below is better" in board.standing) == taken
         assert ("deploy the network" in board.standing or "deploy the linear model" in board.standing) != taken
 
+    @pytest.mark.parametrize(("lead", "taken"), [((-0.02, 0.01), False), ((0.01, 0.03), True)])
+    def test_beside_a_linear_baseline_that_is_best_is_told_by_the_lead_over_that(
+        self, lead: tuple[float, float], taken: bool
+    ) -> None:
+        # The best of each third is another one, and its lead another too: +2, which is that over no single model.
+        made = optuna.create_study(direction="maximize", study_name="made")
+        made.set_user_attr(ROWS, {"train": 3200, "validation": 400, "sealed test": 400})
+        made.add_trial(create_trial(value=0.8, user_attrs={CONFIG: {"family": "linear"}, IS_LINEAR_BASELINE: True}))
+        made.add_trial(create_trial(value=0.7, user_attrs={CONFIG: {"architecture": "gru"}}))
+        leads = {"above_best": [0.02, 0.01, 0.03], "above_reference": [sum(lead) / 2, *lead]}
+        found = {"best": 0, "weights": {"0": 0.5, "1": 0.5}, "score": 0.84, "corrected": 0.835}
+        made.set_user_attr(ENSEMBLE, found | leads)
+        board = leaderboard(made)
+        assert board.ensemble is not None
+        assert (board.ensemble.pays, isinstance(board.recommended, EnsembleStanding)) == (taken, taken)
+        assert ("better beyond noise" in str(board.ensemble)) == taken
+        assert "linear baseline" not in str(board.ensemble)
+        assert board.standing.endswith("the mean of trials below is better: deploy that.") == taken
+
     def test_is_what_the_next_command_hands_over(self) -> None:
         assert flag_of(self.board(0.01)) == ""
         assert flag_of(self.board(-0.01)) == " --trial 0"
