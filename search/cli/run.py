@@ -96,12 +96,13 @@ def command(args: argparse.Namespace) -> int:
 
 
 def flag_of(board: "Leaderboard") -> str:
-    """Of an export of what the board recommends."""
+    """Of an export of what the board recommends, where it can be exported: the linear baseline may be no trial of the
+    search, and earlier versions did not keep its weights."""
     from search.study.leaderboard import EnsembleStanding
 
     recommended = board.recommended
     if isinstance(recommended, EnsembleStanding):
         return " --ensemble"
-    if recommended is None or recommended.trial is None or recommended == board.best:
+    if recommended is None or recommended.trial is None or recommended == board.best or recommended.kept is False:
         return ""
     return f" --trial {recommended.trial}"

@@ -143,6 +143,8 @@ class EnsembleStanding:
         )
         other = "linear baseline" if self.above_best[1] > 0 else "best trial"
         verdict = f"noise cannot tell it from the {other}"
+        if self.above_linear is not None and self.above_linear[1] > 0:
+            verdict = f"beyond noise it is better than the linear baseline; {verdict}"
         if self.pays or any(high < 0 for _, (_, _, high) in leads):
             verdict = "better beyond noise, at the price of all of them" if self.pays else "it is worse"
         return (
@@ -204,8 +206,10 @@ class Leaderboard:
             beats = self.against_linear["low"] > 0
         else:
             beats = best.macro_f1 - linear.macro_f1 >= 2 * score_error(linear.macro_f1, self.class_sizes)
-        if ensemble is not None and ensemble.beats_linear and (ensemble.pays or not beats):
-            return ensemble
+        if ensemble is not None and (ensemble.pays or not beats):
+            known = ensemble.above_linear is not None or linear is None or linear == best
+            if known and ensemble.beats_linear and ensemble.above_best[2] >= 0:
+                return ensemble
         return best if beats else linear
 
     @property
@@ -236,6 +240,7 @@ class Leaderboard:
         )
         if isinstance(self.recommended, EnsembleStanding):
             told = "That is beyond noise, and" if low > 0 else "Noise cannot tell the two apart, but"
+            told = "It is worse beyond noise, but" if high < 0 else told
             than = "better still" if low > 0 else "better than the linear baseline beyond noise"
             return f"{corrected}. {told} the mean of trials below is {than}: deploy that."
         if low > 0:
@@ -305,7 +310,9 @@ class Leaderboard:
             lines.append(self.optimism)
             if self.ensemble is not None:
                 how = f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`)"
-                lines.append(f"{self.ensemble}{how if self.ensemble.above_best[0] > 0 else ''}.")
+                is_better = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
+                is_worse = "it is worse" in str(self.ensemble)
+                lines.append(f"{self.ensemble}{how if is_better and not is_worse else ''}.")
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
             lines += [f"Widen the search: {edge}." for edge in self.edges]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from optuna.distributions import (
     BaseDistribution,
@@ -219,6 +219,8 @@ class Space:
         """The value that this space has for `name` nearest to `value`; None if it has none."""
         distribution = self.distributions.get(name)
         if isinstance(distribution, CategoricalDistribution):
+            if value not in distribution.choices:  # it may have been written down before there was this value
+                value = _BEFORE.get(value) if isinstance(value, str) else None
             return value if value in distribution.choices else None
         if isinstance(distribution, IntDistribution | FloatDistribution):
             clipped = min(max(value, distribution.low), distribution.high)
@@ -227,6 +229,10 @@ class Space:
             steps = round((clipped - distribution.low) / distribution.step)
             return distribution.low + steps * distribution.step
         return None
+
+
+_BEFORE: Final = {"three_quarters": "balanced"}
+"""What settings to begin with had before a value was known."""
 
 
 def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -193,6 +193,11 @@ class TestWhatItRecommends:
     def board(
         self, low: float, *, above_best: tuple[float, float] | None = None, above_linear: tuple[float, float] = (0, 0)
     ) -> Leaderboard:
+        return leaderboard(self.study(low, above_best=above_best, above_linear=above_linear))
+
+    def study(
+        self, low: float, *, above_best: tuple[float, float] | None = None, above_linear: tuple[float, float] = (0, 0)
+    ) -> optuna.Study:
         made = optuna.create_study(direction="maximize", study_name="made")
         made.set_user_attr(ROWS, {"train": 3200, "validation": 400, "sealed test": 400})
         linear = {CONFIG: {"family": "linear"}, IS_LINEAR_BASELINE: True}
@@ -204,7 +209,7 @@ class TestWhatItRecommends:
             leads = [sum(above_best) / 2, *above_best], [sum(above_linear) / 2, *above_linear]
             found = {"best": 1, "weights": {"0": 0.5, "1": 0.5}, "score": 0.84, "corrected": 0.835}
             made.set_user_attr(ENSEMBLE, found | {"above_best": leads[0], "above_reference": leads[1]})
-        return leaderboard(made)
+        return made
 
     def test_is_the_best_trial_beyond_noise_and_else_the_linear_baseline(self) -> None:
         better, unclear = self.board(0.01).recommended, self.board(-0.01).recommended
@@ -221,6 +226,7 @@ class TestWhatItRecommends:
             (-0.01, (-0.01, 0.03), (0.002, 0.06), True),
             (-0.01, (-0.01, 0.03), (-0.01, 0.06), False),
             (-0.01, (0.01, 0.03), (-0.01, 0.06), False),
+            (-0.01, (-0.03, -0.01), (0.01, 0.06), False),  # it is worse than the best trial
         ],
     )
     def test_is_the_ensemble_where_it_beats_what_would_be_deployed_without_it(
@@ -250,6 +256,21 @@ class TestWhatItRecommends:
         assert ("better beyond noise" in str(board.ensemble)) == taken
         assert "linear baseline" not in str(board.ensemble)
         assert board.standing.endswith("the mean of trials below is better: deploy that.") == taken
+
+    def test_says_of_a_best_trial_that_is_worse_that_it_is(self) -> None:
+        made = study(0.75)
+        made.set_user_attr(AGAINST_LINEAR, {"trial": 0, "winner": 0, "corrected": -0.05, "low": -0.08, "high": -0.02})
+        leads = {"above_best": [0.08, 0.06, 0.1], "above_reference": [0.03, 0.01, 0.05]}
+        found = {"best": 0, "weights": {"0": 0.5, "1": 0.5}, "score": 0.84, "corrected": 0.835}
+        made.set_user_attr(ENSEMBLE, found | leads)
+        standing = leaderboard(made).standing
+        assert "It is worse beyond noise, but the mean of trials below is better than the linear baseline" in standing
+        assert "Noise cannot tell" not in standing
+
+    def test_that_was_not_kept_by_an_earlier_version_is_not_asked_for(self, tmp_path: Path) -> None:
+        made = self.study(-0.01)
+        assert flag_of(leaderboard(made)) == " --trial 0"  # nobody looked
+        assert flag_of(leaderboard(made, tmp_path)) == ""
 
     def test_is_what_the_next_command_hands_over(self) -> None:
         assert flag_of(self.board(0.01)) == ""

@@ -172,3 +172,12 @@ class TestAStudyFile:
 def test_a_space_with_networks_that_are_too_large_is_refused_before_one_is_drawn(changes: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"\[space\] (this network \(.*\) would have|max_tokens is)"):
         Space.of(changes)
+
+
+def test_a_space_without_a_newer_value_begins_with_the_one_before_it() -> None:
+    earlier = Space.of({"class_weights": ["none", "balanced"]})
+    networks = [trial for trial in earlier.known_good() if "class_weights" in trial]
+    assert {trial["class_weights"] for trial in networks} == {"balanced"}
+    assert len(networks) == 5
+    neither = Space.of({"class_weights": ["none", "square_root"]}).known_good()
+    assert not any("class_weights" in trial for trial in neither)
