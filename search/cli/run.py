@@ -15,7 +15,7 @@ from search.console import say, show, show_json
 if TYPE_CHECKING:
     from search.study.leaderboard import Leaderboard
 
-__all__ = ["command", "flag_of"]
+__all__ = ["command", "export_flag"]
 
 
 def command(args: argparse.Namespace) -> int:
@@ -89,14 +89,14 @@ def command(args: argparse.Namespace) -> int:
         where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
         where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
-        show(f"\nNext: sentiment-search export {name}{flag_of(board)} --to {model}{where}")
+        show(f"\nNext: sentiment-search export {name}{export_flag(board)} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*statuses, int(killed > 0 and short))
 
 
-def flag_of(board: "Leaderboard") -> str:
-    """Of an export of what the board recommends, where it can be exported: the linear baseline may be no trial of the
+def export_flag(board: "Leaderboard") -> str:
+    """What exports what the board recommends, where it can be exported: the linear baseline may be no trial of the
     search, and earlier versions did not keep its weights."""
     from search.study.leaderboard import EnsembleStanding
 

@@ -134,6 +134,11 @@ class EnsembleStanding:
         """Whether it is better than the linear baseline beyond noise, if there is one."""
         return self.above_linear is None or self.above_linear[1] > 0
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is worse beyond noise than either."""
+        return self.above_best[2] < 0 or (self.above_linear is not None and self.above_linear[2] < 0)
+
     def __str__(self) -> str:
         leads = [("best trial", self.above_best)]
         leads += [] if self.above_linear is None else [("linear baseline", self.above_linear)]
@@ -141,12 +146,14 @@ class EnsembleStanding:
             f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
             for other, (mean, low, high) in leads
         )
-        other = "linear baseline" if self.above_best[1] > 0 else "best trial"
-        verdict = f"noise cannot tell it from the {other}"
-        if self.above_linear is not None and self.above_linear[1] > 0:
-            verdict = f"beyond noise it is better than the linear baseline; {verdict}"
-        if self.pays or any(high < 0 for _, (_, _, high) in leads):
-            verdict = "better beyond noise, at the price of all of them" if self.pays else "it is worse"
+        if self.pays:
+            verdict = "better beyond noise, at the price of all of them"
+        elif self.is_worse:
+            verdict = "it is worse"
+        elif self.above_linear is not None and self.beats_linear:
+            verdict = "beyond noise it is better than the linear baseline; noise cannot tell it from the best trial"
+        else:
+            verdict = f"noise cannot tell it from the {'linear baseline' if self.above_best[1] > 0 else 'best trial'}"
         return (
             f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
             f"{verdict}"
@@ -206,10 +213,11 @@ class Leaderboard:
             beats = self.against_linear["low"] > 0
         else:
             beats = best.macro_f1 - linear.macro_f1 >= 2 * score_error(linear.macro_f1, self.class_sizes)
-        if ensemble is not None and (ensemble.pays or not beats):
-            known = ensemble.above_linear is not None or linear is None or linear == best
-            if known and ensemble.beats_linear and ensemble.above_best[2] >= 0:
-                return ensemble
+        if ensemble is None or not ensemble.beats_linear or ensemble.is_worse:
+            return best if beats else linear
+        is_measured = ensemble.above_linear is not None or linear in (None, best)
+        if is_measured and (ensemble.pays or not beats):
+            return ensemble
         return best if beats else linear
 
     @property
@@ -310,9 +318,8 @@ class Leaderboard:
             lines.append(self.optimism)
             if self.ensemble is not None:
                 how = f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`)"
-                is_better = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
-                is_worse = "it is worse" in str(self.ensemble)
-                lines.append(f"{self.ensemble}{how if is_better and not is_worse else ''}.")
+                is_named = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
+                lines.append(f"{self.ensemble}{how if is_named and not self.ensemble.is_worse else ''}.")
             lines += ["", f"Best trial: {self.best.trial}"]
             lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
             lines += [f"Widen the search: {edge}." for edge in self.edges]

@@ -5,7 +5,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.cli.run import flag_of
+from search.cli.run import export_flag
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again
 from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
@@ -269,16 +269,16 @@ class TestWhatItRecommends:
 
     def test_that_was_not_kept_by_an_earlier_version_is_not_asked_for(self, tmp_path: Path) -> None:
         made = self.study(-0.01)
-        assert flag_of(leaderboard(made)) == " --trial 0"  # nobody looked
-        assert flag_of(leaderboard(made, tmp_path)) == ""
+        assert export_flag(leaderboard(made)) == " --trial 0"  # nobody looked
+        assert export_flag(leaderboard(made, tmp_path)) == ""
 
     def test_is_what_the_next_command_hands_over(self) -> None:
-        assert flag_of(self.board(0.01)) == ""
-        assert flag_of(self.board(-0.01)) == " --trial 0"
-        assert flag_of(self.board(-0.01, above_best=(0, 0.03), above_linear=(0.01, 0.06))) == " --ensemble"
+        assert export_flag(self.board(0.01)) == ""
+        assert export_flag(self.board(-0.01)) == " --trial 0"
+        assert export_flag(self.board(-0.01, above_best=(0, 0.03), above_linear=(0.01, 0.06))) == " --ensemble"
         beside = leaderboard(study(0.75))  # the linear baseline is no trial, so there is nothing to export of it
         assert isinstance(beside.recommended, Entry) and beside.recommended.trial is None
-        assert flag_of(beside) == ""
+        assert export_flag(beside) == ""
 
     def test_is_told_by_the_noise_where_there_is_no_interval(self) -> None:
         for gain, taken in ((0.03, "linear"), (0.05, "network")):
