@@ -15,11 +15,14 @@ def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     if args.ensemble and args.trial is not None:
         raise InputError("give --trial or --ensemble, not both")
+    if args.folds is not None and args.distill:
+        raise InputError("give --folds or --distill, not both: a network learns from models that did not see its rows")
     study = study_of(args)
 
-    from search.study.export import export, export_distilled, export_ensemble
+    from search.report.progress import training_bar
+    from search.study.export import export, export_distilled, export_ensemble, export_folded
 
-    if args.ensemble or args.distill:
+    if args.ensemble or args.distill or args.folds is not None:
         from search.storage.databases import open_storage, storage_url
         from search.study.create import open_recorded
 
@@ -32,6 +35,17 @@ def command(args: argparse.Namespace) -> int:
             f"Wrote a network that learned from {made.teacher} to {args.to}: validation macro-F1 {made.macro_f1:.4f}, "
             f"{gain:+.1f} points from its teacher's, in {made.milliseconds:.1f} instead of "
             f"{made.teacher_milliseconds:.1f} ms a text"
+        )
+    elif args.folds is not None:
+        with training_bar() as on_model:
+            trial = None if args.ensemble else args.trial or "best"
+            folded = export_folded(opened, trial, args.folds, args.to, say, on_model)
+        exported = asdict(folded)
+        trials = "trial" if len(folded.weights) == 1 else "the mean of trials"
+        told = (
+            f"Wrote {trials} {folded.members}, trained in {args.folds} folds, to {args.to}: macro-F1 "
+            f"{folded.macro_f1:.4f} on {folded.rows:,} rows, each answered by models that did not see it (the linear "
+            f"baseline in the same folds: {folded.linear_macro_f1:.4f})"
         )
     elif args.ensemble:
         exported = export_ensemble(opened, args.to, say)

@@ -1,4 +1,5 @@
-"""A trial, the mean of several, or a network that learned from either becomes a bundle that stands on its own."""
+"""A trial, the mean of several, either of them trained again in folds, or a network that learned from either becomes a
+bundle that stands on its own."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,7 @@ import torch
 from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
-from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
+from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
 from search.study.objective import milliseconds_a_text, refuse_changed
 from search.study.records import COLLAPSED, CONFIG, ENVIRONMENT, PREDICTIONS
 from sentiment.bundle.folder import Bundle, copy_bundle, refuse_occupied, write_bundle
@@ -22,13 +23,15 @@ from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
 from sentiment.models.distillation import distill
-from sentiment.models.ensemble.family import combine
+from sentiment.models.ensemble.config import MOST_MEMBERS, EnsembleConfig
+from sentiment.models.ensemble.family import Ensembles, combine
 from sentiment.models.family import Model, Resources
+from sentiment.models.linear.config import LinearConfig
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.registry import FAMILY, config_of, train
 from sentiment.reviews.unlabelled import unlabelled_texts
 
-__all__ = ["Distilled", "export", "export_distilled", "export_ensemble"]
+__all__ = ["Distilled", "Folded", "export", "export_distilled", "export_ensemble", "export_folded"]
 
 SAME: Final = 1e-4
 """By how much what a member says may differ from what it said when the weights were chosen: another processor rounds
@@ -143,17 +146,104 @@ def export_distilled(
     return found
 
 
+@dataclass(frozen=True)
+class Folded:
+    """Models that were trained in folds."""
+
+    weights: dict[int, float]
+    """Of each trial, by its number."""
+    folds: int
+    macro_f1: float
+    """On `rows`, each answered by models that did not see it."""
+    linear_macro_f1: float
+    """The same of the linear baseline, trained in the same folds."""
+    rows: int
+    """All that are not sealed."""
+    folder: str
+
+    @property
+    def members(self) -> str:
+        """The numbers of its trials."""
+        return ", ".join(map(str, self.weights))
+
+
+def export_folded(
+    opened: SearchStudy,
+    trial: str | None,
+    folds: int,
+    directory: Path,
+    say: Say = lambda line: None,
+    on_model: Callable[[int, int], None] = lambda done, total: None,
+) -> Folded:
+    """Train a trial ("best" or its number), or the members of the ensemble (None), `folds` times over, each time
+    without another part of the rows that are not sealed, and write the mean of all of them to `directory`.
+
+    Args:
+        opened: the study.
+        trial: which one, or None.
+        folds: 2 to 20.
+        directory: new, or empty.
+        say: told what is being done.
+        on_model: called with the models that are done and all of them, as it goes on.
+
+    Raises:
+        InputError: there is no such trial, the trials make no ensemble, one cannot be trained here as it was, a class
+            has fewer rows than there are folds, or `directory` is not empty.
+    """
+    refuse_occupied(directory)
+    board, dataset = leaderboard(opened.study), opened.dataset
+    if folds < 2:
+        raise InputError(f"--folds is {folds}; give 2 or more")
+    chosen = list(_ensemble(board).weights) if trial is None else [_entry(board, opened.study, trial).trial]
+    numbers = [number for number in chosen if number is not None][: max(1, MOST_MEMBERS // folds)]  # what counts most
+    trials = opened.study.get_trials(deepcopy=False)
+    configs = [config_of(trials[number].user_attrs[CONFIG]) for number in numbers]
+    environments = [trials[number].user_attrs[ENVIRONMENT] for number in numbers]
+    for number, config, environment in zip(numbers, configs, environments, strict=True):
+        refuse_changed(number, config, environment, opened.cache)
+    asked = EnsembleConfig(members=tuple(configs), folds=folds)
+    family, total = Ensembles(), folds * len(configs)
+    rows = len(dataset.split.train) + len(dataset.split.validation)
+    say(f"Training {total} models in {folds} folds of {rows:,} rows, those of the validation among them ...")
+    torch.set_num_threads(environments[0]["threads"])
+    resources = Resources(
+        opened.cache,
+        environments[0]["device"],
+        on_batch=lambda done, of: on_model(total * done // of, total),
+        end_early=False,
+    )
+    made = family.train_members(asked, dataset, resources)
+    if made.model is None:
+        raise InputError(f"none of the models of trials {numbers} came to anything when they were trained in folds")
+    linear = EnsembleConfig(members=(LinearConfig(),), folds=folds)
+    reference = family.train_members(linear, dataset, Resources(opened.cache)).probabilities[0]
+    labels, n_classes = dataset.reviews.labels[made.rows], len(dataset.classes)
+    said = np.tensordot(made.weights, made.probabilities, axes=1)
+    weights = {number: round(weight, 4) for number, weight in zip(numbers, made.weights, strict=True) if weight}
+    found = Folded(
+        weights=dict(sorted(weights.items(), key=lambda item: -item[1])),
+        folds=folds,
+        macro_f1=macro_f1(labels, said.argmax(axis=1), n_classes),
+        linear_macro_f1=macro_f1(labels, reference.argmax(axis=1), n_classes),
+        rows=rows,
+        folder=str(directory),
+    )
+    facts = {
+        "training rows": rows,
+        "validation rows": rows,
+        "folds": folds,
+        "macro-F1 of the linear baseline in the same folds": round(found.linear_macro_f1, 6),
+    }
+    seen = SeenTexts.of([*dataset.texts("train"), *dataset.texts("validation")], [])
+    _write(opened, board, directory, made.model, f"{found.members} in folds", found.macro_f1, facts, seen)
+    return found
+
+
 def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) -> tuple[int, float, Path]:
     """Number, macro-F1 and folder of a trial whose weights were kept."""
-    if trial == "best":
-        if board.best is None or board.best.trial is None:
-            raise InputError(f"study {study.study_name!r} has no completed trial yet; let it run longer")
-        number = board.best.trial
-    else:
-        number = _number(trial)
-    entry = next((entry for entry in board.entries if entry.trial == number), None)
-    if entry is None:
-        raise InputError(f"study {study.study_name!r} has no completed trial {number}; see `sentiment-search report`")
+    entry = _entry(board, study, trial)
+    number = entry.trial
+    assert number is not None
     folder = TrialArtifacts(artifacts / study.study_name).folder(number)
     if not entry.kept:
         there = ", ".join(str(other.trial) for other in board.entries if other.kept) or "none"
@@ -162,6 +252,19 @@ def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) 
             f"give the --artifacts folder of the search, or a --trial whose weights are there"
         )
     return number, entry.macro_f1, folder
+
+
+def _entry(board: Leaderboard, study: optuna.Study, trial: str) -> Entry:
+    """A completed trial: "best" or its number."""
+    if trial == "best":
+        if board.best is None:
+            raise InputError(f"study {study.study_name!r} has no completed trial yet; let it run longer")
+        return board.best
+    number = _number(trial)
+    entry = next((entry for entry in board.entries if entry.trial == number), None)
+    if entry is None:
+        raise InputError(f"study {study.study_name!r} has no completed trial {number}; see `sentiment-search report`")
+    return entry
 
 
 def _ensemble(board: Leaderboard) -> EnsembleStanding:

@@ -1,12 +1,14 @@
 """The rows that a search set aside: a bundle and the linear baseline are scored on them, and each time is counted.
 
 NOTE: an opening is recorded before anything is scored, so that no interrupt and no closed terminal hides one. What is
-computed before, the baseline's fit, sees training rows only.
+computed before, the baseline's fit, sees rows only that are not sealed.
 """
 
 import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+import numpy as np
 
 from search.statistics import score_error
 from search.study.create import SearchStudy
@@ -28,7 +30,7 @@ class SealedEvaluation:
     study: str
     bundle: Evaluation
     linear: Score
-    """The linear baseline, fitted on the same training rows."""
+    """The linear baseline, fitted on the rows that the bundle was trained on."""
     openings: list[dict[str, Any]]
     """Each time that the rows were scored, this one last: when, and which trial's bundle."""
 
@@ -64,7 +66,11 @@ def evaluate_sealed(bundle: Bundle, opened: SearchStudy) -> SealedEvaluation:
             f"{dataset.fingerprint[:12]}); name the study that it was exported from"
         )
     texts, labels = dataset.texts("test"), dataset.labels("test")
-    baseline = linear(dataset.texts("train"), dataset.labels("train"), len(dataset.classes))
+    parts = ["train"]
+    if bundle.seen is not None and bundle.seen.among(dataset.texts("validation"))[0].all():  # trained in folds
+        parts.append("validation")
+    learned = [text for part in parts for text in dataset.texts(part)]
+    baseline = linear(learned, np.concatenate([dataset.labels(part) for part in parts]), len(dataset.classes))
     opening = {
         "when": time.strftime("%Y-%m-%d %H:%M:%S"),
         "trial": bundle.facts.get("trial"),

@@ -25,13 +25,14 @@ from sentiment.reviews.splits import (
     Split,
     draw,
     draw_again,
+    draw_folds,
     draw_sample,
     refuse_few_groups,
     refuse_small_class,
     shares_to_draw,
 )
 
-__all__ = ["Dataset", "Reviews", "fingerprint_of", "guessed", "load_dataset", "redraw", "rule_for"]
+__all__ = ["Dataset", "Reviews", "fingerprint_of", "folds", "guessed", "load_dataset", "redraw", "rule_for"]
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,21 @@ def redraw(dataset: Dataset, seed: int) -> Dataset:
     Raises:
         InputError: no draw of whole groups was found that leaves every class in both.
     """
-    split = draw_again(dataset.split, dataset.reviews.labels, seed, dataset.reviews.groups)
+    return _drawn(dataset, draw_again(dataset.split, dataset.reviews.labels, seed, dataset.reviews.groups))
+
+
+def folds(dataset: Dataset, number: int, seed: int) -> list[Dataset]:
+    """The same reviews `number` times: every row that is not sealed is in one of their validation sets, and is trained
+    on in all others. Stratified; groups stay whole.
+
+    Raises:
+        InputError: a class has fewer rows, or groups, than that, or no draw of whole groups leaves it in every part.
+    """
+    splits = draw_folds(dataset.split, dataset.reviews.labels, number, seed, dataset.reviews.groups)
+    return [_drawn(dataset, split) for split in splits]
+
+
+def _drawn(dataset: Dataset, split: Split) -> Dataset:
     _refuse_lost_class(dataset.reviews, split, dataset.source)
     return dataclasses.replace(dataset, split=split, fingerprint=fingerprint_of(dataset.reviews, split))
 

@@ -20,6 +20,7 @@ __all__ = [
     "Split",
     "draw",
     "draw_again",
+    "draw_folds",
     "draw_sample",
     "refuse_few_groups",
     "refuse_small_class",
@@ -105,6 +106,28 @@ def draw_again(split: Split, labels: Indices, seed: int, groups: Indices | None 
     orders = int(np.clip(n_groups // GROUPS_FOR_AN_ORDER, LEAST_ORDERS, ORDERS))
     train, validation = _hold_out(pool, labels, len(split.validation), seed, groups, orders=orders)
     return Split(train, validation, split.test)
+
+
+def draw_folds(split: Split, labels: Indices, number: int, seed: int, groups: Indices | None = None) -> list[Split]:
+    """Train and validation together, cut into `number` parts, stratified; each is the validation of one split, and the
+    training rows of that split are the others. The sealed test set stays as it is.
+
+    With groups, as in `draw`: a class may be missing from a part.
+
+    Raises:
+        InputError: a class has fewer rows, or groups, than there are parts.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    pool = np.sort(np.concatenate([split.train, split.validation]))
+    own, whole = labels[pool], None if groups is None else groups[pool]
+    pairs = own if whole is None else np.unique(np.stack([own, whole]), axis=1)[0]
+    if (fewest := int(np.bincount(pairs)[np.unique(pairs)].min())) < number:
+        what = "rows" if groups is None else "groups of rows"
+        raise InputError(f"folds is {number}, but a class has {fewest} {what} that are not sealed; give at most that")
+    kind = StratifiedKFold if whole is None else StratifiedGroupKFold
+    folds = kind(number, shuffle=True, random_state=seed).split(pool, own, whole)
+    return [Split(pool[train], pool[validation], split.test) for train, validation in folds]
 
 
 def draw_sample(labels: Indices, size: int, seed: int) -> npt.NDArray[np.bool_]:

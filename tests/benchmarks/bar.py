@@ -26,7 +26,12 @@ from scipy import stats
 from search.study.space import Space, defaults_for
 from sentiment.metrics import accuracy, macro_f1
 from sentiment.models.baselines import linear
-from sentiment.reviews.dataset import load_dataset
+from sentiment.models.config import Config
+from sentiment.models.ensemble.config import MOST_MEMBERS, EnsembleConfig
+from sentiment.models.family import Resources
+from sentiment.models.linear.config import LinearConfig
+from sentiment.models.registry import train
+from sentiment.reviews.dataset import Dataset, load_dataset
 from tests.benchmarks import reviews
 from tests.benchmarks.budgets import search
 
@@ -47,6 +52,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="seed")
     parser.add_argument("--strategy", default="ours")
+    parser.add_argument("--folds", type=int, help="also train the members of both means in so many folds")
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(1)
@@ -75,6 +81,10 @@ def main() -> None:
             last = search(args.strategy, seed, dataset, space, args.trials, Path(cache))[-1]
             seconds.append(time.perf_counter() - started)
             said |= {name: last.said[name] for name in SHOWN}
+            if args.folds:
+                asked = {"linear": [LinearConfig()]} | {name: last.members[name] for name in SHOWN if "ens" in name}
+                for name, members in asked.items():
+                    said[f"{name} in folds"] = in_folds(members, args.folds, dataset, Path(cache))
             line = []
             for name, probabilities in said.items():
                 classes = probabilities.argmax(axis=1)
@@ -93,7 +103,13 @@ def main() -> None:
             f"  {what} {pairs[:, i].mean():.1f} ({reaches[i]:.1f}), {leads[:, i].mean():+.1f} ({reaches[2 + i]:.1f})"
             for i, what in enumerate(METRICS)
         ]
-        print(f"{name:17}{''.join(columns)}")
+        print(f"{name:26}{''.join(columns)}")
+
+
+def in_folds(members: list[Config], folds: int, dataset: Dataset, cache: Path) -> np.ndarray:
+    """What members say of the test, each trained in folds of all other rows."""
+    config = EnsembleConfig(members=tuple(members[: MOST_MEMBERS // folds]), folds=folds)
+    return train(config, dataset, Resources(cache)).predict(dataset.texts("test"))
 
 
 def _reach(values: np.ndarray) -> float:

@@ -27,6 +27,7 @@ from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear
+from sentiment.models.config import Config
 from sentiment.models.ensemble.selection import select
 from sentiment.models.family import Report, Resources
 from sentiment.models.registry import config_of, train
@@ -89,6 +90,8 @@ class Standing:
     best trial and of the ensemble of all that is not pretrained."""
     kind: str
     """What the best trial is."""
+    members: dict[str, list[Config]]
+    """Of both ensembles those that have a weight."""
 
 
 def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, cache: Path) -> list[Standing]:
@@ -106,7 +109,7 @@ def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, ca
         study.optimize(objective, n_trials=1)
         done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
         if not done:
-            found.append(Standing(dict.fromkeys(KINDS, nothing), "nothing"))
+            found.append(Standing(dict.fromkeys(KINDS, nothing), "nothing", {}))
             continue
         best = max(done, key=lambda trial: trial.value or 0.0)
         families = [family_of_trial(trial) for trial in done]
@@ -114,12 +117,15 @@ def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, ca
         first = [trial for trial in done if trial.number < len(known)] or [best]
         standing = {"best": [best], "known": [max(first, key=lambda trial: trial.value or 0.0)], "ensemble": done}
         standing |= {"scratch": [max(scratch, key=lambda trial: trial.value or 0.0)], "scratch ensemble": scratch}
-        said = {}
+        said, members = {}, {}
         for what, trials_of in standing.items():
             validation = np.stack([objective.said[trial.number][0] for trial in trials_of])
             test = np.stack([objective.said[trial.number][1] for trial in trials_of])
-            said[what] = np.tensordot(select(validation, labels, n_classes), test, axes=1)
-        found.append(Standing(said, config_of(best.user_attrs["config"]).kind))
+            weights = select(validation, labels, n_classes)
+            said[what] = np.tensordot(weights, test, axes=1)
+            weighty = [trial for trial, weight in zip(trials_of, weights, strict=True) if weight > 0]
+            members[what] = [config_of(trial.user_attrs["config"]) for trial in weighty]
+        found.append(Standing(said, config_of(best.user_attrs["config"]).kind, members))
     return found
 
 

@@ -1,5 +1,6 @@
 """An ensemble in one frozen dataclass."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -9,7 +10,7 @@ from sentiment.checked import shown
 from sentiment.errors import InputError, naming
 from sentiment.models.config import Config
 
-__all__ = ["EnsembleConfig"]
+__all__ = ["MOST_MEMBERS", "EnsembleConfig"]
 
 MOST_MEMBERS: Final = 64
 
@@ -21,8 +22,8 @@ class EnsembleConfig(Config):
     With seed 0 its members keep their own seeds; any other seed gives each of them another one.
 
     Raises:
-        InputError: there are fewer than two members, one is no config or an ensemble itself, or the weights are not one
-            for each.
+        InputError: there are fewer than two models or too many, a member is no config or an ensemble itself, or the
+            weights are not one for each.
     """
 
     family = "ensemble"
@@ -30,13 +31,17 @@ class EnsembleConfig(Config):
     """Of any other family; in JSON and TOML as tables, as their families have them."""
     weights: tuple[Annotated[float, Interval(ge=0, le=1)], ...] | None = None
     """Of the members, which add up to 1; None: those that `select` finds on the validation rows."""
+    folds: Annotated[int, Interval(ge=1, le=20)] = 1
+    """Each member is so often trained, every time without another part of the rows that are not sealed, and all these
+    models are averaged; that part chooses what validation rows otherwise do. 1: once, on the training rows."""
 
     def __post_init__(self) -> None:
         from sentiment.models.registry import config_of
 
         given: Any = self.members
         if isinstance(given, list | tuple):
-            if not 2 <= len(given) <= MOST_MEMBERS:  # before any of them is made
+            # Before any of them is made; `folds` has not been checked yet.
+            if not (1 if isinstance(self.folds, int) and self.folds > 1 else 2) <= len(given) <= MOST_MEMBERS:
                 raise InputError(f"members has {len(given)}; an ensemble has 2 to {MOST_MEMBERS}")
             made = []
             for number, member in enumerate(given):
@@ -46,6 +51,11 @@ class EnsembleConfig(Config):
         super().__post_init__()
         if any(isinstance(member, EnsembleConfig) for member in self.members):
             raise InputError("a member is an ensemble; name the members of that one instead")
+        if self.folds * len(self.members) > MOST_MEMBERS:
+            raise InputError(
+                f"folds is {self.folds} and members has {len(self.members)}, which makes "
+                f"{self.folds * len(self.members)} models; an ensemble has {MOST_MEMBERS} at most"
+            )
         if self.weights is None:
             return
         if len(self.weights) != len(self.members) or abs(sum(self.weights) - 1) > 1e-6:
@@ -56,15 +66,22 @@ class EnsembleConfig(Config):
     @property
     def title(self) -> str:
         """What is averaged."""
-        return f"The mean of {len(self.members)} models: {', '.join(member.kind for member in self.members)}"
+        counted = Counter(member.kind for member in self.members)
+        kinds = ", ".join(f"{count} x {kind}" if count > 1 else kind for kind, count in counted.items())
+        return f"The mean of {self.folds * len(self.members)} models: {kinds}" + self._in_folds
+
+    @property
+    def _in_folds(self) -> str:
+        return f", each in {self.folds} folds" if self.folds > 1 else ""
 
     @property
     def passes(self) -> int:
         """Of its members together."""
-        return sum(member.passes for member in self.members)
+        return self.folds * sum(member.passes for member in self.members)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Config.to_dict`."""
         weights = None if self.weights is None else list(self.weights)
         members = [member.to_dict() for member in self.members]
-        return {"family": self.family, "seed": self.seed, "members": members, "weights": weights}
+        said = {"family": self.family, "seed": self.seed, "members": members, "weights": weights}
+        return said | ({"folds": self.folds} if self.folds > 1 else {})  # as it was written before there were any

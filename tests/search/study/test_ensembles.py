@@ -21,6 +21,7 @@ from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
+from sentiment.models.baselines import linear
 from sentiment.models.registry import config_of
 from tests.search.conftest import Searched
 from tests.support.tiny import write_reviews, write_study_file
@@ -90,6 +91,50 @@ def test_is_exported_whole_though_one_trials_weights_were_kept(
 
     assert main(["evaluate", str(tmp_path / "model"), "--sealed", "tiny", *flags(found)]) == 0
     assert opened(found).study.user_attrs[OPENINGS][-1]["trial"] == bundle.facts["trial"]
+
+
+@pytest.mark.parametrize("flag", [["--ensemble"], ["--trial", "1"], []])
+def test_is_exported_in_folds_of_all_rows_that_are_not_sealed(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: list[str]
+) -> None:
+    to = str(tmp_path / "model")
+    assert main(["export", "tiny", *flag, "--folds", "2", "--to", to, *flags(found), "--json"]) == 0
+    exported, study = json.loads(capsys.readouterr().out), opened(found)
+    board, dataset = leaderboard(study.study), study.dataset
+    assert board.ensemble is not None and board.best is not None
+    expected = {"--ensemble": list(board.ensemble.weights), "--trial": [1]}.get(" ".join(flag[:1]), [board.best.trial])
+    assert {int(number) for number in exported["weights"]} <= set(expected)
+    assert exported["rows"] == len(dataset.split.train) + len(dataset.split.validation)
+    assert exported["macro_f1"] > 0.7 and exported["linear_macro_f1"] > 0.7
+    bundle = Bundle.open(tmp_path / "model")
+    assert bundle.facts["folds"] == 2 and bundle.facts["trial"].endswith("in folds")
+    assert bundle.seen is not None and bundle.seen.among(dataset.texts("validation"))[0].all()
+    assert not bundle.seen.among(dataset.texts("test"))[0].any()
+
+    assert main(["evaluate", to, "--sealed", "tiny", *flags(found), "--json"]) == 0
+    (beside,) = json.loads(capsys.readouterr().out)["baselines"].values()
+    learned = [text for part in ("train", "validation") for text in dataset.texts(part)]
+    labels = np.concatenate([dataset.labels(part) for part in ("train", "validation")])
+    said = linear(learned, labels, 2).probabilities(dataset.texts("test"))
+    assert beside["macro_f1"] == pytest.approx(macro_f1(dataset.labels("test"), said.argmax(axis=1), 2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--folds", "1"], "--folds is 1; give 2 or more"),
+        (["--folds", "40"], "folds is 40; it must lie between 1 and 20"),
+        (["--folds", "2", "--distill"], "give --folds or --distill, not both"),
+        (["--folds", "2", "--trial", "99"], "study 'tiny' has no completed trial 99"),
+    ],
+)
+def test_in_folds_that_cannot_be_is_refused_in_one_line(
+    found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], message: str
+) -> None:
+    assert main(["export", "tiny", *asked, "--to", str(tmp_path / "model"), *flags(found)]) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+    assert not (tmp_path / "model").exists()
 
 
 def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sentiment.reviews.splits import (
     Split,
     draw,
     draw_again,
+    draw_folds,
     draw_sample,
     refuse_few_groups,
     refuse_small_class,
@@ -262,3 +263,43 @@ class TestAClassThatIsTooSmall:
         for seed in range(20):
             split = draw(all_labels, sizes, shares_to_draw(fractions, sizes), seed)
             assert all(len(set(all_labels[getattr(split, part)].tolist())) == 2 for part in PARTS)
+
+
+class TestFolds:
+    def test_hold_each_row_that_is_not_sealed_out_once_and_each_class_alike(self) -> None:
+        labels = labels_of(60, 30)
+        split = drawn(labels, (0.6, 0.2, 0.2))
+        folds = draw_folds(split, labels, 4, 0)
+        held = np.concatenate([fold.validation for fold in folds])
+        assert sorted(held) == sorted([*split.train, *split.validation])
+        for fold in folds:
+            assert sorted([*fold.train, *fold.validation]) == sorted(held)
+            assert fold.test.tolist() == split.test.tolist()
+            assert np.bincount(labels[fold.validation]).tolist() == [12, 6]
+            assert (np.diff(fold.train) > 0).all() and (np.diff(fold.validation) > 0).all()
+
+    def test_follow_from_the_seed_alone(self) -> None:
+        labels = labels_of(60, 30)
+        first, again, other = (draw_folds(drawn(labels), labels, 3, seed)[0].validation for seed in (0, 0, 1))
+        assert first.tolist() == again.tolist() != other.tolist()
+
+    def test_keep_groups_whole(self) -> None:
+        labels, groups = labels_of(40, 40), np.tile(np.arange(20), 4)
+        split = Split(np.arange(70), np.arange(70, 80), np.arange(0))
+        for fold in draw_folds(split, labels, 5, 0, groups):
+            assert not set(groups[fold.train]) & set(groups[fold.validation])
+
+    @pytest.mark.parametrize(
+        ("sizes", "groups", "message"),
+        [
+            ((40, 4), None, "folds is 5, but a class has 4 rows that are not sealed; give at most that"),
+            ((40, 40), np.repeat(np.arange(4), 20), "folds is 5, but a class has 2 groups of rows"),
+        ],
+    )
+    def test_of_a_class_that_cannot_be_in_each_are_refused(
+        self, sizes: tuple[int, int], groups: np.ndarray | None, message: str
+    ) -> None:
+        labels = labels_of(*sizes)
+        split = Split(np.arange(len(labels)), np.arange(0), np.arange(0))
+        with pytest.raises(InputError, match=message):
+            draw_folds(split, labels, 5, 0, groups)
