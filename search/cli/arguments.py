@@ -188,8 +188,8 @@ def _parser() -> argparse.ArgumentParser:
         "--folds",
         type=int,
         metavar="K",
-        help="train what is exported K times over, each time without another part of all rows that are not sealed, and "
-        "write the mean: better, and K times as dear",
+        help="train what is exported K times over, each time without another part of the rows that are not sealed, and "
+        "write the mean: K times as dear, and better as a rule",
     )
     export.add_argument("--to", required=True, type=_path, metavar="DIR")
 

@@ -16,7 +16,10 @@ def command(args: argparse.Namespace) -> int:
     if args.ensemble and args.trial is not None:
         raise InputError("give --trial or --ensemble, not both")
     if args.folds is not None and args.distill:
-        raise InputError("give --folds or --distill, not both: a network learns from models that did not see its rows")
+        raise InputError(
+            "give --folds or --distill, not both: models in folds have seen the validation rows, which choose the "
+            "checkpoint of the network that would learn from them"
+        )
     study = study_of(args)
 
     from search.report.progress import training_bar
@@ -37,15 +40,15 @@ def command(args: argparse.Namespace) -> int:
             f"{made.teacher_milliseconds:.1f} ms a text"
         )
     elif args.folds is not None:
-        with training_bar() as on_model:
+        with training_bar() as on_progress:
             trial = None if args.ensemble else args.trial or "best"
-            folded = export_folded(opened, trial, args.folds, args.to, say, on_model)
+            folded = export_folded(opened, trial, args.folds, args.to, say, on_progress)
         exported = asdict(folded)
-        trials = "trial" if len(folded.weights) == 1 else "the mean of trials"
         told = (
-            f"Wrote {trials} {folded.members}, trained in {args.folds} folds, to {args.to}: macro-F1 "
-            f"{folded.macro_f1:.4f} on {folded.rows:,} rows, each answered by models that did not see it (the linear "
-            f"baseline in the same folds: {folded.linear_macro_f1:.4f})"
+            f"Wrote {folded.members}, trained in {args.folds} folds, to {args.to}\n"
+            f"Each of {folded.rows:,} rows answered by the models that did not see it: macro-F1 {folded.macro_f1:.4f}, "
+            f"the linear baseline likewise {folded.linear_macro_f1:.4f}. These rows chose weights and checkpoints, so "
+            f"it is a little optimistic"
         )
     elif args.ensemble:
         exported = export_ensemble(opened, args.to, say)

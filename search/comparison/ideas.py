@@ -319,10 +319,6 @@ def _refuse_what_cannot_be_compared(baseline: Arm, ideas: tuple[Arm, ...]) -> No
         if _alike(idea.name) in names:
             raise InputError(f"two arms are named {idea.name!r}; give each idea a name of its own")
         names.append(_alike(idea.name))
-        if idea.relabel is not None and getattr(idea.config, "folds", 1) > 1:
-            raise InputError(
-                f"idea {idea.name!r} relabels training rows, but in folds each row is validated on too; leave out one"
-            )
         if replace(idea, name=BASELINE, guess=None, source="", against=None) == baseline:
             raise InputError(f"idea {idea.name!r} equals the baseline; change something, or take it out")
     known = [idea.name for idea in ideas]

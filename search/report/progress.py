@@ -26,13 +26,13 @@ def _bars() -> Progress:
 
 
 @contextmanager
-def training_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar over the trainings of a comparison; what it yields is called with the number done and in all."""
+def training_bar() -> Iterator[Callable[[float, int], None]]:
+    """A bar over trainings; what it yields is called with the number done, parts of one included, and in all."""
     with _bars() as bars:
         trainings = bars.add_task("trainings", total=None)
 
-        def on_training(done: int, total: int) -> None:
-            bars.update(trainings, completed=done, total=total, description=f"trainings {done}/{total}")
+        def on_training(done: float, total: int) -> None:
+            bars.update(trainings, completed=done, total=total, description=f"trainings {int(done)}/{total}")
 
         yield on_training
 

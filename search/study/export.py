@@ -14,7 +14,7 @@ import torch
 from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
-from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
+from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
 from search.study.objective import milliseconds_a_text, refuse_changed
 from search.study.records import COLLAPSED, CONFIG, ENVIRONMENT, PREDICTIONS
 from sentiment.bundle.folder import Bundle, copy_bundle, refuse_occupied, write_bundle
@@ -24,11 +24,13 @@ from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
 from sentiment.models.distillation import distill
 from sentiment.models.ensemble.config import MOST_MEMBERS, EnsembleConfig
-from sentiment.models.ensemble.family import Ensembles, combine
+from sentiment.models.ensemble.family import combine
+from sentiment.models.ensemble.folds import train_in_folds
 from sentiment.models.family import Model, Resources
 from sentiment.models.linear.config import LinearConfig
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.registry import FAMILY, config_of, train
+from sentiment.reviews.dataset import folds
 from sentiment.reviews.unlabelled import unlabelled_texts
 
 __all__ = ["Distilled", "Folded", "export", "export_distilled", "export_ensemble", "export_folded"]
@@ -36,6 +38,7 @@ __all__ = ["Distilled", "Folded", "export", "export_distilled", "export_ensemble
 SAME: Final = 1e-4
 """By how much what a member says may differ from what it said when the weights were chosen: another processor rounds
 otherwise."""
+MOST_FOLDS: Final = 20
 SMALL: Final[dict[str, Any]] = {"architecture": "textcnn", "learning_rate": 2e-3, "schedule": "linear", "epochs": 4}
 """What learns from another model where the study has no network."""
 
@@ -148,102 +151,111 @@ def export_distilled(
 
 @dataclass(frozen=True)
 class Folded:
-    """Models that were trained in folds."""
+    """The mean of models that were trained in folds. Scores are macro-F1 on `rows`, each answered by the models that
+    did not see it."""
 
     weights: dict[int, float]
-    """Of each trial, by its number."""
+    """Of each trial by its number, the largest first; those without one are not in it."""
     folds: int
     macro_f1: float
-    """On `rows`, each answered by models that did not see it."""
+    """On the rows that chose checkpoints and weights."""
     linear_macro_f1: float
-    """The same of the linear baseline, trained in the same folds."""
+    """The linear baseline, trained in the same folds."""
     rows: int
     """All that are not sealed."""
     folder: str
 
     @property
     def members(self) -> str:
-        """The numbers of its trials."""
-        return ", ".join(map(str, self.weights))
+        """The numbers of its trials, and what each counts where there are several."""
+        if len(self.weights) == 1:
+            return f"trial {next(iter(self.weights))}"
+        return f"the mean of trials {', '.join(f'{number} ({weight:.2f})' for number, weight in self.weights.items())}"
 
 
 def export_folded(
     opened: SearchStudy,
     trial: str | None,
-    folds: int,
+    number: int,
     directory: Path,
     say: Say = lambda line: None,
-    on_model: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[float, int], None] = lambda done, total: None,
 ) -> Folded:
-    """Train a trial ("best" or its number), or the members of the ensemble (None), `folds` times over, each time
-    without another part of the rows that are not sealed, and write the mean of all of them to `directory`.
+    """Train a trial ("best" or its number), or those of the ensemble (None), in folds of all rows that are not sealed,
+    and write the mean of all models to `directory`.
 
     Args:
         opened: the study.
         trial: which one, or None.
-        folds: 2 to 20.
+        number: of folds.
         directory: new, or empty.
-        say: told what is being done.
-        on_model: called with the models that are done and all of them, as it goes on.
+        say: told what is being done, and what is left out.
+        on_progress: see `train_in_folds`.
 
     Raises:
-        InputError: there is no such trial, the trials make no ensemble, one cannot be trained here as it was, a class
-            has fewer rows than there are folds, or `directory` is not empty.
+        InputError: there is no such trial, the trials make no ensemble, they are too many for so many folds, one cannot
+            be trained here as it was, the rows cannot be cut into so many, or `directory` is not empty.
     """
     refuse_occupied(directory)
     board, dataset = leaderboard(opened.study), opened.dataset
-    if folds < 2:
-        raise InputError(f"--folds is {folds}; give 2 or more")
-    chosen = list(_ensemble(board).weights) if trial is None else [_entry(board, opened.study, trial).trial]
-    numbers = [number for number in chosen if number is not None][: max(1, MOST_MEMBERS // folds)]  # what counts most
+    if not 2 <= number <= MOST_FOLDS:
+        raise InputError(f"--folds is {number}; give a number from 2 to {MOST_FOLDS}")
+    chosen = list(_ensemble(board).weights) if trial is None else [_completed(board, trial)]
+    if len(chosen) * number > MOST_MEMBERS:
+        raise InputError(
+            f"{len(chosen)} trials in {number} folds make {len(chosen) * number} models, more than the {MOST_MEMBERS} "
+            f"that a bundle may hold; give --folds {MOST_MEMBERS // len(chosen)} or fewer"
+        )
     trials = opened.study.get_trials(deepcopy=False)
-    configs = [config_of(trials[number].user_attrs[CONFIG]) for number in numbers]
-    environments = [trials[number].user_attrs[ENVIRONMENT] for number in numbers]
-    for number, config, environment in zip(numbers, configs, environments, strict=True):
-        refuse_changed(number, config, environment, opened.cache)
-    asked = EnsembleConfig(members=tuple(configs), folds=folds)
-    family, total = Ensembles(), folds * len(configs)
+    configs, resources = [], []
+    for one in chosen:
+        config, environment = config_of(trials[one].user_attrs[CONFIG]), trials[one].user_attrs[ENVIRONMENT]
+        if isinstance(config, EnsembleConfig):
+            raise InputError(f"trial {one} is a mean of models itself; name one of another family")
+        refuse_changed(one, config, environment, opened.cache)
+        configs.append(config)
+        resources.append(Resources(opened.cache, environment["device"], end_early=False))
+    views = folds(dataset, number, dataset.source.split_seed)
     rows = len(dataset.split.train) + len(dataset.split.validation)
-    say(f"Training {total} models in {folds} folds of {rows:,} rows, those of the validation among them ...")
-    torch.set_num_threads(environments[0]["threads"])
-    resources = Resources(
-        opened.cache,
-        environments[0]["device"],
-        on_batch=lambda done, of: on_model(total * done // of, total),
-        end_early=False,
-    )
-    made = family.train_members(asked, dataset, resources)
+    say(f"Training {number * len(chosen)} models in {number} folds of the {rows:,} rows that are not sealed ...")
+    torch.set_num_threads(max(trials[one].user_attrs[ENVIRONMENT]["threads"] for one in chosen))
+    made = train_in_folds(configs, views, resources, on_progress)
+    for place, why in made.unsound.items():
+        say(f"Trial {chosen[place]} is left out: {why}.")
     if made.model is None:
-        raise InputError(f"none of the models of trials {numbers} came to anything when they were trained in folds")
-    linear = EnsembleConfig(members=(LinearConfig(),), folds=folds)
-    reference = family.train_members(linear, dataset, Resources(opened.cache)).probabilities[0]
+        raise InputError(f"nothing is left of trials {', '.join(map(str, chosen))}; export without --folds")
+    reference = train_in_folds([LinearConfig()], views, [Resources(opened.cache)])
     labels, n_classes = dataset.reviews.labels[made.rows], len(dataset.classes)
-    said = np.tensordot(made.weights, made.probabilities, axes=1)
-    weights = {number: round(weight, 4) for number, weight in zip(numbers, made.weights, strict=True) if weight}
+    counts = sorted(zip(chosen, made.weights, strict=True), key=lambda pair: -pair[1])
+    without = [one for place, one in enumerate(chosen) if not made.weights[place] and place not in made.unsound]
+    if without:
+        say(f"On all of these rows nothing is gained by trial {', '.join(map(str, without))}.")
     found = Folded(
-        weights=dict(sorted(weights.items(), key=lambda item: -item[1])),
-        folds=folds,
-        macro_f1=macro_f1(labels, said.argmax(axis=1), n_classes),
-        linear_macro_f1=macro_f1(labels, reference.argmax(axis=1), n_classes),
+        weights={one: weight for one, weight in counts if weight},
+        folds=number,
+        macro_f1=macro_f1(labels, made.probabilities.argmax(axis=1), n_classes),
+        linear_macro_f1=macro_f1(labels, reference.probabilities.argmax(axis=1), n_classes),
         rows=rows,
         folder=str(directory),
     )
-    facts = {
+    name = f"{', '.join(map(str, found.weights))} in {number} folds"
+    facts = facts_of(opened.study, name, found.macro_f1, dataset) | {
         "training rows": rows,
-        "validation rows": rows,
-        "folds": folds,
-        "macro-F1 of the linear baseline in the same folds": round(found.linear_macro_f1, 6),
+        "out-of-fold macro-F1": round(found.macro_f1, 6),
+        f"out-of-fold macro-F1 of {LINEAR}": round(found.linear_macro_f1, 6),
+        "trials of the search": sum(board.counts.values()),
     }
+    # There are no rows of validation alone, and so no score on them.
+    facts = {fact: value for fact, value in facts.items() if not fact.startswith("validation")}
     seen = SeenTexts.of([*dataset.texts("train"), *dataset.texts("validation")], [])
-    _write(opened, board, directory, made.model, f"{found.members} in folds", found.macro_f1, facts, seen)
+    write_bundle(directory, model=made.model, classes=dataset.classes, facts=facts, seen=seen)
     return found
 
 
 def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) -> tuple[int, float, Path]:
     """Number, macro-F1 and folder of a trial whose weights were kept."""
-    entry = _entry(board, study, trial)
-    number = entry.trial
-    assert number is not None
+    number = _completed(board, trial)
+    entry = next(entry for entry in board.entries if entry.trial == number)
     folder = TrialArtifacts(artifacts / study.study_name).folder(number)
     if not entry.kept:
         there = ", ".join(str(other.trial) for other in board.entries if other.kept) or "none"
@@ -254,17 +266,16 @@ def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) 
     return number, entry.macro_f1, folder
 
 
-def _entry(board: Leaderboard, study: optuna.Study, trial: str) -> Entry:
-    """A completed trial: "best" or its number."""
+def _completed(board: Leaderboard, trial: str) -> int:
+    """The number of a completed trial: of the best one, or as it is given."""
     if trial == "best":
-        if board.best is None:
-            raise InputError(f"study {study.study_name!r} has no completed trial yet; let it run longer")
-        return board.best
+        if board.best is None or board.best.trial is None:
+            raise InputError(f"study {board.study!r} has no completed trial yet; let it run longer")
+        return board.best.trial
     number = _number(trial)
-    entry = next((entry for entry in board.entries if entry.trial == number), None)
-    if entry is None:
-        raise InputError(f"study {study.study_name!r} has no completed trial {number}; see `sentiment-search report`")
-    return entry
+    if all(entry.trial != number for entry in board.entries):
+        raise InputError(f"study {board.study!r} has no completed trial {number}; see `sentiment-search report`")
+    return number
 
 
 def _ensemble(board: Leaderboard) -> EnsembleStanding:

@@ -39,7 +39,7 @@ from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 from sentiment.terminal import in_columns
 
-__all__ = ["EnsembleStanding", "Entry", "Leaderboard", "leaderboard"]
+__all__ = ["EnsembleStanding", "Leaderboard", "leaderboard"]
 
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
 

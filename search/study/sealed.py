@@ -67,7 +67,7 @@ def evaluate_sealed(bundle: Bundle, opened: SearchStudy) -> SealedEvaluation:
         )
     texts, labels = dataset.texts("test"), dataset.labels("test")
     parts = ["train"]
-    if bundle.seen is not None and bundle.seen.among(dataset.texts("validation"))[0].all():  # trained in folds
+    if bundle.seen is not None and bundle.seen.among(dataset.texts("validation"))[0].all():  # it learned in folds
         parts.append("validation")
     learned = [text for part in parts for text in dataset.texts(part)]
     baseline = linear(learned, np.concatenate([dataset.labels(part) for part in parts]), len(dataset.classes))

@@ -171,7 +171,7 @@ Written by sentiment-search. {config.title}.
 
 {markdown_table(("fact", "value"), scores)}
 
-The validation score chose this model among others, so it is optimistic; score rows that no search has seen with
+The score above chose this model among others, so it is optimistic; score rows that no search has seen with
 `sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
 those that the search sealed, once, where its study is (`--sealed`).
 

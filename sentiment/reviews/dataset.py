@@ -248,7 +248,9 @@ def redraw(dataset: Dataset, seed: int) -> Dataset:
     Raises:
         InputError: no draw of whole groups was found that leaves every class in both.
     """
-    return _drawn(dataset, draw_again(dataset.split, dataset.reviews.labels, seed, dataset.reviews.groups))
+    split = draw_again(dataset.split, dataset.reviews.labels, seed, dataset.reviews.groups)
+    _refuse_lost_class(dataset.reviews, split, dataset.source)
+    return _drawn(dataset, split)
 
 
 def folds(dataset: Dataset, number: int, seed: int) -> list[Dataset]:
@@ -256,14 +258,13 @@ def folds(dataset: Dataset, number: int, seed: int) -> list[Dataset]:
     on in all others. Stratified; groups stay whole.
 
     Raises:
-        InputError: a class has fewer rows, or groups, than that, or no draw of whole groups leaves it in every part.
+        InputError: see `draw_folds`.
     """
     splits = draw_folds(dataset.split, dataset.reviews.labels, number, seed, dataset.reviews.groups)
     return [_drawn(dataset, split) for split in splits]
 
 
 def _drawn(dataset: Dataset, split: Split) -> Dataset:
-    _refuse_lost_class(dataset.reviews, split, dataset.source)
     return dataclasses.replace(dataset, split=split, fingerprint=fingerprint_of(dataset.reviews, split))
 
 

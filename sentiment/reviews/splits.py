@@ -112,22 +112,34 @@ def draw_folds(split: Split, labels: Indices, number: int, seed: int, groups: In
     """Train and validation together, cut into `number` parts, stratified; each is the validation of one split, and the
     training rows of that split are the others. The sealed test set stays as it is.
 
-    With groups, as in `draw`: a class may be missing from a part.
+    Args:
+        split: what has been drawn.
+        labels: class indices of all rows, shape (n,).
+        number: 2 or more.
+        seed: the same seed always gives the same parts.
+        groups: as in `draw`; the sizes of the parts are then only about the same.
 
     Raises:
-        InputError: a class has fewer rows, or groups, than there are parts.
+        InputError: a class has fewer rows, or groups, than there are parts, or no draw of whole groups was found that
+            leaves every class in each.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     pool = np.sort(np.concatenate([split.train, split.validation]))
-    own, whole = labels[pool], None if groups is None else groups[pool]
-    pairs = own if whole is None else np.unique(np.stack([own, whole]), axis=1)[0]
-    if (fewest := int(np.bincount(pairs)[np.unique(pairs)].min())) < number:
-        what = "rows" if groups is None else "groups of rows"
-        raise InputError(f"folds is {number}, but a class has {fewest} {what} that are not sealed; give at most that")
-    kind = StratifiedKFold if whole is None else StratifiedGroupKFold
-    folds = kind(number, shuffle=True, random_state=seed).split(pool, own, whole)
-    return [Split(pool[train], pool[validation], split.test) for train, validation in folds]
+    _, own = np.unique(labels[pool], return_inverse=True)
+    whole = np.arange(len(pool)) if groups is None else groups[pool]
+    what = "rows" if groups is None else "groups of rows"
+    fewest = int(np.bincount(np.unique(np.stack([own, whole]), axis=1)[0]).min())
+    if fewest < number:
+        raise InputError(f"a class has {fewest} {what} that are not sealed, too few for {number} folds; give fewer")
+    rng = np.random.default_rng(seed)
+    for _ in range(1 if groups is None else ORDERS):
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cut = kind(number, shuffle=True, random_state=int(rng.integers(1 << 31)))
+        folds = list(cut.split(pool, own, None if groups is None else whole))
+        if all(len(np.unique(own[part])) == own.max() + 1 for fold in folds for part in fold):
+            return [Split(pool[train], pool[validation], split.test) for train, validation in folds]
+    raise InputError(f"no draw of whole groups was found that leaves every class in each of {number} folds; give fewer")
 
 
 def draw_sample(labels: Indices, size: int, seed: int) -> npt.NDArray[np.bool_]:

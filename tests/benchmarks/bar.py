@@ -27,11 +27,11 @@ from search.study.space import Space, defaults_for
 from sentiment.metrics import accuracy, macro_f1
 from sentiment.models.baselines import linear
 from sentiment.models.config import Config
-from sentiment.models.ensemble.config import MOST_MEMBERS, EnsembleConfig
+from sentiment.models.ensemble.config import MOST_MEMBERS
+from sentiment.models.ensemble.folds import train_in_folds
 from sentiment.models.family import Resources
 from sentiment.models.linear.config import LinearConfig
-from sentiment.models.registry import train
-from sentiment.reviews.dataset import Dataset, load_dataset
+from sentiment.reviews.dataset import Dataset, folds, load_dataset
 from tests.benchmarks import reviews
 from tests.benchmarks.budgets import search
 
@@ -106,10 +106,13 @@ def main() -> None:
         print(f"{name:26}{''.join(columns)}")
 
 
-def in_folds(members: list[Config], folds: int, dataset: Dataset, cache: Path) -> np.ndarray:
+def in_folds(members: list[Config], number: int, dataset: Dataset, cache: Path) -> np.ndarray:
     """What members say of the test, each trained in folds of all other rows."""
-    config = EnsembleConfig(members=tuple(members[: MOST_MEMBERS // folds]), folds=folds)
-    return train(config, dataset, Resources(cache)).predict(dataset.texts("test"))
+    members = members[: MOST_MEMBERS // number]
+    views = folds(dataset, number, dataset.source.split_seed)
+    model = train_in_folds(members, views, [Resources(cache, end_early=False)] * len(members)).model
+    assert model is not None
+    return model.probabilities(dataset.texts("test"))
 
 
 def _reach(values: np.ndarray) -> float:

@@ -91,7 +91,7 @@ class Standing:
     kind: str
     """What the best trial is."""
     members: dict[str, list[Config]]
-    """Of both ensembles those that have a weight."""
+    """Of each of these those that have a weight, the largest first."""
 
 
 def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, cache: Path) -> list[Standing]:
@@ -123,8 +123,8 @@ def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, ca
             test = np.stack([objective.said[trial.number][1] for trial in trials_of])
             weights = select(validation, labels, n_classes)
             said[what] = np.tensordot(weights, test, axes=1)
-            weighty = [trial for trial, weight in zip(trials_of, weights, strict=True) if weight > 0]
-            members[what] = [config_of(trial.user_attrs["config"]) for trial in weighty]
+            order = [place for place in np.argsort(-weights, kind="stable") if weights[place] > 0]
+            members[what] = [config_of(trials_of[place].user_attrs["config"]) for place in order]
         found.append(Standing(said, config_of(best.user_attrs["config"]).kind, members))
     return found
 

@@ -22,8 +22,8 @@ class EnsembleConfig(Config):
     With seed 0 its members keep their own seeds; any other seed gives each of them another one.
 
     Raises:
-        InputError: there are fewer than two models or too many, a member is no config or an ensemble itself, or the
-            weights are not one for each.
+        InputError: there are fewer than two members, one is no config or an ensemble itself, or the weights are not one
+            for each.
     """
 
     family = "ensemble"
@@ -31,17 +31,13 @@ class EnsembleConfig(Config):
     """Of any other family; in JSON and TOML as tables, as their families have them."""
     weights: tuple[Annotated[float, Interval(ge=0, le=1)], ...] | None = None
     """Of the members, which add up to 1; None: those that `select` finds on the validation rows."""
-    folds: Annotated[int, Interval(ge=1, le=20)] = 1
-    """Each member is so often trained, every time without another part of the rows that are not sealed, and all these
-    models are averaged; that part chooses what validation rows otherwise do. 1: once, on the training rows."""
 
     def __post_init__(self) -> None:
         from sentiment.models.registry import config_of
 
         given: Any = self.members
         if isinstance(given, list | tuple):
-            # Before any of them is made; `folds` has not been checked yet.
-            if not (1 if isinstance(self.folds, int) and self.folds > 1 else 2) <= len(given) <= MOST_MEMBERS:
+            if not 2 <= len(given) <= MOST_MEMBERS:  # before any of them is made
                 raise InputError(f"members has {len(given)}; an ensemble has 2 to {MOST_MEMBERS}")
             made = []
             for number, member in enumerate(given):
@@ -51,11 +47,6 @@ class EnsembleConfig(Config):
         super().__post_init__()
         if any(isinstance(member, EnsembleConfig) for member in self.members):
             raise InputError("a member is an ensemble; name the members of that one instead")
-        if self.folds * len(self.members) > MOST_MEMBERS:
-            raise InputError(
-                f"folds is {self.folds} and members has {len(self.members)}, which makes "
-                f"{self.folds * len(self.members)} models; an ensemble has {MOST_MEMBERS} at most"
-            )
         if self.weights is None:
             return
         if len(self.weights) != len(self.members) or abs(sum(self.weights) - 1) > 1e-6:
@@ -67,21 +58,16 @@ class EnsembleConfig(Config):
     def title(self) -> str:
         """What is averaged."""
         counted = Counter(member.kind for member in self.members)
-        kinds = ", ".join(f"{count} x {kind}" if count > 1 else kind for kind, count in counted.items())
-        return f"The mean of {self.folds * len(self.members)} models: {kinds}" + self._in_folds
-
-    @property
-    def _in_folds(self) -> str:
-        return f", each in {self.folds} folds" if self.folds > 1 else ""
+        kinds = (f"{count} x {kind}" if count > 1 else kind for kind, count in counted.items())
+        return f"The mean of {len(self.members)} models: {', '.join(kinds)}"
 
     @property
     def passes(self) -> int:
         """Of its members together."""
-        return self.folds * sum(member.passes for member in self.members)
+        return sum(member.passes for member in self.members)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Config.to_dict`."""
         weights = None if self.weights is None else list(self.weights)
         members = [member.to_dict() for member in self.members]
-        said = {"family": self.family, "seed": self.seed, "members": members, "weights": weights}
-        return said | ({"folds": self.folds} if self.folds > 1 else {})  # as it was written before there were any
+        return {"family": self.family, "seed": self.seed, "members": members, "weights": weights}

@@ -3,13 +3,11 @@ from pathlib import Path
 
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.trial import FixedTrial
 
 from search.comparison.ideas import read_comparison
 from search.comparison.setting import Setting
 from search.statistics import Looks
 from sentiment.errors import InputError
-from sentiment.models.registry import config_of
 from sentiment.reviews.dataset import load_dataset
 from tests.search.study.test_definition import NAMES_OF_NO_FOLDER
 
@@ -29,22 +27,12 @@ trials = 3
 pairs = 2
 """
 IDEA = '[[idea]]\nname = "Adam"\nchange = { optimizer = "adam" }\nguess = 0.05\nsource = "the post"\n'
-FOLDED = """[[idea]]
-name = "in folds"
-change = { family = "ensemble", members = [{ family = "linear" }], folds = 2 }
-"""
 
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "ideas.toml"
     path.write_text(text)
     return path
-
-
-def test_an_idea_may_be_a_model_trained_in_folds(tmp_path: Path) -> None:
-    idea = read_comparison(write(tmp_path, HEAD + FOLDED)).arms[1]
-    assert idea.config == config_of({"family": "ensemble", "members": [{"family": "linear"}], "folds": 2})
-    assert idea.space.sample(FixedTrial({}), seed=0) == idea.config
 
 
 def test_an_idea_is_the_baseline_with_one_change(tmp_path: Path) -> None:
@@ -200,8 +188,6 @@ def test_a_comparison_that_is_named_after_its_file_is_checked_too(tmp_path: Path
         (HEAD + IDEA.replace('"the post"', "5"), "source is 5; it must be a text"),
         (HEAD + IDEA.replace("0.05", "true"), "guess is True"),
         (HEAD + IDEA + 'relabel = ["textblob"]\n', "there is no label source ['textblob']"),
-        (HEAD + FOLDED + 'relabel = "textblob"\n', "in folds each row is validated on too; leave out one"),
-        (HEAD + FOLDED.replace("folds = 2", "folds = 40"), "folds is 40; it must lie between 1 and 20"),
         (HEAD + IDEA + "threshold = nan\n", "[idea] 1 threshold is nan; give a finite number"),
         (HEAD + IDEA + "[tune]\ndropout = 1979-05-27\n", "[tune] dropout is the date or time 1979-05-27"),
         (HEAD + IDEA + "[tune]\ndropout = { low = 0.1 }\n", "[tune] dropout is"),

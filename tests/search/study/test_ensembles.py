@@ -8,13 +8,14 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 from search.cli.commands import main
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.choosing import _may_be_averaged
 from search.study.create import open_recorded
-from search.study.export import export_ensemble
+from search.study.export import export_ensemble, export_folded
 from search.study.leaderboard import EnsembleStanding, leaderboard
 from search.study.objective import refuse_changed
 from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS
@@ -22,7 +23,9 @@ from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear
+from sentiment.models.ensemble.model import EnsembleModel
 from sentiment.models.registry import config_of
+from sentiment.reviews.dataset import folds
 from tests.search.conftest import Searched
 from tests.support.tiny import write_reviews, write_study_file
 
@@ -97,34 +100,51 @@ def test_is_exported_whole_though_one_trials_weights_were_kept(
 def test_is_exported_in_folds_of_all_rows_that_are_not_sealed(
     found: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: list[str]
 ) -> None:
-    to = str(tmp_path / "model")
-    assert main(["export", "tiny", *flag, "--folds", "2", "--to", to, *flags(found), "--json"]) == 0
-    exported, study = json.loads(capsys.readouterr().out), opened(found)
+    to, study = str(tmp_path / "model"), opened(found)
     board, dataset = leaderboard(study.study), study.dataset
+    assert main(["export", "tiny", *flag, "--folds", "2", "--to", to, *flags(found), "--json"]) == 0
+    exported = json.loads(capsys.readouterr().out)
     assert board.ensemble is not None and board.best is not None
     expected = {"--ensemble": list(board.ensemble.weights), "--trial": [1]}.get(" ".join(flag[:1]), [board.best.trial])
     assert {int(number) for number in exported["weights"]} <= set(expected)
-    assert exported["rows"] == len(dataset.split.train) + len(dataset.split.validation)
-    assert exported["macro_f1"] > 0.7 and exported["linear_macro_f1"] > 0.7
+    assert sum(exported["weights"].values()) == pytest.approx(1)
+
+    # The scores again, by hand: two halves, each answered by what was fitted on the other one.
+    views, labels, said, linear_said = folds(dataset, 2, 0), [], [], []
     bundle = Bundle.open(tmp_path / "model")
-    assert bundle.facts["folds"] == 2 and bundle.facts["trial"].endswith("in folds")
+    assert isinstance(bundle.model, EnsembleModel) and bundle.model.config.weights is not None
+    for fold, view in enumerate(views):
+        texts, first = view.texts("validation"), bundle.model.members[fold::2]
+        weights = np.array(bundle.model.config.weights[fold::2])
+        said.append(np.tensordot(weights / weights.sum(), [one.probabilities(texts) for one in first], axes=1))
+        fitted = linear(view.texts("train"), view.labels("train"), 2)
+        linear_said.append(fitted.probabilities(texts))
+        labels.append(view.labels("validation"))
+    true = np.concatenate(labels)
+    assert exported["rows"] == len(true) == len(dataset.split.train) + len(dataset.split.validation)
+    for name, answers in (("macro_f1", said), ("linear_macro_f1", linear_said)):
+        score = f1_score(true, np.concatenate(answers).argmax(axis=1), average="macro")
+        assert exported[name] == pytest.approx(score, abs=1e-6)
+
+    assert {name for name in bundle.facts if name.startswith("validation")} == set()
+    assert bundle.facts["training rows"] == len(true) and str(bundle.facts["trial"]).endswith("in 2 folds")
     assert bundle.seen is not None and bundle.seen.among(dataset.texts("validation"))[0].all()
     assert not bundle.seen.among(dataset.texts("test"))[0].any()
 
     assert main(["evaluate", to, "--sealed", "tiny", *flags(found), "--json"]) == 0
     (beside,) = json.loads(capsys.readouterr().out)["baselines"].values()
     learned = [text for part in ("train", "validation") for text in dataset.texts(part)]
-    labels = np.concatenate([dataset.labels(part) for part in ("train", "validation")])
-    said = linear(learned, labels, 2).probabilities(dataset.texts("test"))
-    assert beside["macro_f1"] == pytest.approx(macro_f1(dataset.labels("test"), said.argmax(axis=1), 2))
+    fitted = linear(learned, np.concatenate([dataset.labels(part) for part in ("train", "validation")]), 2)
+    answers = fitted.probabilities(dataset.texts("test")).argmax(axis=1)
+    assert beside["macro_f1"] == pytest.approx(macro_f1(dataset.labels("test"), answers, 2))
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["--folds", "1"], "--folds is 1; give 2 or more"),
-        (["--folds", "40"], "folds is 40; it must lie between 1 and 20"),
-        (["--folds", "2", "--distill"], "give --folds or --distill, not both"),
+        (["--folds", "1"], "--folds is 1; give a number from 2 to 20"),
+        (["--folds", "40"], "--folds is 40; give a number from 2 to 20"),
+        (["--folds", "2", "--distill"], "models in folds have seen the validation rows"),
         (["--folds", "2", "--trial", "99"], "study 'tiny' has no completed trial 99"),
     ],
 )
@@ -135,6 +155,14 @@ def test_in_folds_that_cannot_be_is_refused_in_one_line(
     told = capsys.readouterr().err
     assert message in told and told.count("\n") == 1
     assert not (tmp_path / "model").exists()
+
+
+def test_in_folds_of_more_models_than_a_bundle_holds_is_refused_in_one_line(
+    found: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.study.export.MOST_MEMBERS", 3)
+    with pytest.raises(InputError, match=r"trials in 2 folds make \d+ models, more than the 3 that a bundle may hold"):
+        export_folded(opened(found), None, 2, tmp_path / "model")
 
 
 def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path: Path) -> None:

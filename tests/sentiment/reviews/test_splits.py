@@ -292,8 +292,12 @@ class TestFolds:
     @pytest.mark.parametrize(
         ("sizes", "groups", "message"),
         [
-            ((40, 4), None, "folds is 5, but a class has 4 rows that are not sealed; give at most that"),
-            ((40, 40), np.repeat(np.arange(4), 20), "folds is 5, but a class has 2 groups of rows"),
+            ((40, 4), None, "a class has 4 rows that are not sealed, too few"),
+            (
+                (40, 40),
+                np.repeat(np.arange(4), 20),
+                "a class has 2 groups of rows that are not sealed, too few",
+            ),
         ],
     )
     def test_of_a_class_that_cannot_be_in_each_are_refused(
@@ -303,3 +307,15 @@ class TestFolds:
         split = Split(np.arange(len(labels)), np.arange(0), np.arange(0))
         with pytest.raises(InputError, match=message):
             draw_folds(split, labels, 5, 0, groups)
+
+    def test_of_groups_leave_every_class_in_each_part_or_are_refused(self) -> None:
+        # One class in as many groups as there are folds, beside many groups of the other: one draw in some loses it.
+        groups = np.concatenate([np.arange(3), np.repeat(np.arange(3, 43), 2)])
+        labels = np.concatenate([np.ones(3, dtype=np.int64), np.zeros(80, dtype=np.int64)])
+        split = Split(np.arange(len(labels)), np.arange(0), np.arange(0))
+        for seed in range(20):
+            for fold in draw_folds(split, labels, 3, seed, groups):
+                assert set(labels[fold.train]) == set(labels[fold.validation]) == {0, 1}
+        one = np.zeros(len(labels), dtype=np.int64)  # all rows of the first class in one group with a part of the other
+        with pytest.raises(InputError, match="a class has 1 groups of rows"):
+            draw_folds(split, labels, 3, 0, one)

@@ -11,10 +11,10 @@ import pytest
 from sentiment.bundle.folder import Bundle, write_bundle
 from sentiment.errors import InputError
 from sentiment.models.ensemble.config import EnsembleConfig
-from sentiment.models.ensemble.family import Ensembles, Members, combine
+from sentiment.models.ensemble.family import combine
 from sentiment.models.family import Resources, Trained
 from sentiment.models.registry import config_of, train
-from sentiment.reviews.dataset import Dataset, folds, load_dataset
+from sentiment.reviews.dataset import Dataset, load_dataset
 from tests.support.tiny import source
 
 LINEAR: dict[str, Any] = {"family": "linear", "C": 3.0}
@@ -186,93 +186,3 @@ def rewrite(bundle: Path, change: Any) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
     manifest["files"]["config.json"] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-
-
-IN_FOLDS: dict[str, Any] = SETTINGS | {"folds": 3, "weights": [0.5, 0.5]}
-
-
-@pytest.fixture(scope="module")
-def made(dataset: Dataset, cache: Path) -> Members:
-    config = config_of(IN_FOLDS)
-    assert isinstance(config, EnsembleConfig)
-    return Ensembles().train_members(config, dataset, Resources(cache))
-
-
-class TestInFolds:
-    def test_goes_to_json_and_comes_back_equal_and_without_folds_as_before_there_were_any(self) -> None:
-        config = config_of(IN_FOLDS)
-        assert config_of(json.loads(json.dumps(config.to_dict()))) == config
-        assert "folds" not in config_of(SETTINGS).to_dict()
-        assert config.title == "The mean of 6 models: linear, textcnn, each in 3 folds"
-
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            ({"folds": 0}, "folds is 0; it must lie between 1 and 20"),
-            ({"folds": 21}, "folds is 21"),
-            ({"folds": "3"}, "folds is '3'"),
-            ({"folds": 1, "members": [LINEAR]}, "members has 1; an ensemble has 2 to 64"),
-            ({"folds": 3, "members": []}, "members has 0"),
-            ({"folds": 20, "members": [LINEAR] * 4}, "folds is 20 and members has 4, which makes 80 models"),
-        ],
-    )
-    def test_of_what_cannot_be_folded_is_refused_in_one_line(self, changes: dict[str, Any], message: str) -> None:
-        with pytest.raises(InputError, match=message):
-            config_of(IN_FOLDS | changes)
-
-    def test_answers_each_row_that_is_not_sealed_by_models_that_did_not_see_it(
-        self, made: Members, dataset: Dataset, cache: Path
-    ) -> None:
-        assert made.rows.tolist() == sorted([*dataset.split.train, *dataset.split.validation])
-        first = folds(dataset, 3, 0)[0]
-        alone = train(config_of(LINEAR), first, Resources(cache))
-        rows = np.searchsorted(made.rows, first.split.validation)
-        np.testing.assert_array_equal(made.probabilities[0][rows], alone.probabilities)
-
-    def test_is_the_mean_of_all_of_them(self, made: Members, dataset: Dataset, cache: Path) -> None:
-        assert made.model is not None and isinstance(made.model.config, EnsembleConfig)
-        assert [member.family for member in made.model.config.members] == ["linear"] * 3 + ["network"] * 3
-        assert made.model.config.weights == pytest.approx(np.repeat(made.weights, 3) / 3)
-        assert len({member.seed for member in made.model.config.members[3:]}) == 3
-        texts = dataset.texts("test")
-        own = {"family": "ensemble", "members": [LINEAR], "folds": 3, "weights": [1.0]}
-        model = train(config_of(own), dataset, Resources(cache)).model
-        alone = [train(config_of(LINEAR), one, Resources(cache)).predict(texts) for one in folds(dataset, 3, 0)]
-        assert model is not None
-        np.testing.assert_allclose(model.probabilities(texts), np.mean(alone, axis=0), atol=1e-6)
-
-    def test_scores_the_validation_rows_by_models_that_did_not_see_them_and_the_same_again(
-        self, made: Members, dataset: Dataset, cache: Path
-    ) -> None:
-        first, again = (train(config_of(IN_FOLDS), dataset, Resources(cache)) for _ in range(2))
-        np.testing.assert_array_equal(first.probabilities, again.probabilities)
-        asked = np.searchsorted(made.rows, dataset.split.validation)
-        expected = np.tensordot(made.weights, made.probabilities[:, asked], axes=1)
-        np.testing.assert_allclose(first.probabilities, expected, atol=1e-6)
-        assert first.model is not None
-        seen = np.asarray(first.model.probabilities(dataset.texts("validation")))
-        assert np.abs(seen - first.probabilities).max() > 0.01  # most of its models saw these rows
-
-    def test_counts_no_member_that_diverged_in_a_fold(
-        self, dataset: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        real, calls = train, iter(range(100))
-
-        def one_dies(config: Any, view: Dataset, resources: Resources) -> Trained:
-            trained = real(config, view, resources)
-            return replace(trained, model=None) if next(calls) == 3 else trained  # of the second fold, the network
-
-        # Nature gives no run that diverges before its first score on every processor.
-        monkeypatch.setattr("sentiment.models.ensemble.family.train", one_dies)
-        config = config_of(IN_FOLDS)
-        assert isinstance(config, EnsembleConfig)
-        made = Ensembles().train_members(config, dataset, Resources(cache))
-        assert made.weights == [1.0, 0.0]
-        assert made.model is not None and isinstance(made.model.config, EnsembleConfig)
-        assert [member.family for member in made.model.config.members] == ["linear"] * 3
-
-    def test_tells_how_far_it_is(self, dataset: Dataset, cache: Path) -> None:
-        seen: list[float] = []
-        on_batch: Any = lambda done, total: seen.append(done / total)  # noqa: E731
-        train(config_of(IN_FOLDS | {"members": [NETWORK, NETWORK]}), dataset, Resources(cache, on_batch=on_batch))
-        assert seen == sorted(seen) and 0 < seen[0] < 1 / 6 and seen[-1] == 1.0
