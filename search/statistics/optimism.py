@@ -116,7 +116,7 @@ def corrected_score(
 
     True of this one run, its very weights, on new rows of the same kind. It is *not* what the config scores on fresh
     seeds: of the seed's luck the winner keeps what new rows would confirm (for fresh seeds see `optimism`). A best
-    epoch chosen on the same rows is luck that it does not know of.
+    epoch chosen on the same rows is luck too, which it knows of where the other epochs are among the configs.
 
     Args:
         labels: true classes of the validation rows, int [n].

@@ -25,7 +25,7 @@ from search.storage.databases import experimental_features, load_study
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
-from search.study.objective import Objective, predictions_file
+from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
 from search.study.records import (
     AUDIT,
@@ -329,8 +329,9 @@ def remove_leftovers(opened: SearchStudy) -> None:
         return
     opened.artifacts.clear(opened.study)
     for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        folder, predictions = opened.artifacts.folder(trial.number), predictions_file(opened.predictions, trial.number)
+        folder = opened.artifacts.folder(trial.number)
         for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
             shutil.rmtree(left, ignore_errors=True)
-        for left in (predictions, *predictions.parent.glob(f"{predictions.stem}.*.tmp")):
-            left.unlink(missing_ok=True)
+        for file in (name(opened.predictions, trial.number) for name in (predictions_file, checkpoints_file)):
+            for left in (file, *file.parent.glob(f"{file.stem}.*.tmp")):
+                left.unlink(missing_ok=True)

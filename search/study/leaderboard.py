@@ -318,8 +318,8 @@ class Leaderboard:
             lines.append(self.optimism)
             if self.ensemble is not None:
                 how = (
-                    f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`; in folds, with `--folds 5`, it is "
-                    "as a rule better, and five times as dear)"
+                    f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`; with `--folds 5` as a rule "
+                    "better, and five times as dear)"
                 )
                 is_named = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
                 lines.append(f"{self.ensemble}{how if is_named and not self.ensemble.is_worse else ''}.")

@@ -37,6 +37,7 @@ from search.study.records import (
     EPOCHS,
     IS_LINEAR_BASELINE,
     LATENCY,
+    OTHERS,
     PREDICTIONS,
     SECONDS,
 )
@@ -48,7 +49,7 @@ from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
 
-__all__ = ["Objective", "environment", "milliseconds_a_text", "predictions_file", "refuse_changed"]
+__all__ = ["Objective", "checkpoints_file", "environment", "milliseconds_a_text", "predictions_file", "refuse_changed"]
 
 ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
@@ -57,6 +58,11 @@ ANSWERS: Final = 20
 def predictions_file(folder: Path, number: int) -> Path:
     """Where in `folder` trial `number` keeps what it predicts."""
     return folder / f"trial-{number:05d}.npy"
+
+
+def checkpoints_file(folder: Path, number: int) -> Path:
+    """Where in `folder` trial `number` keeps what its other checkpoints predicted."""
+    return folder / f"trial-{number:05d}-checkpoints.npy"
 
 
 def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, Any]:
@@ -189,7 +195,12 @@ class Objective:
             raise
         self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
-            kept = keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
+            kept: dict[str, Any] = dict(
+                keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
+            )
+            if trained.other_checkpoints is not None:
+                path = checkpoints_file(self.predictions, trial.number)
+                kept[OTHERS] = keep_predictions(path, trained.other_checkpoints)
             trial.set_user_attr(PREDICTIONS, kept)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)

@@ -32,6 +32,7 @@ __all__ = [
     "LATENCY",
     "METRIC",
     "OPENINGS",
+    "OTHERS",
     "PATIENCE",
     "PREDICTIONS",
     "ROUND_OF",
@@ -77,7 +78,9 @@ ENVIRONMENT: Final = "environment"
 SEED: Final = "seed"
 AUDITED: Final = "condemned by the pruner, audited"
 PREDICTIONS: Final = "predictions"
-"""Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]."""
+"""Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
+there were other checkpoints, what these said: float16 [C, n, K]."""
+OTHERS: Final = "other checkpoints"
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"
 

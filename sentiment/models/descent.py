@@ -36,6 +36,8 @@ MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
+OTHERS: Final = 16
+"""Checkpoints beside the best whose answers are kept, at most: a long run has thousands, most of them far behind."""
 NO_LOSS: Final = "the training loss is not a number"
 NO_ANSWER: Final = "its weights or its answers are not numbers"
 
@@ -210,6 +212,7 @@ class _BestCheckpoint:
         self.probabilities = np.empty((0, len(learner.classes)), dtype=np.float32)
         self.collapsed: str | None = None
         self.collapses: list[str | None] = []
+        self.others: list[tuple[float, np.ndarray]] = []
 
     def score(self, epoch: float, train_loss: float) -> Report | None:
         """Score the validation rows, and keep the weights if they are the best yet; None of what is no number."""
@@ -230,7 +233,12 @@ class _BestCheckpoint:
         macro = macro_f1(labels, predictions, len(classes))
         loss = cross_entropy(probabilities, labels)
         self.collapses.append(collapse(labels, predictions, classes, loss) if weights else None)
-        if macro > self.macro_f1:
+        best_yet = macro > self.macro_f1
+        other = (self.macro_f1, self.probabilities) if best_yet else (macro, probabilities)
+        if len(other[1]):
+            self.others.append((other[0], other[1].astype(np.float16)))
+            self.others = sorted(self.others, key=lambda scored: -scored[0])[:OTHERS]
+        if best_yet:
             self.macro_f1, self.probabilities = macro, probabilities
             self.weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
             self.collapsed = self.collapses[-1]
@@ -257,6 +265,7 @@ class _BestCheckpoint:
             ended=ended,
             collapsed=self.collapsed,
             seconds=time.perf_counter() - self.started,
+            other_checkpoints=np.stack([said for _, said in self.others]) if self.others else None,
         )
 
 

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.statistics import corrected_difference
 from search.storage.databases import open_storage
-from search.storage.predictions import kept_predictions
+from search.storage.predictions import keep_predictions, kept_classes, kept_predictions
 from search.study.choosing import correct_for_choosing
 from search.study.create import (
     LINEAR,
@@ -21,7 +23,7 @@ from search.study.create import (
 )
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
-from search.study.records import AGAINST_LINEAR, BASELINES, CORRECTED, ENDED, METRIC
+from search.study.records import AGAINST_LINEAR, BASELINES, CORRECTED, CURVE, ENDED, METRIC, OTHERS, PREDICTIONS
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -243,6 +245,38 @@ class TestTheBestScore:
         assert board.against_linear == gain
         assert f"the difference is {100 * gain['corrected']:+.1f} (95 % interval " in board.standing
         assert CORRECTED not in opened.study.user_attrs  # one trial was not chosen
+
+    def test_keeps_what_the_other_checkpoints_said_the_best_of_them_first(self, open_study: Open) -> None:
+        opened = open_study()
+        optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
+        assert opened.predictions is not None
+        trial, labels = opened.study.trials[0], opened.dataset.labels("validation")
+        others = kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS][OTHERS])
+        assert others.shape == (len(trial.user_attrs[CURVE]) - 1, len(labels), 2) and others.dtype == np.float16
+        scores = [macro_f1(labels, one.argmax(axis=1), 2) for one in others]
+        curve = sorted(report["macro_f1"] for report in trial.user_attrs[CURVE])
+        assert scores == pytest.approx(curve[-2::-1], abs=0.03)  # two rows: they are rounded
+
+    def test_is_chosen_again_with_its_checkpoint(self, open_study: Open) -> None:
+        """Eight checkpoints as good as one another: which is best on the validation rows is chance."""
+        opened = open_study()
+        assert opened.predictions is not None
+        labels, rng = opened.dataset.labels("validation"), np.random.default_rng(0)
+        said = np.where(rng.random((8, len(labels))) < 0.8, labels, 1 - labels)
+        said = said[np.argsort([-macro_f1(labels, one, 2) for one in said])]
+        probabilities = np.eye(2, dtype=np.float32)[said]
+        record: dict[str, Any] = dict(keep_predictions(opened.predictions / "one.npy", probabilities[0]))
+        record[OTHERS] = keep_predictions(opened.predictions / "others.npy", probabilities[1:].astype(np.float16))
+        values = {"value": macro_f1(labels, said[0], 2), "user_attrs": {PREDICTIONS: record}}
+        opened.study.add_trial(optuna.create_trial(**values))
+        correct_for_choosing(opened)
+        linear_ones = opened.study.user_attrs[BASELINES][LINEAR][PREDICTIONS]
+        reference = kept_classes(opened.predictions, linear_ones)
+        expected = corrected_difference(labels, said, reference, 2)
+        gain = opened.study.user_attrs[AGAINST_LINEAR]
+        assert gain == {"trial": opened.study.trials[-1].number, **asdict(expected)}
+        alone = corrected_difference(labels, said[:1], reference, 2)
+        assert gain["difference"] == alone.difference and gain["corrected"] < alone.corrected - 0.005
 
     def test_without_its_predictions_stands_uncorrected_with_a_word_why(self, open_study: Open) -> None:
         opened = open_study()
