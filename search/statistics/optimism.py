@@ -226,7 +226,8 @@ def corrected_combination(
         _check_reference(reference, labels, n_classes)
 
     def predicted(weights: Floats, rows: Integers | slice) -> Integers:
-        return np.asarray(np.tensordot(weights, probabilities[:, rows], axes=1).argmax(axis=1))
+        used = np.flatnonzero(weights)
+        return np.asarray(np.tensordot(weights[used], probabilities[used][:, rows], axes=1).argmax(axis=1))
 
     whole = choice.scored(predicted(weigh(probabilities, labels), slice(None)))
     pooled = []

@@ -333,5 +333,5 @@ def remove_leftovers(opened: SearchStudy) -> None:
         for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
             shutil.rmtree(left, ignore_errors=True)
         for file in (name(opened.predictions, trial.number) for name in (predictions_file, checkpoints_file)):
-            for left in (file, *file.parent.glob(f"{file.stem}.*.tmp")):
+            for left in (file, *file.parent.glob(f"*{file.stem}.*.tmp")):
                 left.unlink(missing_ok=True)

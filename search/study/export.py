@@ -158,7 +158,7 @@ class Folded:
     """Of each trial by its number, the largest first; those without one are not in it."""
     folds: int
     macro_f1: float
-    """On the rows that chose checkpoints and weights."""
+    """On the rows that chose the weights; each by a checkpoint that other rows chose."""
     linear_macro_f1: float
     """The linear baseline, trained in the same folds."""
     rows: int
@@ -209,6 +209,8 @@ def export_folded(
     trials = opened.study.get_trials(deepcopy=False)
     configs, resources = [], []
     for one in chosen:
+        if CONFIG not in trials[one].user_attrs:
+            raise InputError(f"trial {one} does not say what was trained; it was not made by this program")
         config, environment = config_of(trials[one].user_attrs[CONFIG]), trials[one].user_attrs[ENVIRONMENT]
         if isinstance(config, EnsembleConfig):
             raise InputError(f"trial {one} is a mean of models itself; name one of another family")

@@ -36,6 +36,7 @@ from search.study.records import (
 from search.study.stopping import Plateau, plateau
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
+from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.models.registry import NETWORK
 from sentiment.terminal import in_columns
 
@@ -275,7 +276,7 @@ class Leaderboard:
     @property
     def optimism(self) -> str:
         """One sentence on what the best score is worth."""
-        sentence = "The best score chose its trial among others, so it is optimistic"
+        sentence = "The best score chose its trial among others, and its checkpoint, so it is optimistic"
         if self.corrected is None:
             return f"{sentence}: on new rows expect somewhat less."
         low, high = self.corrected["low"], self.corrected["high"]
@@ -317,10 +318,9 @@ class Leaderboard:
         if self.best is not None:
             lines.append(self.optimism)
             if self.ensemble is not None:
-                how = (
-                    f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`; with `--folds 5` as a rule "
-                    "better, and five times as dear)"
-                )
+                how = f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`"
+                folds = min(5, MOST_MEMBERS // len(self.ensemble.weights))
+                how += f"; with `--folds {folds}` as a rule better, and {folds} times as dear)" if folds > 1 else ")"
                 is_named = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
                 lines.append(f"{self.ensemble}{how if is_named and not self.ensemble.is_worse else ''}.")
             lines += ["", f"Best trial: {self.best.trial}"]

@@ -62,7 +62,7 @@ def predictions_file(folder: Path, number: int) -> Path:
 
 def checkpoints_file(folder: Path, number: int) -> Path:
     """Where in `folder` trial `number` keeps what its other checkpoints predicted."""
-    return folder / f"trial-{number:05d}-checkpoints.npy"
+    return folder / f"checkpoints-{number:05d}.npy"
 
 
 def environment(config: Config, cache: Path, device: str = "cpu") -> dict[str, Any]:
@@ -198,7 +198,8 @@ class Objective:
             kept: dict[str, Any] = dict(
                 keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
             )
-            if trained.other_checkpoints is not None:
+            # Whoever keeps no weights asks for no choice among them either.
+            if trained.other_checkpoints is not None and self.artifacts is not None and not trained.ended:
                 path = checkpoints_file(self.predictions, trial.number)
                 kept[OTHERS] = keep_predictions(path, trained.other_checkpoints)
             trial.set_user_attr(PREDICTIONS, kept)

@@ -79,7 +79,7 @@ SEED: Final = "seed"
 AUDITED: Final = "condemned by the pruner, audited"
 PREDICTIONS: Final = "predictions"
 """Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
-there were other checkpoints, what these said: float16 [C, n, K]."""
+there were other checkpoints, what these said, float32 [C, n, K]: kept while the trial is among the best."""
 OTHERS: Final = "other checkpoints"
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"

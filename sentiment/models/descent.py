@@ -36,8 +36,9 @@ MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
-OTHERS: Final = 16
-"""Checkpoints beside the best whose answers are kept, at most: a long run has thousands, most of them far behind."""
+OTHERS: Final = 8
+"""Checkpoints beside the best whose answers are kept, the best of them. A long run has thousands; that these few were
+chosen among so many is not known to who chooses among them again."""
 NO_LOSS: Final = "the training loss is not a number"
 NO_ANSWER: Final = "its weights or its answers are not numbers"
 
@@ -236,7 +237,7 @@ class _BestCheckpoint:
         best_yet = macro > self.macro_f1
         other = (self.macro_f1, self.probabilities) if best_yet else (macro, probabilities)
         if len(other[1]):
-            self.others.append((other[0], other[1].astype(np.float16)))
+            self.others.append(other)
             self.others = sorted(self.others, key=lambda scored: -scored[0])[:OTHERS]
         if best_yet:
             self.macro_f1, self.probabilities = macro, probabilities

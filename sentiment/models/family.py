@@ -112,7 +112,7 @@ class Trained:
     """In the same words, if the best checkpoint itself predicts (almost) one class."""
     seconds: float
     other_checkpoints: np.ndarray | None = None
-    """float16 [C, n_validation, K]: what other checkpoints said of the validation rows, the best of them; None where
+    """float32 [C, n_validation, K]: what other checkpoints said of the validation rows, the best of them; None where
     there was nothing to choose among. Who asks what the choice is worth makes it again among these."""
 
     @property

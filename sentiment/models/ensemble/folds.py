@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sentiment.metrics import macro_f1
 from sentiment.models.config import Config
 from sentiment.models.ensemble.family import combine
 from sentiment.models.ensemble.selection import select
-from sentiment.models.family import Model, Resources
+from sentiment.models.family import Model, Resources, Trained
 from sentiment.models.registry import train
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Folded:
     rows: np.ndarray
     """int64 [n], ascending: all rows that some fold leaves out."""
     probabilities: np.ndarray
-    """float64 [n, K]: the weighted mean of what members say of `rows`, each by the model that did not see the row."""
+    """float64 [n, K]: the weighted mean of what members say of `rows`, each by the model that did not see the row, and
+    of its checkpoints the one that other rows choose: a linear model, which stands beside it, has none to choose among.
+    """
 
 
 def train_in_folds(
@@ -74,7 +77,7 @@ def train_in_folds(
                 break
             assert trained.model is not None
             models[place].append(trained.model)
-            said[place, np.searchsorted(rows, validation[fold])] = trained.probabilities
+            said[place, np.searchsorted(rows, validation[fold])] = _chosen_by_others(trained, view, fold)
     on_progress(total, total)
     weights = np.zeros(len(members))
     if sound := [place for place in range(len(members)) if place not in unsound]:
@@ -83,3 +86,19 @@ def train_in_folds(
     each = [weights[place] / len(views) for place in weighty for _ in views]
     model = combine(list(chain(*(models[place] for place in weighty))), each)
     return Folded(model, tuple(weights.tolist()), unsound, rows, np.tensordot(weights, said, axes=1))
+
+
+def _chosen_by_others(trained: Trained, view: "Dataset", seed: int) -> np.ndarray:
+    """What it says of the rows that it did not see, [n, K]: of each third the checkpoint that is best on the others."""
+    labels, groups, n_classes = view.labels("validation"), view.groups("validation"), len(view.classes)
+    if trained.other_checkpoints is None:
+        return trained.probabilities
+    said = np.stack([trained.probabilities, *trained.other_checkpoints])
+    unit = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    third = (np.random.default_rng(seed).permutation(int(unit.max()) + 1) % 3)[unit]
+    found = np.empty(said.shape[1:])
+    for own in np.unique(third):
+        inside, others = third == own, third != own
+        scores = [macro_f1(labels[others], one[others].argmax(axis=1), n_classes) for one in said]
+        found[inside] = said[int(np.argmax(scores)), inside]
+    return found

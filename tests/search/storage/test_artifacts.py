@@ -82,10 +82,14 @@ class TestTheFoldersOfAStudy:
                 (opened.artifacts.directory / folder / "weights.safetensors").write_bytes(b"half")
             for file in (f"trial-{number:05d}.npy", f"trial-{number:05d}.77.tmp"):
                 (opened.predictions / file).touch()
+            for file in (f"checkpoints-{number:05d}.npy", f".trial-{number:05d}.npy.77.tmp"):
+                (opened.predictions / file).touch()
         remove_leftovers(opened)
         mine = f"trial-{lives.number:05d}"
         assert folders(opened.artifacts) == [f".{mine}.abc.tmp", mine]
         assert sorted(path.name for path in opened.predictions.glob("trial-*")) == [f"{mine}.77.tmp", f"{mine}.npy"]
+        others = [path.name for path in opened.predictions.iterdir() if path.name[0] in ".c"]
+        assert sorted(others) == [f".{mine}.npy.77.tmp", f"checkpoints-{lives.number:05d}.npy"]
 
 
 class TestKeeping:

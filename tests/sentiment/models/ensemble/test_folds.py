@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from sentiment.metrics import macro_f1
 from sentiment.models.ensemble.config import EnsembleConfig
-from sentiment.models.ensemble.folds import Folded, train_in_folds
+from sentiment.models.ensemble.folds import Folded, _chosen_by_others, train_in_folds
 from sentiment.models.family import Resources, Trained
 from sentiment.models.registry import config_of, train
 from sentiment.reviews.dataset import Dataset, folds, load_dataset
@@ -111,3 +113,33 @@ def test_it_tells_how_far_it_is(views: list[Dataset], cache: Path) -> None:
     done = [one for one, _ in seen]
     assert done == sorted(done) and done[0] == 0 and done[-1] == 6 and {total for _, total in seen} == {6}
     assert any(3 < one < 4 for one in done)  # within the first network
+
+
+def test_no_rows_own_label_chooses_the_checkpoint_that_answers_it(views: list[Dataset], cache: Path) -> None:
+    view = views[0]
+    trained = train(config_of(LINEAR), view, Resources(cache))
+    rng, rows = np.random.default_rng(1), view.split.validation
+    said = rng.dirichlet([1, 1], size=(9, len(rows)))
+    trained = replace(trained, probabilities=said[0], other_checkpoints=said[1:])
+    before = _chosen_by_others(trained, view, 0)
+    assert (before != said[0]).any()
+    for place in range(0, len(rows), 7):
+        labels = view.reviews.labels.copy()
+        labels[rows[place]] = 1 - labels[rows[place]]
+        other = replace(view, reviews=replace(view.reviews, labels=labels))
+        np.testing.assert_array_equal(_chosen_by_others(trained, other, 0)[place], before[place])
+
+
+def test_of_a_network_no_better_than_chance_the_best_checkpoint_is_no_gain(dataset: Dataset) -> None:
+    """Nine checkpoints that guess: the best of them is above one half on the rows that chose it, and not here."""
+    view = replace(dataset, split=replace(dataset.split, validation=dataset.split.train))
+    labels, gains = view.labels("validation"), []
+    for seed in range(30):
+        said = np.random.default_rng(seed).dirichlet([1, 1], size=(9, len(labels)))
+        scores = [macro_f1(labels, one.argmax(axis=1), 2) for one in said]
+        best = int(np.argmax(scores))
+        trained: Any = SimpleNamespace(probabilities=said[best], other_checkpoints=np.delete(said, best, axis=0))
+        chosen = _chosen_by_others(trained, view, seed)
+        gains.append((max(scores) - 0.5, macro_f1(labels, chosen.argmax(axis=1), 2) - 0.5))
+    by_best, by_others = np.mean(gains, axis=0)
+    assert by_best > 0.03 and abs(by_others) < 0.015
