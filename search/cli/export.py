@@ -47,8 +47,8 @@ def command(args: argparse.Namespace) -> int:
         told = (
             f"Wrote {folded.members}, trained in {args.folds} folds, to {args.to}\n"
             f"Each of {folded.rows:,} rows answered by the models that did not see it: macro-F1 {folded.macro_f1:.4f}, "
-            f"the linear baseline likewise {folded.linear_macro_f1:.4f} (these rows chose the trials, and what each "
-            "counts)"
+            f"{100 * (folded.macro_f1 - folded.linear_macro_f1):+.1f} points from the linear baseline's in the same "
+            "folds (these rows chose the trials, and what each counts)"
         )
     elif args.ensemble:
         exported = export_ensemble(opened, args.to, say)
