@@ -10,6 +10,7 @@ rows; corrected among its checkpoints, as here, the difference was .0 (`python -
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -115,7 +116,7 @@ class _Candidates:
     said: list[np.ndarray]
     """Of each, probabilities [n, K]; in older studies classes [n]."""
 
-    @property
+    @cached_property
     def classes(self) -> np.ndarray:
         """int16 [C, n]."""
         return np.stack([classes_of(one) for one in self.said])
