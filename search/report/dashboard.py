@@ -14,6 +14,7 @@ from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
 from optuna.artifacts import FileSystemArtifactStore
+from optuna.storages import BaseStorage, get_storage
 from optuna_dashboard import wsgi
 
 from sentiment.errors import InputError
@@ -36,11 +37,11 @@ class _Server(ThreadingMixIn, WSGIServer):
             super().handle_error(request, client_address)
 
 
-def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(storage: BaseStorage, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
-        storage: URL of a database that holds studies.
+        storage: that holds studies. Given a URL, the dashboard would read it in a slower way (`search.storage.rows`).
         artifacts: the folder of the dashboard's own artifacts.
         port: 0 takes any that is free.
         on_ready: called with the address once it answers.
@@ -48,7 +49,7 @@ def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], No
     Raises:
         InputError: the port cannot be used.
     """
-    app = wsgi(storage, artifact_store=FileSystemArtifactStore(artifacts))
+    app = wsgi(get_storage(storage), artifact_store=FileSystemArtifactStore(artifacts))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:
