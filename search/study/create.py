@@ -26,7 +26,7 @@ from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
-from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
 from search.study.records import (
     AUDIT,
     BASELINES,
@@ -107,6 +107,15 @@ class SearchStudy:
         """Trials that count towards the total: completed or pruned."""
         return len(self.study.get_trials(deepcopy=False, states=FINISHED))
 
+    def fails(self, in_a_row: int = 3) -> bool:
+        """Whether the last so many trials that ended, whoever trained them, failed for reasons of their own."""
+        trials = self.study.get_trials(deepcopy=False)
+        ended = [(trial.datetime_complete, trial.number) for trial in trials if trial.datetime_complete is not None]
+        last = [trials[number] for _, number in sorted(ended)[-in_a_row:]]
+        return len(last) == in_a_row and all(
+            trial.state == TrialState.FAIL and AGAIN not in trial.system_attrs for trial in last
+        )
+
 
 def create_or_resume(
     definition: StudyDefinition,
@@ -155,8 +164,14 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: BaseStorage, artifacts: Path) -> SearchStudy:
+def open_recorded(name: str, storage: BaseStorage, artifacts: Path, dataset: Dataset | None = None) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
+
+    Args:
+        name: of the study.
+        storage: where it is.
+        artifacts: where its files are.
+        dataset: its data, where they were read already; else they are read from where the study says.
 
     Raises:
         InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
@@ -165,7 +180,8 @@ def open_recorded(name: str, storage: BaseStorage, artifacts: Path) -> SearchStu
     attributes = study.user_attrs
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
-    dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+    if dataset is None:
+        dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
     if dataset.fingerprint != attributes[FINGERPRINT]:
         raise _other_data(name, attributes[FINGERPRINT], dataset)
     space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
