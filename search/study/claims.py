@@ -35,7 +35,17 @@ from search.storage.databases import HEARTBEAT_SECONDS
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
 from search.study.records import CONFIG, ENDED
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
+__all__ = [
+    "WORKER",
+    "Heartbeat",
+    "begin_again",
+    "begin_lost_again",
+    "claim",
+    "following",
+    "is_begun",
+    "is_unsettled",
+    "pending_positions",
+]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
@@ -155,11 +165,15 @@ def following(trials: Sequence[FrozenTrial]) -> int:
 
 def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     """Whether a trial before that position still runs, or has yet to be begun or begun again."""
+    return any(earlier < position for earlier in pending_positions(trials))
+
+
+def pending_positions(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Where a trial still runs, or has yet to be begun or begun again."""
     pending = (TrialState.RUNNING, TrialState.WAITING)
     order = positions(trials)
-    return any(earlier < position and trial.state in pending for earlier, trial in _standing(trials).items()) or any(
-        order[trial.number] < position for trial in _not_yet_repeated(trials)
-    )
+    found = {position for position, trial in _standing(trials).items() if trial.state in pending}
+    return found | {order[trial.number] for trial in _not_yet_repeated(trials)}
 
 
 def is_begun(trials: Sequence[FrozenTrial], total: int, round_of: int | None) -> bool:

@@ -27,6 +27,7 @@ import torch
 from search.storage.artifacts import TrialArtifacts
 from search.storage.predictions import keep_predictions
 from search.study.positions import positions
+from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
     COLLAPSED,
@@ -39,6 +40,7 @@ from search.study.records import (
     LATENCY,
     OTHERS,
     PREDICTIONS,
+    RESUMED,
     SECONDS,
 )
 from search.study.space import Space
@@ -131,6 +133,8 @@ class Objective:
         device: a torch device.
         end_early: end a trial that has collapsed by half of its epochs.
         audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
+        progress: folder that keeps the states of unfinished trainings, from which a trial that was killed goes on when
+            it is begun again; who gives it removes them in time (`search.study.progress`). None keeps none.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -144,6 +148,7 @@ class Objective:
     device: str = "cpu"
     end_early: bool = True
     audit: float = 0.0
+    progress: Path | None = None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -187,7 +192,15 @@ class Objective:
 
         try:
             on_batch = partial(self.on_batch, trial)
-            resources = Resources(self.cache, self.device, on_report, on_batch, self.end_early)
+            resources = Resources(
+                self.cache,
+                self.device,
+                on_report,
+                on_batch,
+                self.end_early,
+                progress=None if self.progress is None else progress_file(self.progress, position),
+                on_resume=partial(trial.set_user_attr, RESUMED),
+            )
             trained = train(config, self.dataset, resources)
         except InputError as error:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone

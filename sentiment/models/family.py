@@ -86,11 +86,18 @@ class Resources:
     """Called now and then with what is done and all that is to do."""
     end_early: bool = True
     """End a run that has come to nothing by half of its way."""
+    progress: Path | None = None
+    """Where the state of an unfinished training is kept, so that it goes on from its last scoring if it is killed
+    (`sentiment.models.progress`); None keeps none. It stays there until whoever names it removes it."""
+    on_resume: Callable[[float], None] = lambda epoch: None
+    """Called when a training goes on from such a state, with the epoch that it had come to. After that `on_report` is
+    called with each of the reports of then; nothing is scored a second time."""
 
     @property
     def of_descent(self) -> dict[str, Any]:
         """What `sentiment.models.descent.descend` takes of it, by name."""
-        return {name: getattr(self, name) for name in ("on_report", "on_batch", "device", "end_early")}
+        names = ("on_report", "on_batch", "device", "end_early", "progress", "on_resume")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

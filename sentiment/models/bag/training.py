@@ -13,7 +13,7 @@ from sentiment.models.bag.config import BagConfig
 from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities
 from sentiment.models.descent import Learner, descend, seeded
 from sentiment.models.family import Report, Trained
-from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios
+from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios, parts_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.ngrams import NgramCorpus, load_ngrams
 
@@ -60,11 +60,21 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Train, and keep the best checkpoint; the arguments and the guarantees are those of networks."""
     with seeded(config.seed, device):
         learner = _learner(config, data, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
 
 
 def _learner(config: BagConfig, data: TrainingData, device: str) -> Learner[_Batch]:
@@ -91,6 +101,7 @@ def _learner(config: BagConfig, data: TrainingData, device: str) -> Learner[_Bat
         labels=data.labels,
         validation_labels=data.validation_labels,
         classes=data.classes,
+        reads=lambda: (data.train, data.validation, *parts_of(data.corpus)),
     )
 
 

@@ -41,6 +41,8 @@ class TrainingData:
     """The config of `transformers`."""
     tokenizer_json: str
     weights: tuple[Path, ...]
+    sha256: str = ""
+    """Of the encoder's files."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def training_data(config: EncoderConfig, dataset: Dataset, cache: Path) -> Train
         encoder=encoder,
         tokenizer_json=found.tokenizer_json,
         weights=found.weights,
+        sha256=found.sha256,
     )
 
 
@@ -85,6 +88,8 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Fine-tune, and keep the best checkpoint; the arguments and the guarantees are those of networks.
 
@@ -94,7 +99,15 @@ def train(
     with seeded(config.seed, device):
         network = _fresh(config, data, device)
         learner = (_fine_tuned if config.trained_layers else _frozen)(config, data, network, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
 
 
 def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier:
@@ -174,6 +187,7 @@ def _learner(config: EncoderConfig, data: TrainingData, **own: Any) -> Learner[A
         labels=data.train.labels,
         validation_labels=data.validation.labels,
         classes=data.classes,
+        reads=lambda: (*data.train.parts, *data.validation.parts, data.sha256),
         **own,
     )
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.model import NetworkModel, predict_probabilities
 from sentiment.models.network.network import Network, build_model
 from sentiment.models.network.precision import has_bfloat16_lstm
-from sentiment.models.ngrams import WIDE_BEGINNING, log_count_ratios
+from sentiment.models.ngrams import WIDE_BEGINNING, log_count_ratios, parts_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import Corpus
 from sentiment.tokens.ngrams import NgramCorpus
@@ -64,6 +65,8 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Train `config` on `data` and keep the best checkpoint.
 
@@ -74,6 +77,8 @@ def train(
         on_batch: called after each batch with the batches done and all batches of the run.
         device: a torch device.
         end_early: end a run that has collapsed by half of its epochs. A run that diverges ends in any case.
+        progress: see `Resources`.
+        on_resume: see `Resources`.
 
     On the same machine, with the same thread count, equal arguments give equal results, bit for bit.
     Torch's global random state is left as it was.
@@ -88,7 +93,15 @@ def train(
         )
     with seeded(config.seed, device):
         learner = _learner(config, data, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
 
 
 def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[Batch]:
@@ -115,6 +128,12 @@ def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[
         labels=data.train.labels,
         validation_labels=data.validation.labels,
         classes=data.classes,
+        reads=lambda: (
+            *data.train.parts,
+            *data.validation.parts,
+            str(data.vocabulary_size),
+            *(() if data.wide is None else parts_of(data.wide)),
+        ),
     )
 
 
