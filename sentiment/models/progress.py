@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import numpy as np
 import safetensors
-import safetensors.torch
+import safetensors.numpy
 import torch
 from torch import Tensor
 
@@ -122,7 +122,8 @@ class Progress:
         values = json.dumps(state.values)
         metadata = {_BELONGS: self._owner(), _VALUES: values, _CHECKSUM: _checksum(tensors, values)}
         with replaced(self._path) as temporary:
-            safetensors.torch.save_file(tensors, temporary, metadata)
+            # Of NumPy, since torch's own refuses tensors that share their memory, as tied weights do.
+            safetensors.numpy.save_file({name: value.numpy() for name, value in tensors.items()}, temporary, metadata)
 
 
 def member_progress(path: Path | None, number: int) -> Path | None:
