@@ -24,6 +24,7 @@ import numpy as np
 import optuna
 import torch
 
+from search.execution.memory import free_bytes
 from search.storage.artifacts import TrialArtifacts
 from search.storage.predictions import keep_predictions
 from search.study.positions import positions
@@ -135,6 +136,8 @@ class Objective:
         audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
         progress: folder that keeps the states of unfinished trainings, from which a trial that was killed goes on when
             it is begun again; who gives it removes them in time (`search.study.progress`). None keeps none.
+        memory: bytes that a training may take, so that one which cannot do with them fails before it is begun. None: as
+            many as are free then, where that is known.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -149,6 +152,7 @@ class Objective:
     end_early: bool = True
     audit: float = 0.0
     progress: Path | None = None
+    memory: int | None = None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -160,6 +164,7 @@ class Objective:
 
         Raises:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
+            MemoryError: it would not fit, or did not.
         """
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
@@ -192,6 +197,7 @@ class Objective:
 
         try:
             on_batch = partial(self.on_batch, trial)
+            memory = free_bytes(self.device) if self.memory is None else self.memory
             resources = Resources(
                 self.cache,
                 self.device,
@@ -200,6 +206,7 @@ class Objective:
                 self.end_early,
                 progress=None if self.progress is None else progress_file(self.progress, position),
                 on_resume=partial(trial.set_user_attr, RESUMED),
+                memory=memory,
             )
             trained = train(config, self.dataset, resources)
         except InputError as error:

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from sentiment.models.bag.config import BagConfig
-from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities
-from sentiment.models.descent import Learner, descend, seeded
+from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities, shapes
+from sentiment.models.descent import Learner, descend, scorings, seeded
 from sentiment.models.family import Report, Trained
+from sentiment.models.memory import MOMENTS, bytes_of_descent
 from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios, parts_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.ngrams import NgramCorpus, load_ngrams
 
-__all__ = ["TrainingData", "train", "training_data"]
+__all__ = ["TrainingData", "needed", "train", "training_data"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,17 @@ def train(
             progress=progress,
             on_resume=on_resume,
         )
+
+
+def needed(config: BagConfig, data: TrainingData, device: str) -> int:
+    """Bytes that `train` has on `device` at once, at least (`sentiment.models.memory`)."""
+    return bytes_of_descent(
+        shapes(config, len(data.corpus.ngrams), len(data.classes)),
+        moments=MOMENTS[config.optimizer],
+        activations=0,  # of a batch nothing is kept but its bags
+        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        keeps_best=device == "cpu",
+    )
 
 
 def _learner(config: BagConfig, data: TrainingData, device: str) -> Learner[_Batch]:

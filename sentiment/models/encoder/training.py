@@ -13,18 +13,19 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError, naming
-from sentiment.models.descent import Learner, descend, seconds_of, seeded
+from sentiment.models.descent import Learner, descend, scorings, seconds_of, seeded
 from sentiment.models.encoder.architecture import body_of, described_by, read_config, shapes
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.model import EncoderModel, answer, limits, pooled_batches
 from sentiment.models.encoder.network import Classifier, optimizer_of
 from sentiment.models.encoder.source import find_pretrained
 from sentiment.models.family import Report, Trained
+from sentiment.models.memory import MOMENTS, bytes_of_descent, padded_tokens
 from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled_batches
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import load_pretrained_corpus
 
-__all__ = ["TrainingData", "price", "train", "training_data"]
+__all__ = ["TrainingData", "needed", "price", "train", "training_data"]
 
 MEASURED_ROWS: Final = 256
 """Training rows from which the price of a frozen body is estimated."""
@@ -108,6 +109,26 @@ def train(
             progress=progress,
             on_resume=on_resume,
         )
+
+
+def needed(config: EncoderConfig, data: TrainingData, device: str) -> int:
+    """Bytes that `train` has on `device` at once, at least (`sentiment.models.memory`)."""
+    body = shapes(data.encoder)
+    with torch.device("meta"):
+        network = Classifier(config, body, len(data.classes))
+    if not config.trained_layers:
+        weights = sum(weight.numel() for weight in body.parameters())
+        return 4 * (weights + len(data.train) * network.head.linear.in_features)
+    # Of each layer that is trained, what its first product and the last of its feed-forward part read.
+    read = data.encoder.hidden_size + getattr(data.encoder, "intermediate_size", 0)
+    a_token = (2 if config.precision == "bfloat16" else 4) * read * len(network.trained_layers)
+    return bytes_of_descent(
+        network,
+        moments=MOMENTS[config.optimizer],
+        activations=a_token * padded_tokens(data.train.lengths(config.max_tokens), config.batch_size),
+        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        keeps_best=device == "cpu",
+    )
 
 
 def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier:

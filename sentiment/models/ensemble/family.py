@@ -92,6 +92,10 @@ class Ensembles(Family):
         """Of its members together."""
         return sum(family_of(member.family).seconds(member, dataset, resources) for member in config.members)
 
+    def bytes(self, config: EnsembleConfig, dataset: "Dataset", resources: Resources) -> int:
+        """Of the member that needs most; they are trained one after another."""
+        return max(family_of(member.family).bytes(member, dataset, resources) for member in config.members)
+
     def load(self, config: EnsembleConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""
         from sentiment.models.ensemble.model import load
