@@ -56,7 +56,8 @@ LOST: Final = "its process was lost"
 SILENT: Final = "its process fell silent"
 
 RETRIES: Final = 5
-"""How often a trial whose process died while it trained is begun again; it may be the trial that kills them."""
+"""How often a trial whose process died while it trained is begun again without coming any further; it may be the trial
+that kills them."""
 
 SILENT_RETRIES: Final = 20
 """The same for a process that only fell silent: it may have been asleep, or have died on another machine."""
@@ -139,6 +140,8 @@ def begin_lost_again(study: optuna.Study) -> int:
             continue
         count += 1
         earlier = [trials[number] for number in trial.system_attrs.get(REPEATS, ())]
+        # One that came further than those before it goes on each time, and is not what ends its processes.
+        earlier = [other for other in earlier if _scorings(other) >= _scorings(trial)]
         times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
         if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
@@ -320,6 +323,10 @@ def _loss(trial: FrozenTrial, quiet: set[int]) -> str | None:
     if workers and all(_is_gone(worker) for worker in workers):
         return LOST
     return SILENT if trial._trial_id in quiet else None
+
+
+def _scorings(trial: FrozenTrial) -> int:
+    return max(trial.intermediate_values, default=0)
 
 
 def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

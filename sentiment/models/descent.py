@@ -309,14 +309,14 @@ def _part(state: State, start: str) -> dict[str, Tensor]:
 
 def _random_state(device: str) -> dict[str, Tensor]:
     """Of torch's own generators, which draw what is dropped; uint8."""
-    cuda = {"cuda": torch.cuda.get_rng_state()} if device.startswith("cuda") else {}
+    cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.startswith("cuda") else {}
     return {"cpu": torch.get_rng_state()} | cuda
 
 
 def _set_random_state(device: str, state: dict[str, Tensor]) -> None:
     torch.set_rng_state(state["cpu"])
     if device.startswith("cuda"):
-        torch.cuda.set_rng_state(state["cuda"])
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def _belongs_to(learner: Learner[Any], device: str, end_early: bool) -> dict[str, Any]:
@@ -333,7 +333,7 @@ def _belongs_to(learner: Learner[Any], device: str, end_early: bool) -> dict[str
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
     }
 
 
