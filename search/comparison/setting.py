@@ -115,6 +115,10 @@ class Setting:
         """Of each training; none is ended early, so that what collapses costs what it costs."""
         return Resources(self.cache, self.device, end_early=False)
 
+    def progress_file(self, part: str, name: str) -> Path:
+        """Where a training of the random trials or of the pairs keeps its state until it is recorded."""
+        return self.folder / part / "progress" / f"{name}.safetensors"
+
     def name(self, part: str) -> str:
         """What the study of an arm, or of the pairs, is called."""
         return f"{self.comparison.name}: {part}"

@@ -27,6 +27,7 @@ from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.progress import remove_settled
 from search.study.records import (
     AUDIT,
     BASELINES,
@@ -76,6 +77,9 @@ class SearchStudy:
 
     patience: int | None = None
     """So many finished trials must together raise the best score by more than noise, or the search stops."""
+
+    progress: Path | None = None
+    """Where trials keep the state of their training until they have ended; None keeps none."""
 
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
@@ -198,6 +202,7 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
         predictions=opened.predictions,
         seed=opened.seed,
         audit=opened.audit,
+        progress=opened.progress,
         **hooks,
     )
 
@@ -234,7 +239,8 @@ def _opened(
     kept = TrialArtifacts(artifacts / study.study_name, keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience)
+    progress = kept.directory / "progress"
+    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience, progress)
 
 
 def _check_writable(folder: Path) -> None:
@@ -338,9 +344,10 @@ def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
 
 
 def remove_leftovers(opened: SearchStudy) -> None:
-    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; and weights
-    that no longer are among the best. Trials that run may be writing.
+    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; weights
+    that no longer are among the best; and states of trainings that are over. Trials that run may be writing.
     """
+    remove_settled(opened.study, opened.progress)
     if opened.artifacts is None or opened.predictions is None:
         return
     opened.artifacts.clear(opened.study)

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.execution.interrupts import Interrupts
 from search.study.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
 from search.study.create import SearchStudy, make_objective
+from search.study.progress import remove_settled
 from search.study.pruner import BehindTheBest
 from search.study.records import ENDED
 from search.study.sampler import ConditionalTPE
@@ -86,6 +87,7 @@ def optimize(
             pause = POLL_SECONDS[0]
             if opened.artifacts is not None:
                 opened.artifacts.clear(study)
+            remove_settled(study, opened.progress)
             if ended.state == TrialState.FAIL:
                 failures.append(ended.user_attrs.get(ENDED, "unknown"))
             else:
