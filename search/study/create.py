@@ -22,6 +22,8 @@ from optuna.trial import FrozenTrial, TrialState
 from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
+from search.storage.inside import inside
+from search.storage.names import refuse_shared_folder
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import StudyDefinition
@@ -128,6 +130,7 @@ def create_or_resume(
     # Refused before anything is written.
     Space.of(definition.space, defaults=defaults).refuse_missing(artifacts / "cache")
     unlabelled_texts(dataset)
+    refuse_shared_folder(definition.name, storage)
     _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):
@@ -215,7 +218,7 @@ def describe(opened: SearchStudy, trials: int) -> str:
 def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:
-    kept = TrialArtifacts(artifacts / study.study_name, keep_best)
+    kept = TrialArtifacts(inside(artifacts, study.study_name), keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
     return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience)

@@ -12,6 +12,7 @@ from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
+from search.storage.inside import is_plain
 from search.study.edges import Edge, edges
 from search.study.positions import FINISHED, in_order
 from search.study.records import (
@@ -359,7 +360,9 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         study: made by this package, or by an `Objective` of it.
         artifacts: the folder to look for kept weights in; None looks nowhere.
     """
-    kept = None if artifacts is None else TrialArtifacts(artifacts / study.study_name)
+    # A study of another program may be called as no folder can be: nothing is kept of it then.
+    folder = artifacts / study.study_name if artifacts is not None and is_plain(study.study_name) else None
+    kept = None if folder is None else TrialArtifacts(folder)
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():
