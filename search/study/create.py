@@ -26,7 +26,7 @@ from search.storage.inside import inside
 from search.storage.names import refuse_shared_folder
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
-from search.study.definition import StudyDefinition
+from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
 from search.study.records import (
@@ -44,6 +44,7 @@ from search.study.records import (
     SEED,
     SPACE,
     SPACE_DEFAULTS,
+    as_recorded,
 )
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
@@ -168,11 +169,21 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
     attributes = study.user_attrs
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
-    dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+    with as_recorded(name):
+        source = DataSource.from_dict(attributes[DATA])
+        space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
+        # The settings as `run` would take them: what a worker is told must be no more than what a study file may say.
+        wishes = Search(
+            seed=attributes[SEED],
+            keep_best=attributes[KEEP_BEST],
+            audit=float(attributes.get(AUDIT, 0.0)),
+            patience=attributes.get(PATIENCE),
+            workers=attributes.get(ROUND_OF) or 1,
+        )
+    dataset = load_dataset(source)
     if dataset.fingerprint != attributes[FINGERPRINT]:
-        raise _other_data(name, attributes[FINGERPRINT], dataset)
-    space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
-    return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
+        raise _other_data(name, str(attributes[FINGERPRINT]), dataset)
+    return _opened(study, dataset, space, wishes.seed, wishes.keep_best, artifacts)
 
 
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:

@@ -31,6 +31,7 @@ from search.study.records import (
     PATIENCE,
     ROWS,
     SECONDS,
+    as_recorded,
     family_of_trial,
     why_ended,
 )
@@ -359,7 +360,15 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
     Args:
         study: made by this package, or by an `Objective` of it.
         artifacts: the folder to look for kept weights in; None looks nowhere.
+
+    Raises:
+        InputError: what it has on record is not what this program writes.
     """
+    with as_recorded(study.study_name):
+        return _read(study, artifacts)
+
+
+def _read(study: optuna.Study, artifacts: Path | None) -> Leaderboard:
     # A study of another program may be called as no folder can be: nothing is kept of it then.
     folder = artifacts / study.study_name if artifacts is not None and is_plain(study.study_name) else None
     kept = None if folder is None else TrialArtifacts(folder)
