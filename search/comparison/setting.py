@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
+from search.storage.names import refuse_shared_folder
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
 from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
@@ -104,6 +105,14 @@ class Setting:
         if self.name(part) not in optuna.get_all_study_names(storage):
             return {}
         return dict(optuna.load_study(study_name=self.name(part), storage=storage).user_attrs)
+
+    def refuse_shared_folder(self) -> None:
+        """Before a new comparison writes anything.
+
+        Raises:
+            InputError: its files would lie among another study's (`search.storage.names`).
+        """
+        refuse_shared_folder(self.comparison.name, _opened(self.storage))
 
     @property
     def cache(self) -> Path:

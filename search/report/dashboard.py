@@ -24,6 +24,9 @@ __all__ = ["serve"]
 LOOPBACK: Final = "127.0.0.1"
 """The dashboard knows no passwords and can delete studies."""
 
+NAMES: Final = (LOOPBACK, "localhost", "::1")
+"""What this machine calls itself; a tunnel from another port keeps the name."""
+
 POLL_SECONDS: Final = 0.1
 """Between two looks whether Ctrl-C came."""
 
@@ -35,6 +38,23 @@ class _Server(ThreadingMixIn, WSGIServer):
         """Say nothing of a browser that left before it had its answer."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+
+def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
+    """The same for those alone who ask for this machine by its own name.
+
+    A page from anywhere may have its name lead to 127.0.0.1 once a browser has opened it, and would then read and
+    delete studies as if it were the dashboard (DNS rebinding).
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        name = str(environ.get("HTTP_HOST", "")).rpartition("]")[0] or str(environ.get("HTTP_HOST", "")).split(":")[0]
+        if name.lower().strip("[]") in NAMES:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"this dashboard answers this machine alone; open it as http://{LOOPBACK}:PORT/\n".encode()]
+
+    return answer
 
 
 def serve(storage: BaseStorage, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
@@ -49,7 +69,7 @@ def serve(storage: BaseStorage, artifacts: Path, port: int, on_ready: Callable[[
     Raises:
         InputError: the port cannot be used.
     """
-    app = wsgi(get_storage(storage), artifact_store=FileSystemArtifactStore(artifacts))
+    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=FileSystemArtifactStore(artifacts)))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:

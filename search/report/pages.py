@@ -17,6 +17,7 @@ from search.report.costs import write_costs
 from search.report.figures import write_figures
 from search.report.text import markdown
 from search.report.values import rows, write_csv
+from search.storage.inside import inside
 from search.study.leaderboard import Leaderboard
 from sentiment.writing import write_whole
 
@@ -56,9 +57,7 @@ class _Store(FileSystemArtifactStore):
         self._folder = folder
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        if Path(artifact_id).name != artifact_id:  # a database may come from anywhere
-            raise ValueError(f"{artifact_id!r} is no artifact's id")
-        write_whole(self._folder / artifact_id, content_body.read())
+        write_whole(inside(self._folder, artifact_id), content_body.read())  # a database may come from anywhere
 
 
 def _publish(study: optuna.Study, note: str, files: Sequence[Path], artifacts: Path) -> None:

@@ -61,7 +61,9 @@ class TrialArtifacts:
             return
         assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
-        if folder.exists():  # of a database that is no more, or of another study of this name
+        if folder.is_symlink():  # whoever put it there: what it leads to is not ours
+            folder.unlink()
+        elif folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
         sha256 = bundles.write_bundle(
             folder,

@@ -7,14 +7,19 @@ A file is complete and its checksum known before a trial says that it has one; a
 import hashlib
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from search.storage.arrays import array_of
+from search.storage.inside import inside
 from sentiment.errors import InputError
 from sentiment.writing import write_whole
 
-__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions"]
+__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions", "recorded_file"]
+
+MOST_BYTES: Final = 1 << 32
+"""Of a file: two hundred million probabilities and more."""
 
 
 def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
@@ -43,13 +48,28 @@ def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:
     """Read the array that a trial recorded.
 
     Raises:
-        InputError: the file is gone or is not what was written.
+        InputError: the file is gone or is not what was written, or what was recorded names none in `folder`.
     """
-    path = folder / record["file"]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
-        raise InputError(f"{path} is missing or damaged; give the --artifacts folder it was written to")
-    predictions: np.ndarray = np.load(path, allow_pickle=False)
-    return predictions
+    path = recorded_file(folder, record)
+    damaged = InputError(f"{path} is missing or damaged; give the --artifacts folder it was written to")
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise damaged
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+        raise damaged
+    try:
+        return array_of(content)
+    except ValueError as error:
+        raise InputError(f"{path} is {error}, not what a training said of each row") from None
+
+
+def recorded_file(folder: Path, record: Any) -> Path:
+    """The file in `folder` that a trial recorded.
+
+    Raises:
+        InputError: what was recorded names none there.
+    """
+    return inside(folder, record.get("file") if isinstance(record, dict) else record)
 
 
 def kept_classes(folder: Path, record: dict[str, Any]) -> np.ndarray:

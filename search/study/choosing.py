@@ -18,7 +18,7 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import corrected_combination, corrected_difference, corrected_score
-from search.storage.predictions import classes_of, kept_classes, kept_predictions
+from search.storage.predictions import classes_of, kept_classes, kept_predictions, recorded_file
 from search.study.create import SearchStudy
 from search.study.positions import in_order
 from search.study.records import (
@@ -127,7 +127,7 @@ def _candidates(folder: Path, trial: FrozenTrial, *, with_others: bool) -> _Cand
     record = trial.user_attrs[PREDICTIONS]
     said = [kept_predictions(folder, record)]
     if OTHERS in record and not with_others:
-        (folder / record[OTHERS]["file"]).unlink(missing_ok=True)
+        recorded_file(folder, record[OTHERS]).unlink(missing_ok=True)
     elif OTHERS in record:
         try:
             said += list(kept_predictions(folder, record[OTHERS]))

@@ -22,9 +22,11 @@ from optuna.trial import FrozenTrial, TrialState
 from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
+from search.storage.inside import inside
+from search.storage.names import refuse_shared_folder
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
-from search.study.definition import StudyDefinition
+from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
 from search.study.progress import remove_settled
@@ -43,6 +45,7 @@ from search.study.records import (
     SEED,
     SPACE,
     SPACE_DEFAULTS,
+    as_recorded,
 )
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
@@ -141,6 +144,7 @@ def create_or_resume(
     # Refused before anything is written.
     Space.of(definition.space, defaults=defaults).refuse_missing(artifacts / "cache")
     unlabelled_texts(dataset)
+    refuse_shared_folder(definition.name, storage)
     _check_writable(artifacts / definition.name)
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     if _is_new(study):
@@ -184,12 +188,22 @@ def open_recorded(name: str, storage: BaseStorage, artifacts: Path, dataset: Dat
     attributes = study.user_attrs
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
+    with as_recorded(name):
+        source = DataSource.from_dict(attributes[DATA])
+        space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
+        # The settings as `run` would take them: what a worker is told must be no more than what a study file may say.
+        wishes = Search(
+            seed=attributes[SEED],
+            keep_best=attributes[KEEP_BEST],
+            audit=float(attributes.get(AUDIT, 0.0)),
+            patience=attributes.get(PATIENCE),
+            workers=attributes.get(ROUND_OF) or 1,
+        )
     if dataset is None:
-        dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+        dataset = load_dataset(source)
     if dataset.fingerprint != attributes[FINGERPRINT]:
-        raise _other_data(name, attributes[FINGERPRINT], dataset)
-    space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
-    return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
+        raise _other_data(name, str(attributes[FINGERPRINT]), dataset)
+    return _opened(study, dataset, space, wishes.seed, wishes.keep_best, artifacts)
 
 
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
@@ -236,7 +250,7 @@ def describe(opened: SearchStudy, trials: int) -> str:
 def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
 ) -> SearchStudy:
-    kept = TrialArtifacts(artifacts / study.study_name, keep_best)
+    kept = TrialArtifacts(inside(artifacts, study.study_name), keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
     progress = kept.directory / "progress"

@@ -12,6 +12,7 @@ import optuna
 import torch
 
 from search.storage.artifacts import TrialArtifacts, facts_of
+from search.storage.inside import inside
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
@@ -258,7 +259,7 @@ def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) 
     """Number, macro-F1 and folder of a trial whose weights were kept."""
     number = _completed(board, trial)
     entry = next(entry for entry in board.entries if entry.trial == number)
-    folder = TrialArtifacts(artifacts / study.study_name).folder(number)
+    folder = TrialArtifacts(inside(artifacts, study.study_name)).folder(number)
     if not entry.kept:
         there = ", ".join(str(other.trial) for other in board.entries if other.kept) or "none"
         raise InputError(

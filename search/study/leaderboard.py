@@ -12,6 +12,7 @@ from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
+from search.storage.inside import is_plain
 from search.study.edges import Edge, edges
 from search.study.positions import FINISHED, in_order
 from search.study.records import (
@@ -30,6 +31,7 @@ from search.study.records import (
     PATIENCE,
     ROWS,
     SECONDS,
+    as_recorded,
     family_of_trial,
     why_ended,
 )
@@ -358,8 +360,18 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
     Args:
         study: made by this package, or by an `Objective` of it.
         artifacts: the folder to look for kept weights in; None looks nowhere.
+
+    Raises:
+        InputError: what it has on record is not what this program writes.
     """
-    kept = None if artifacts is None else TrialArtifacts(artifacts / study.study_name)
+    with as_recorded(study.study_name):
+        return _read(study, artifacts)
+
+
+def _read(study: optuna.Study, artifacts: Path | None) -> Leaderboard:
+    # A study of another program may be called as no folder can be: nothing is kept of it then.
+    folder = artifacts / study.study_name if artifacts is not None and is_plain(study.study_name) else None
+    kept = None if folder is None else TrialArtifacts(folder)
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():
