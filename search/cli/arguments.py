@@ -12,11 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
 __all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
 
-ARTIFACTS: Final = Path("studies/artifacts")
+ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
 EPILOG: Final = """\
 A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
@@ -51,6 +53,13 @@ def _path(text: str) -> Path:
     return Path(_given(text))
 
 
+def _artifacts(text: str) -> ArtifactPath:
+    try:
+        return ArtifactPath.of(_given(text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, as everything here does."""
 
@@ -82,9 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_argument(
         "--artifacts",
         metavar="DIR",
-        type=_path,
+        type=_artifacts,
         default=ARTIFACTS,
-        help="kept weights and caches (%(default)s)",
+        help="kept weights and predictions: a folder, or s3://BUCKET/PREFIX (%(default)s)",
     )
     as_json = argparse.ArgumentParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")

@@ -25,7 +25,7 @@ def command(args: argparse.Namespace) -> int:
     comparisons = [read_comparison(path) for path in args.study_files]
     device = device_of(args.device)
     _check_extras(args.out, comparisons)
-    make_folder(args.artifacts, "--artifacts")
+    args.artifacts.prepare()
 
     from search.comparison.compare import compare, openings, refuse_other
     from search.comparison.foresight import foresee

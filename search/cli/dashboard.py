@@ -2,7 +2,6 @@
 
 import argparse
 
-from search.cli.asked import make_folder
 from search.console import say
 
 __all__ = ["command"]
@@ -15,6 +14,6 @@ def command(args: argparse.Namespace) -> int:
 
     url = storage_url(args.storage)
     open_storage(url, create=False)
-    make_folder(args.artifacts, "--artifacts")
+    args.artifacts.prepare()
     serve(url, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
     return 0

@@ -14,6 +14,7 @@ def command(args: argparse.Namespace) -> int:
     refuse_unless_whole("--top", args.top, 1)
     from search.study.leaderboard import leaderboard
 
+    args.artifacts.prepare(writing=False)
     board = leaderboard(study_of(args), args.artifacts)
     if args.json:
         show_json(board.to_dict())

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
+from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
 from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
@@ -45,7 +46,7 @@ class Setting:
 
     comparison: Comparison
     storage: str
-    artifacts: Path
+    artifacts: Artifacts
     threads: int = 1
     device: str = "cpu"
 
@@ -108,7 +109,7 @@ class Setting:
     @property
     def cache(self) -> Path:
         """Where encoded corpora lie."""
-        return self.artifacts / "cache"
+        return ArtifactPath.of(self.artifacts).local / "cache"
 
     @property
     def resources(self) -> Resources:
@@ -120,7 +121,7 @@ class Setting:
         return f"{self.comparison.name}: {part}"
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Artifacts:
         """Where predictions are kept."""
         return self.artifacts / self.comparison.name
 
@@ -148,7 +149,7 @@ class Setting:
         drawn = {redraw(self.dataset, self.pair_seed(pair)).split.train.tobytes() for pair in range(pairs)}
         return len(drawn)
 
-    def tuning_folder(self, arm: Arm, search: int = 0) -> Path:
+    def tuning_folder(self, arm: Arm, search: int = 0) -> Artifacts:
         """Where an arm's tuning trials keep theirs."""
         name = f"arm-{self.comparison.arms.index(arm):02d}"
         return self.folder / (name if search == 0 else f"{name}-search-{search + 1:02d}")

@@ -2,8 +2,8 @@
 
 import math
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -12,6 +12,7 @@ from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
+from search.storage.paths import Artifacts
 from search.study.edges import Edge, edges
 from search.study.positions import FINISHED, in_order
 from search.study.records import (
@@ -34,6 +35,7 @@ from search.study.records import (
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
+from sentiment.errors import InputError
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.ensemble.config import MOST_MEMBERS
@@ -352,14 +354,17 @@ class Leaderboard:
         return f"{table}\n\n{words}\n\n{markdown_table(FAMILY_COLUMNS, list(map(_of_family, self.families)))}\n"
 
 
-def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboard:
+def leaderboard(study: optuna.Study, artifacts: Artifacts | TrialArtifacts | None = None) -> Leaderboard:
     """Read the standing of `study` from its storage.
 
     Args:
         study: made by this package, or by an `Objective` of it.
-        artifacts: the folder to look for kept weights in; None looks nowhere.
+        artifacts: where to look for kept weights; None looks nowhere.
     """
-    kept = None if artifacts is None else TrialArtifacts(artifacts / study.study_name)
+    kept = artifacts if isinstance(artifacts, TrialArtifacts) else None
+    if isinstance(artifacts, Artifacts):
+        with suppress(InputError):  # a study of another program may be called as no folder can be
+            kept = TrialArtifacts.of(artifacts, study.study_name)
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():

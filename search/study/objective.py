@@ -25,6 +25,7 @@ import optuna
 import torch
 
 from search.storage.artifacts import TrialArtifacts
+from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.positions import positions
 from search.study.records import (
@@ -55,12 +56,12 @@ ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
 
 
-def predictions_file(folder: Path, number: int) -> Path:
+def predictions_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what it predicts."""
     return folder / f"trial-{number:05d}.npy"
 
 
-def checkpoints_file(folder: Path, number: int) -> Path:
+def checkpoints_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what its other checkpoints predicted."""
     return folder / f"checkpoints-{number:05d}.npy"
 
@@ -139,7 +140,7 @@ class Objective:
     space: Space = field(default_factory=Space.of)
     cache: Path = Path("studies/cache")
     artifacts: TrialArtifacts | None = None
-    predictions: Path | None = None
+    predictions: Artifacts | None = None
     seed: int = 0
     device: str = "cpu"
     end_early: bool = True
