@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
+from search.storage.half_copies import refuse_half_copied
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
@@ -98,6 +99,17 @@ class Setting:
             return None
         pairs, shares = zip(*looks, strict=True)
         return Looks(pairs, shares)
+
+    def refuse_half_copied(self) -> None:
+        """Refuse to go on with a comparison of which a study is not all here.
+
+        Raises:
+            InputError: one is not.
+        """
+        storage = _opened(self.storage)
+        for name in optuna.get_all_study_names(storage):
+            if name.startswith(self.name("")):
+                refuse_half_copied(optuna.load_study(study_name=name, storage=storage))
 
     def recorded(self, part: str = PAIRS) -> dict[str, Any]:
         """What the study of an arm, or of the pairs, has on record; nothing if there is no such study yet."""

@@ -22,7 +22,7 @@ from sentiment.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     from optuna.artifacts import Boto3ArtifactStore
 
-__all__ = ["SCHEME", "Bucket", "BucketStore"]
+__all__ = ["SCHEME", "Bucket", "BucketStore", "Writable"]
 
 SCHEME: Final = "s3://"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -95,7 +95,7 @@ class Bucket:
         with self._asked(key):
             self._store.write(key, content)
 
-    def read(self, key: str, into: "Writable") -> None:
+    def read(self, key: str, into: Writable) -> None:
         """Write what the object holds to an open file.
 
         Raises:
@@ -161,12 +161,12 @@ def _store(bucket: str, process: int) -> "Boto3ArtifactStore":
             f"--artifacts {SCHEME}{bucket} needs the extra `s3`: pip install 'sentiment-search[s3]'"
         ) from None
     retries = {} if "AWS_RETRY_MODE" in os.environ else {"retries": {"mode": "standard"}}
-    refused: tuple[type[Exception], ...] = (*_errors(), ValueError)  # a profile that is not there, or a URL that is none
+    refused: tuple[type[Exception], ...] = (*_errors(), ValueError)  # of a profile or a URL that is none
     try:
         client = boto3.client("s3", config=Config(connect_timeout=CONNECT_SECONDS, **retries))
     except refused as error:
         raise InputError(f"--artifacts {SCHEME}{bucket} cannot be used: {_reason(error)}") from None
-    return Boto3ArtifactStore(bucket, client)
+    return Boto3ArtifactStore(bucket, client, avoid_buf_copy=True)  # what is read to its end may be closed
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -22,6 +22,7 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
 
 from search.console import explained, is_damaged, is_full
+from search.storage.half_copies import refuse_half_copied
 from sentiment.errors import InputError
 
 __all__ = [
@@ -154,6 +155,7 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
         study = optuna.load_study(study_name=name, storage=storage)
         if study.directions != [StudyDirection.MAXIMIZE]:
             raise InputError(f"study {name!r} does not maximize one score; `sentiment-search run` made no such study")
+        refuse_half_copied(study)
         return study
     except KeyError:
         names = optuna.get_all_study_names(storage)

@@ -15,9 +15,9 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
-from search.storage.buckets import SCHEME, Bucket, BucketStore
+from search.storage.buckets import SCHEME, Bucket, BucketStore, Writable
 from sentiment.errors import InputError
-from sentiment.writing import write_through, write_whole
+from sentiment.writing import write_through, write_whole, write_whole_from
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
@@ -31,7 +31,8 @@ MANIFEST: Final = "manifest.json"
 """The file of a bundle that vouches for all others: written last, removed first."""
 MOST_MANIFEST: Final = 1 << 23
 MOST_PREDICTIONS: Final = 1 << 33
-"""Bytes. A bucket may hold anything: what is longer is not read to its end."""
+MOST_BYTES: Final = 1 << 40
+"""Of a file. A bucket may hold anything: what is longer is not read to its end."""
 
 
 @dataclass(frozen=True)
@@ -211,12 +212,44 @@ class ArtifactPath:
         for key in sorted(keys, key=lambda key: not key.endswith(f"/{MANIFEST}")):  # without it, it is none
             self.bucket.remove(key)
 
-    def _read(self, key: str, into: BinaryIO, most: int) -> str:
+    def _read(self, key: str, into: Writable, most: int) -> str:
         """Write an object to an open file; returns its SHA-256."""
         assert self.bucket is not None
         checked = _Checked(into, f"{SCHEME}{self.bucket.name}/{key}", most)
         self.bucket.read(key, checked)
         return checked.sha256.hexdigest()
+
+    def files(self) -> list[str]:
+        """All files in this folder, with those in its folders, as they are called from here; the manifest of a bundle
+        comes after its other files. Not those that are hidden, which somebody is writing."""
+        if self.bucket is not None:
+            prefix = f"{self.key}/" if self.key else ""
+            found = [key.removeprefix(prefix) for key in self.bucket.keys(prefix)]
+        else:
+            found = [path.relative_to(self.local).as_posix() for path in self.local.rglob("*") if path.is_file()]
+        shown = [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
+        return sorted(shown, key=lambda name: (name.endswith(f"/{MANIFEST}"), name))
+
+    def read(self, into: Writable) -> str:
+        """Write what the file holds, in the bucket if there is one, to an open file; returns its SHA-256.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        if self.bucket is not None:
+            return self._read(self.key, into, MOST_BYTES)
+        checked = _Checked(into, str(self.local), MOST_BYTES)
+        with self.local.open("rb") as content:
+            shutil.copyfileobj(content, checked)
+        return checked.sha256.hexdigest()
+
+    def write(self, content: BinaryIO) -> None:
+        """Make the file, in the bucket if there is one, of what is read from `content`: whole, or not at all."""
+        if self.bucket is not None:
+            self.bucket.write(self.key, content)
+            return
+        self.local.parent.mkdir(parents=True, exist_ok=True)
+        write_whole_from(self.local, content)
 
     def store(self) -> "ArtifactStore":
         """Of the dashboard's artifacts in this folder, as Optuna's protocol says."""
@@ -232,7 +265,7 @@ Artifacts: TypeAlias = Path | ArtifactPath
 class _Checked:
     """What is written here is counted, and its SHA-256 computed, on the way to a file."""
 
-    def __init__(self, into: BinaryIO, name: str, most: int) -> None:
+    def __init__(self, into: Writable, name: str, most: int) -> None:
         self.sha256 = hashlib.sha256()
         self._into, self._name, self._left = into, name, most
 

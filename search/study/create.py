@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
+from search.storage.half_copies import refuse_half_copied
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
@@ -129,6 +130,7 @@ def create_or_resume(
     unlabelled_texts(dataset)
     (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
+    refuse_half_copied(study)
     if _is_new(study):
         begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
         _record_wishes(study, definition)
