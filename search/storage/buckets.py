@@ -163,7 +163,7 @@ def _store(bucket: str, process: int) -> "Boto3ArtifactStore":
     retries = {} if "AWS_RETRY_MODE" in os.environ else {"retries": {"mode": "standard"}}
     refused: tuple[type[Exception], ...] = (*_errors(), ValueError)  # of a profile or a URL that is none
     try:
-        client = boto3.client("s3", config=Config(connect_timeout=CONNECT_SECONDS, **retries))
+        client = boto3.session.Session().client("s3", config=Config(connect_timeout=CONNECT_SECONDS, **retries))
     except refused as error:
         raise InputError(f"--artifacts {SCHEME}{bucket} cannot be used: {_reason(error)}") from None
     return Boto3ArtifactStore(bucket, client, avoid_buf_copy=True)  # what is read to its end may be closed

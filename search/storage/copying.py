@@ -9,7 +9,7 @@ the marks go in one at the end: killed in between, the same command goes on wher
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
@@ -48,6 +48,8 @@ OF_TRIAL: Final[tuple[Table, ...]] = (
 )
 """All but heartbeats, which say that a process lives: it does not live there."""
 SYSTEM: Final = OF_STUDY[1]
+ARTIFACT: Final = "artifacts:"
+"""What the system attribute of an artifact begins with; its id follows (`optuna.artifacts`)."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +139,13 @@ def begin_copies(source: RDBStorage, target: RDBStorage, names: Sequence[str], *
         raise InputError("another process is copying there; wait until it has ended") from None
 
 
-def copy_study(
-    source: RDBStorage, target: RDBStorage, name: str, on_trials: Callable[[int, int], None] = lambda done, total: None
-) -> Copied:
+def copy_study(source: RDBStorage, target: RDBStorage, name: str) -> Copied:
     """Copy what of a study is not there yet, and compare all of it.
 
     Args:
         source: where it is.
         target: where it was begun (`begin_copies`).
         name: of the study.
-        on_trials: called now and then with the trials that are there and in all.
 
     Raises:
         InputError: it changes while it is copied, or another process copies it too.
@@ -158,7 +157,6 @@ def copy_study(
         theirs = _study_id(connection, name)
         done = _trials(connection, theirs)
     while done < total:
-        on_trials(done, total)
         with source.engine.begin() as here, target.engine.begin() as there:
             _lock(there, theirs)
             if _trials(there, theirs) != done:
@@ -166,23 +164,29 @@ def copy_study(
             numbers = range(done, min(done + TRIALS_AT_ONCE, total))
             _copy_trials(here, there, ours, theirs, numbers)
             done = numbers.stop
-    on_trials(total, total)
     with source.engine.begin() as here, target.engine.begin() as there:
         for table in OF_STUDY:
             there.execute(table.delete().where(table.c.study_id == theirs, table.c.key != UNDER_WAY))
             _copy_rows(here, there, table, "study_id", {ours: theirs})
-    if different := _different(source, target, ours, theirs):
+    compared = _compared(source, target, ours, theirs)
+    if compared.different:
         # It may have gone on since it was read, of which a second reading knows.
         with source.engine.begin() as here, target.engine.begin() as there:
             _lock(there, theirs)
-            _remove_trials(there, theirs, different)
-            _copy_trials(here, there, ours, theirs, different)
-        if different := _different(source, target, ours, theirs):
-            raise InputError(
-                f"study {name!r} changes while it is copied (trial {different[0]} is another one now); end the search "
-                "first, and give the same command again"
-            )
-    return _compared(source, target, ours, theirs, name)
+            _remove_trials(there, theirs, compared.different)
+            _copy_trials(here, there, ours, theirs, compared.different)
+        compared = _compared(source, target, ours, theirs)
+    sides = [_of_study(source, ours), _of_study(target, theirs)]
+    if compared.different or repr(sides[0]) != repr(sides[1]):
+        what = f" (trial {compared.different[0]} is another one now)" if compared.different else ""
+        raise InputError(
+            f"study {name!r} changes while it is copied{what}; end what works on it first, and give the same command "
+            "again"
+        )
+    _, user, system = sides[0]
+    return Copied(
+        name, dict(compared.states), len(user) + len(system), frozenset(compared.artifacts | _named(dict(system)))
+    )
 
 
 def end_copies(target: RDBStorage, names: Sequence[str]) -> None:
@@ -282,15 +286,27 @@ def _known_by(connection: Connection, study: int) -> str:
 # ------------------------------------------------------------------------------------------------- comparing
 
 
-def _different(source: RDBStorage, target: RDBStorage, ours: int, theirs: int) -> list[int]:
-    """The numbers of the trials that are not the same on both sides, or on one side only."""
-    nothing: dict[int, FrozenTrial] = {}
-    return [
-        number
-        for here, there in zip_longest(_in_parts(source, ours), _in_parts(target, theirs), fillvalue=nothing)
-        for number in sorted(here.keys() | there.keys())
-        if here.get(number) is None or there.get(number) is None or _facts(here[number]) != _facts(there[number])
-    ]
+@dataclass(frozen=True)
+class _Compared:
+    """The trials of a study on both sides."""
+
+    different: list[int]
+    """The numbers of those that are not the same, or on one side only."""
+    states: Counter[str]
+    artifacts: set[str]
+
+
+def _compared(source: RDBStorage, target: RDBStorage, ours: int, theirs: int) -> _Compared:
+    found, nothing = _Compared([], Counter(), set()), dict[int, FrozenTrial]()
+    for here, there in zip_longest(_in_parts(source, ours), _in_parts(target, theirs), fillvalue=nothing):
+        for number in sorted(here.keys() | there.keys()):
+            trial = here.get(number)
+            if trial is None or number not in there or _facts(trial) != _facts(there[number]):
+                found.different.append(number)
+            else:
+                found.states[trial.state.name.lower()] += 1
+                found.artifacts.update(_named(trial.system_attrs))
+    return found
 
 
 def _in_parts(storage: RDBStorage, study: int) -> Iterator[dict[int, FrozenTrial]]:
@@ -311,34 +327,16 @@ def _facts(trial: FrozenTrial) -> str:
     return repr([*facts, *(sorted(table.items()) for table in (*tables, trial.intermediate_values))])
 
 
-def _compared(source: RDBStorage, target: RDBStorage, ours: int, theirs: int, name: str) -> Copied:
-    """What the copy came to, once its trials are the same.
-
-    Raises:
-        InputError: the study itself is not.
-    """
-    sides = []
-    for storage, study in ((source, ours), (target, theirs)):
-        system = {key: value for key, value in storage.get_study_system_attrs(study).items() if key != UNDER_WAY}
-        sides.append((storage.get_study_directions(study), storage.get_study_user_attrs(study), system))
-    if repr([sides[0][0], *map(sorted, (table.items() for table in sides[0][1:]))]) != repr(
-        [sides[1][0], *map(sorted, (table.items() for table in sides[1][1:]))]
-    ):
-        raise InputError(
-            f"study {name!r} changes while it is copied; end what works on it first, and give the same command again"
-        )
-    states: Counter[str] = Counter()
-    artifacts = _artifacts(sides[0][2])
-    for part in _in_parts(target, theirs):
-        for trial in part.values():
-            states[trial.state.name.lower()] += 1
-            artifacts |= _artifacts(trial.system_attrs)
-    return Copied(name, dict(states), len(sides[0][1]) + len(sides[0][2]), frozenset(artifacts))
+def _of_study(storage: RDBStorage, study: int) -> tuple[Any, list[tuple[str, Any]], list[tuple[str, Any]]]:
+    """Its directions and its attributes, as Optuna reads them."""
+    user, system = storage.get_study_user_attrs(study), storage.get_study_system_attrs(study)
+    system = {key: value for key, value in system.items() if key != UNDER_WAY}
+    return storage.get_study_directions(study), sorted(user.items()), sorted(system.items())
 
 
-def _artifacts(system_attrs: dict[str, Any]) -> set[str]:
-    """The ids that `optuna.artifacts.upload_artifact` recorded."""
-    return {key.removeprefix("artifacts:") for key in system_attrs if key.startswith("artifacts:")}
+def _named(system_attrs: Iterable[str]) -> set[str]:
+    """The ids of artifacts that `optuna.artifacts.upload_artifact` recorded."""
+    return {name.removeprefix(ARTIFACT) for name in system_attrs if name.startswith(ARTIFACT)}
 
 
 def _is_of(study: str, name: str) -> bool:
