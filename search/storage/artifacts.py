@@ -5,7 +5,8 @@ complete before the trial says that it has one: a record never points to a file 
 """
 
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,8 @@ class TrialArtifacts:
     keep_best: int = 3
     place: ArtifactPath | None = None
     """The same folder, where a bucket is behind it."""
+    there: frozenset[str] | None = None
+    """The names of the bundles that are there, once they were `listed`."""
 
     @classmethod
     def of(cls, artifacts: Artifacts, study: str, keep_best: int = 3) -> "TrialArtifacts":
@@ -78,10 +81,20 @@ class TrialArtifacts:
 
     def has(self, trial: FrozenTrial) -> bool:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
-        return WEIGHTS in trial.user_attrs and self._in_place(trial.number).exists()
+        if WEIGHTS not in trial.user_attrs:
+            return False
+        return _name(trial.number) in (self._place.bundles(_name(trial.number)) if self.there is None else self.there)
+
+    def listed(self) -> "TrialArtifacts":
+        """The same, as it is now: of many trials it is known at once which of them it `has`."""
+        return replace(self, there=self._place.bundles(TRIAL))
+
+    @property
+    def _place(self) -> ArtifactPath:
+        return self.place or ArtifactPath(self.directory)
 
     def _in_place(self, number: int) -> ArtifactPath:
-        return (self.place or ArtifactPath(self.directory)) / _name(number)
+        return self._place / _name(number)
 
     def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not.
@@ -131,11 +144,12 @@ class TrialArtifacts:
         ]
         for number in behind:
             shutil.rmtree(self.folder(number), ignore_errors=True)
-        if behind and self.place is not None:  # its bucket is asked once, not for each of them
-            there = self.place.names(TRIAL)
-            for number in behind:
-                if _name(number) in there:
-                    self._in_place(number).remove()
+        if behind and self.place is not None:
+            with suppress(OSError):  # what is left there now is removed the next time
+                there = self.place.names(TRIAL)  # once, not for each of them
+                for number in behind:
+                    if _name(number) in there:
+                        self._in_place(number).remove()
 
     def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:
         """(value, number) of the completed trials, best first; of equals the earlier."""

@@ -107,12 +107,13 @@ class ArtifactPath:
         if not writable:
             raise InputError(f"the folder {self.local} cannot be written to; give another --artifacts")
 
-    def exists(self) -> bool:
-        """Whether there is such a bundle."""
+    def bundles(self, beginning: str) -> frozenset[str]:
+        """The names, which begin so, of the whole bundles in this folder of the bucket, or of the folders in this."""
         if self.bucket is None:
-            return self.local.is_dir()
-        manifest = f"{self.key}/{MANIFEST}"
-        return manifest in self.bucket.keys(manifest)
+            return frozenset(path.name for path in self.local.glob(f"{beginning}*") if path.is_dir())
+        prefix, manifest = f"{self.key}/" if self.key else "", f"/{MANIFEST}"
+        keys = (key.removeprefix(prefix) for key in self.bucket.keys(prefix + beginning))
+        return frozenset(key.removesuffix(manifest) for key in keys if key.endswith(manifest))
 
     def names(self, beginning: str = "") -> set[str]:
         """What lies in this folder of the bucket, with names that begin so; nothing where there is no bucket."""

@@ -17,8 +17,8 @@ from sentiment.errors import InputError, MissingExtraError
 __all__ = ["LOOPBACK", "is_loopback", "serve_storage"]
 
 LOOPBACK: Final = "127.0.0.1"
-THREADS: Final = 16
-"""Requests that are answered at once; the others wait."""
+THREADS: Final = 10
+"""Requests that are answered at once; the others wait. As many as Optuna has, and fewer than a pool of connections."""
 POLL_SECONDS: Final = 0.2
 LEAVE_SECONDS: Final = 5
 """That a request gets to be answered once the end was asked for."""

@@ -365,6 +365,7 @@ def leaderboard(study: optuna.Study, artifacts: Artifacts | TrialArtifacts | Non
     if isinstance(artifacts, Artifacts):
         with suppress(InputError):  # a study of another program may be called as no folder can be
             kept = TrialArtifacts.of(artifacts, study.study_name)
+    kept = kept and kept.listed()
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():

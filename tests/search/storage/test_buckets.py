@@ -10,14 +10,21 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import TrialState
 
 from search.cli.commands import main
+from search.console import explained
 from search.storage.buckets import _store
+from search.storage.databases import load_study, open_storage
 from search.storage.paths import ArtifactPath
 from search.storage.predictions import keep_predictions, kept_predictions
+from search.study.create import create_or_resume
+from search.study.optimization import optimize
 from sentiment.errors import InputError
+from tests.support.compared import RECIPE, SAME, write_comparison
 from tests.support.servers import bucket
-from tests.support.tiny import write_study_file
+from tests.support.tiny import definition, write_study_file
 
 S3 = "s3://reviews/team/searches"
 Capture = pytest.CaptureFixture[str]
@@ -68,7 +75,7 @@ def url(environment: dict[str, str], reviews_csv: Path, tmp_path_factory: pytest
         for name, value in environment.items():
             patch.setenv(name, value)
         patch.chdir(folder)
-        write_study_file(folder / "study.toml", reviews_csv, trials=4, keep_best=1)
+        write_study_file(folder / "study.toml", reviews_csv, trials=3, keep_best=1)
         assert main(["run", "study.toml", "--storage", f"sqlite:///{database}", "--artifacts", S3]) == 0
     assert list(folder.rglob("trial-*.npy"))  # the local half
     shutil.rmtree(folder)
@@ -95,6 +102,14 @@ class TestASearch:
         there = {key.split("/")[3] for key in keys(environment) if "/tiny/trial-" in key}
         assert there == {f"trial-{number:05d}" for number in kept}
         assert not [key for key in keys(environment) if "/." in key]
+
+    def test_the_dashboard_finds_there_what_it_shows(self, url: str) -> None:
+        study = load_study("tiny", open_storage(url))
+        store = ArtifactPath.of(S3).store()
+        shown = {one.filename: store.open_reader(one.artifact_id).read() for one in get_all_artifact_meta(study)}
+        assert shown["leaderboard.csv"].startswith(b"name,")
+        with pytest.raises(ValueError, match="no artifact's id"):
+            store.open_reader("tiny/manifest.json")
 
     def test_a_bundle_that_was_changed_there_is_refused(
         self, url: str, capsys: Capture, environment: dict[str, str], tmp_path: Path
@@ -129,6 +144,45 @@ class TestASearch:
         assert call(capsys, *copy)[0] == 0
         first = {key.removeprefix("team/searches/") for key in keys(environment) if key.startswith("team/searches/")}
         assert {key.removeprefix("b/") for key in keys(environment) if key.startswith("b/")} == first
+
+
+class TestAComparison:
+    def test_is_gone_on_with_from_a_disk_without_predictions(self, tmp_path: Path, capsys: Capture) -> None:
+        write_comparison(tmp_path, RECIPE.replace("pairs = 3", "pairs = 2") + SAME)
+        command = ("compare", "ideas.toml", "--artifacts", S3, "--storage", "sqlite:///study.db", "--json")
+        status, first, err = call(capsys, *command)
+        assert status == 0, err
+        shutil.rmtree(tmp_path / "studies")
+        status, again, err = call(capsys, *command)
+        assert status == 0, err
+        assert json.loads(again)["ideas"] == json.loads(first)["ideas"]
+        assert not list(tmp_path.rglob("*.building*"))
+
+
+class TestAFault:
+    def test_of_the_bucket_queues_the_trial_again(
+        self, environment: dict[str, str], reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = ArtifactPath.of("s3://gone/x")
+        client(environment).create_bucket(Bucket="gone")
+        opened = create_or_resume(definition(reviews_csv), open_storage(f"sqlite:///{tmp_path}/study.db"), place)
+        baseline = [key["Key"] for key in client(environment).list_objects_v2(Bucket="gone")["Contents"]]
+        for key in baseline:
+            client(environment).delete_object(Bucket="gone", Key=key)
+        client(environment).delete_bucket(Bucket="gone")
+        with pytest.raises(OSError, match="there is no such bucket") as failed:
+            optimize(opened, trials=2)
+        assert str(failed.value.filename).startswith("s3://gone/x/tiny/predictions/")
+        assert "there is no such bucket; make it, or name another; then give the same command again" in explained(
+            failed.value, ""
+        )
+        states = [trial.state for trial in opened.study.trials]
+        assert states == [TrialState.FAIL, *[TrialState.WAITING] * (len(states) - 1)]
+        client(environment).create_bucket(Bucket="gone")
+        optimize(opened, trials=2)
+        kept = [trial for trial in opened.study.trials if trial.state == TrialState.COMPLETE]
+        assert len(kept) == 2
+        assert all(opened.artifacts is not None and opened.artifacts.has(trial) for trial in kept)
 
 
 class TestWhatCannotBeUsed:
