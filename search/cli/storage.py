@@ -10,7 +10,7 @@ from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.foreign import visible
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
+    from search.storage.relational import Relational
 
 __all__ = ["command"]
 
@@ -69,10 +69,10 @@ def _copy(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from search.storage.databases import open_storage, storage_url
-    from search.storage.serving import is_loopback, serve_storage
+    from search.storage.serving import THREADS, is_loopback, serve_storage
 
     refuse_unless_whole("--port", args.port, 0, MOST_PORTS)
-    storage = open_storage(storage_url(args.storage))
+    storage = open_storage(storage_url(args.storage), connections=THREADS)
     if not is_loopback(args.host):
         say(
             f"{args.host} can be reached from other machines: there is no password and no encryption, so whoever "
@@ -91,21 +91,19 @@ def _serve(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(given: str, *, create: bool) -> "RDBStorage":
+def _opened(given: str, *, create: bool) -> "Relational":
     """The database of a URL, or of a variable that holds one.
 
     Raises:
         InputError: it cannot be opened, or is no database but a proxy of one.
     """
-    from optuna.storages import RDBStorage
-
     from search.storage.databases import open_storage
+    from search.storage.relational import Relational
 
     opened = open_storage(resolved(given), create=create)
-    database = getattr(opened, "_backend", opened)  # behind a cache
-    if not isinstance(database, RDBStorage):
+    if not isinstance(opened, Relational):
         raise InputError("studies are copied from database to database; give the URL of the database itself")
-    return database
+    return opened
 
 
 def resolved(given: str) -> str:

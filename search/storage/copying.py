@@ -1,8 +1,8 @@
 """Studies go from one database to another, whole.
 
 Rows are copied as they are, a few hundred trials in one transaction, since Optuna's own way is a transaction for each
-attribute of each trial. What is then there is read back through Optuna, from both sides, and compared field by field.
-Until that is done for all studies of a command they are marked (`half_copies`), in one transaction at the start, and
+attribute of each trial. What is then there is read back as a search reads it, from both sides, and compared field by
+field. Until that is done for all studies of a command they are marked (`half_copies`), in one transaction at the start, and
 the marks go in one at the end: killed in between, the same command goes on where it was.
 """
 
@@ -10,18 +10,19 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
 import sqlalchemy
-from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import IntegrityError
 
 from search.storage.half_copies import UNDER_WAY
+from search.storage.relational import Relational
 from sentiment.errors import InputError
 
 __all__ = ["Copied", "begin_copies", "copy_study", "end_copies", "studies_in"]
@@ -70,13 +71,13 @@ class Copied:
         return sum(self.states.values())
 
 
-def studies_in(storage: RDBStorage, wanted: Sequence[str] = ()) -> list[str]:
+def studies_in(storage: Relational, wanted: Sequence[str] = ()) -> list[str]:
     """The names of the studies that are there; of those `wanted`, with the studies of a comparison that is called so.
 
     Raises:
         InputError: one that is wanted is not there.
     """
-    with storage.engine.begin() as connection:
+    with _reading(storage) as connection:
         there = list(connection.execute(sqlalchemy.select(STUDIES.c.study_name).order_by(STUDIES.c.study_id)).scalars())
     for name in wanted:
         if not any(_is_of(study, name) for study in there):
@@ -85,7 +86,7 @@ def studies_in(storage: RDBStorage, wanted: Sequence[str] = ()) -> list[str]:
     return [study for study in there if not wanted or any(_is_of(study, name) for name in wanted)]
 
 
-def begin_copies(source: RDBStorage, target: RDBStorage, names: Sequence[str], *, running: bool) -> None:
+def begin_copies(source: Relational, target: Relational, names: Sequence[str], *, running: bool) -> None:
     """Make the studies, marked, all or none; those of a copy that was ended are there already.
 
     Args:
@@ -100,7 +101,7 @@ def begin_copies(source: RDBStorage, target: RDBStorage, names: Sequence[str], *
     """
     known_by = {}
     for name in names:
-        with source.engine.begin() as connection:
+        with _reading(source) as connection:
             study = _study_id(connection, name)
             if _mark(connection, study) is not None:
                 raise InputError(
@@ -127,7 +128,7 @@ def begin_copies(source: RDBStorage, target: RDBStorage, names: Sequence[str], *
                     "rename one of the two, or name the studies to copy with --study"
                 )
     try:
-        with target.engine.begin() as there, source.engine.begin() as here:
+        with target.engine.begin() as there, _reading(source) as here:
             for name in names:
                 if _find_study(there, name) is None:
                     there.execute(STUDIES.insert(), {"study_name": name})
@@ -139,7 +140,7 @@ def begin_copies(source: RDBStorage, target: RDBStorage, names: Sequence[str], *
         raise InputError("another process is copying there; wait until it has ended") from None
 
 
-def copy_study(source: RDBStorage, target: RDBStorage, name: str) -> Copied:
+def copy_study(source: Relational, target: Relational, name: str) -> Copied:
     """Copy what of a study is not there yet, and compare all of it.
 
     Args:
@@ -150,28 +151,28 @@ def copy_study(source: RDBStorage, target: RDBStorage, name: str) -> Copied:
     Raises:
         InputError: it changes while it is copied, or another process copies it too.
     """
-    with source.engine.begin() as connection:
+    with _reading(source) as connection:
         ours = _study_id(connection, name)
         total = _trials(connection, ours)
     with target.engine.begin() as connection:
         theirs = _study_id(connection, name)
         done = _trials(connection, theirs)
     while done < total:
-        with source.engine.begin() as here, target.engine.begin() as there:
+        with _reading(source) as here, target.engine.begin() as there:
             _lock(there, theirs)
             if _trials(there, theirs) != done:
                 raise InputError(f"another process is copying study {name!r} there; wait until it has ended")
             numbers = range(done, min(done + TRIALS_AT_ONCE, total))
             _copy_trials(here, there, ours, theirs, numbers)
             done = numbers.stop
-    with source.engine.begin() as here, target.engine.begin() as there:
+    with _reading(source) as here, target.engine.begin() as there:
         for table in OF_STUDY:
             there.execute(table.delete().where(table.c.study_id == theirs, table.c.key != UNDER_WAY))
             _copy_rows(here, there, table, "study_id", {ours: theirs})
     compared = _compared(source, target, ours, theirs)
     if compared.different:
         # It may have gone on since it was read, of which a second reading knows.
-        with source.engine.begin() as here, target.engine.begin() as there:
+        with _reading(source) as here, target.engine.begin() as there:
             _lock(there, theirs)
             _remove_trials(there, theirs, compared.different)
             _copy_trials(here, there, ours, theirs, compared.different)
@@ -189,7 +190,7 @@ def copy_study(source: RDBStorage, target: RDBStorage, name: str) -> Copied:
     )
 
 
-def end_copies(target: RDBStorage, names: Sequence[str]) -> None:
+def end_copies(target: Relational, names: Sequence[str]) -> None:
     """Take the marks away: the studies are whole."""
     with target.engine.begin() as connection:
         studies = [_study_id(connection, name) for name in names]
@@ -198,6 +199,13 @@ def end_copies(target: RDBStorage, names: Sequence[str]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ rows
+
+
+@contextmanager
+def _reading(storage: Relational) -> Iterator[Connection]:
+    """A transaction that keeps nobody from writing to a SQLite file."""
+    with storage.reading(), storage.engine.begin() as connection:
+        yield connection
 
 
 def _copy_trials(here: Connection, there: Connection, ours: int, theirs: int, numbers: Sequence[int]) -> None:
@@ -296,7 +304,7 @@ class _Compared:
     artifacts: set[str]
 
 
-def _compared(source: RDBStorage, target: RDBStorage, ours: int, theirs: int) -> _Compared:
+def _compared(source: Relational, target: Relational, ours: int, theirs: int) -> _Compared:
     found, nothing = _Compared([], Counter(), set()), dict[int, FrozenTrial]()
     for here, there in zip_longest(_in_parts(source, ours), _in_parts(target, theirs), fillvalue=nothing):
         for number in sorted(here.keys() | there.keys()):
@@ -309,9 +317,9 @@ def _compared(source: RDBStorage, target: RDBStorage, ours: int, theirs: int) ->
     return found
 
 
-def _in_parts(storage: RDBStorage, study: int) -> Iterator[dict[int, FrozenTrial]]:
-    """All trials by their numbers, some at a time, as Optuna reads them."""
-    with storage.engine.begin() as connection:
+def _in_parts(storage: Relational, study: int) -> Iterator[dict[int, FrozenTrial]]:
+    """All trials by their numbers, some at a time, as a search reads them."""
+    with _reading(storage) as connection:
         numbered = sqlalchemy.select(TRIALS.c.trial_id).where(TRIALS.c.study_id == study).order_by(TRIALS.c.number)
         ids = list(connection.execute(numbered).scalars())
     for some in _parts(ids):
@@ -327,7 +335,7 @@ def _facts(trial: FrozenTrial) -> str:
     return repr([*facts, *(sorted(table.items()) for table in (*tables, trial.intermediate_values))])
 
 
-def _of_study(storage: RDBStorage, study: int) -> tuple[Any, list[tuple[str, Any]], list[tuple[str, Any]]]:
+def _of_study(storage: Relational, study: int) -> tuple[Any, list[tuple[str, Any]], list[tuple[str, Any]]]:
     """Its directions and its attributes, as Optuna reads them."""
     user, system = storage.get_study_user_attrs(study), storage.get_study_system_attrs(study)
     system = {key: value for key, value in system.items() if key != UNDER_WAY}

@@ -14,11 +14,12 @@ from optuna.storages import BaseStorage, get_storage
 from search.storage.databases import experimental_features
 from sentiment.errors import InputError, MissingExtraError
 
-__all__ = ["LOOPBACK", "is_loopback", "serve_storage"]
+__all__ = ["THREADS", "is_loopback", "serve_storage"]
 
-LOOPBACK: Final = "127.0.0.1"
 THREADS: Final = 10
 """Requests that are answered at once; the others wait. As many as Optuna has, and fewer than a pool of connections."""
+MOST_BYTES: Final = 1 << 26
+"""Of a request: an attribute may be long."""
 POLL_SECONDS: Final = 0.2
 LEAVE_SECONDS: Final = 5
 """That a request gets to be answered once the end was asked for."""
@@ -57,7 +58,8 @@ def serve_storage(storage: BaseStorage, host: str, port: int, on_ready: Callable
         ) from None
     # Not Optuna's make_server, which does not say which port it took, nor that one is taken: with SO_REUSEPORT two
     # servers would share it, and clients the two.
-    server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
+    options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MOST_BYTES)]
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
     add: Callable[[object, object], None] = add_StorageServiceServicer_to_server
     with experimental_features():
         add(OptunaStorageProxyService(get_storage(storage)), server)

@@ -15,6 +15,7 @@ import optuna
 import pytest
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from search.cli.commands import main
@@ -85,8 +86,8 @@ def in_order(table: dict[Any, Any]) -> str:
 
 
 def content(url: str) -> dict[str, Any]:
-    """All that Optuna says of the studies, by its public functions; floats by their exact text."""
-    storage, found = open_storage(url, create=False), {}
+    """All that Optuna's own storage says of the studies; floats by their exact text."""
+    storage, found = RDBStorage(url), {}
     for name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=name, storage=storage)
         trials = [
