@@ -12,11 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
 __all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
 
-ARTIFACTS: Final = Path("studies/artifacts")
+ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
 EPILOG: Final = """\
 A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
@@ -58,6 +60,13 @@ def _path(text: str) -> Path:
     return Path(_given(text))
 
 
+def _artifacts(text: str) -> ArtifactPath:
+    try:
+        return ArtifactPath.of(_given(text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, as everything here does."""
 
@@ -89,9 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_argument(
         "--artifacts",
         metavar="DIR",
-        type=_path,
+        type=_artifacts,
         default=ARTIFACTS,
-        help="kept weights and caches (%(default)s)",
+        help="kept weights and predictions: a folder, or s3://BUCKET/PREFIX (%(default)s)",
     )
     as_json = argparse.ArgumentParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
@@ -241,6 +250,37 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = add("inspect", "show what a file holds before anything is trained", as_json, columns, rules)
     inspect.add_argument("data", metavar="FILE")
+
+    stored = add("storage", "copy studies to another database, or serve them to many workers")
+    actions = stored.add_subparsers(metavar="ACTION", required=True)
+    actions.type = str
+    what = "copy studies, and what they keep, between SQLite and PostgreSQL, and compare both sides"
+    copy = actions.add_parser("copy", help=what, description=what, parents=[as_json])
+    copy.set_defaults(action="copy")
+    for side in ("source", "target"):
+        copy.add_argument(
+            side,
+            metavar="FROM" if side == "source" else "TO",
+            help="a storage URL, or env:NAME for one with a password, which the variable NAME holds",
+        )
+    copy.add_argument("--study", nargs="+", metavar="NAME", help="these alone, a search or a comparison; default: all")
+    copy.add_argument(
+        "--artifacts", metavar="DIR", type=_artifacts, default=ARTIFACTS, help="those of FROM (%(default)s)"
+    )
+    copy.add_argument(
+        "--to-artifacts", metavar="DIR", type=_artifacts, help="copy them there: a folder, or s3://BUCKET/PREFIX"
+    )
+    copy.add_argument("--running", action="store_true", help="also studies of which trials run, as they stand")
+    what = "Optuna's gRPC proxy before the storage, for workers with --storage grpc://HOST:PORT"
+    serve = actions.add_parser("serve", help=what, description=what)
+    serve.set_defaults(action="serve")
+    serve.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna storage; default: OPTUNA_STORAGE, where a URL with a password belongs, else studies/sentiment.db",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="to listen at (%(default)s: this machine alone)")
+    serve.add_argument("--port", type=int, default=13000, metavar="N", help="0: any that is free (%(default)s)")
 
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
     dashboard.add_argument("--port", type=int, default=8080)

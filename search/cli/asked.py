@@ -106,6 +106,8 @@ def study_of(args: argparse.Namespace) -> Any:
 
 def shown_storage(parsed: argparse.Namespace) -> str:
     """The URL of the database, without its password; nothing for a command that needs none."""
+    if hasattr(parsed, "target"):
+        return "to copy from or to"
     if not hasattr(parsed, "storage"):
         return ""
     from search.storage.databases import shown, storage_url

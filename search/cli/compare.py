@@ -27,7 +27,7 @@ def command(args: argparse.Namespace) -> int:
     comparisons = [read_comparison(path) for path in args.study_files]
     device = device_of(args.device)
     _check_extras(args.out, comparisons)
-    make_folder(args.artifacts, "--artifacts")
+    args.artifacts.prepare()
 
     from search.execution.this_process import THIS_PROCESS
 

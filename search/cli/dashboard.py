@@ -2,7 +2,6 @@
 
 import argparse
 
-from search.cli.asked import make_folder
 from search.console import say
 
 __all__ = ["command"]
@@ -14,6 +13,6 @@ def command(args: argparse.Namespace) -> int:
     from search.storage.databases import open_storage, storage_url
 
     storage = open_storage(storage_url(args.storage), create=False)
-    make_folder(args.artifacts, "--artifacts")
+    args.artifacts.prepare()
     serve(storage, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
     return 0

@@ -1,10 +1,10 @@
 """`sentiment-search worker`: works on a study beside others; what `run` has its workers do."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.cli.asked import device_of, set_threads
+from search.storage.paths import Artifacts
 from sentiment.errors import refuse_unless_whole
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def command(args: argparse.Namespace) -> int:
     refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
     timeout = None if args.timeout is None else parse_duration(args.timeout)
     device = device_of(args.device)
+    if args.artifacts.bucket is not None:
+        args.artifacts.prepare()
     from search.storage.databases import storage_url
 
     return work_on(args.study, storage_url(args.storage), args.artifacts, args.trials, timeout, args.threads, device)
@@ -28,7 +30,7 @@ def command(args: argparse.Namespace) -> int:
 def work_on(
     name: str,
     url: str,
-    artifacts: Path,
+    artifacts: Artifacts,
     trials: int,
     timeout: float | None,
     threads: int,

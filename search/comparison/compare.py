@@ -178,9 +178,11 @@ def refuse_other(setting: Setting) -> None:
 
     Raises:
         InputError: the comparison was begun with other data, arms, trials, searches or seed, or by an older version; or
-            its sealed rows are of one group, which says nothing of others; or groups are too few for its pairs.
+            a study of it is half a copy; or its sealed rows are of one group, which says nothing of others; or groups
+            are too few for its pairs.
     """
     setting.refuse_shared_folder()
+    setting.refuse_half_copied()
     comparison, recorded, groups = setting.comparison, setting.recorded(), setting.dataset.groups("test")
     if groups is not None and len(np.unique(groups)) < 2:
         raise InputError(

@@ -5,8 +5,6 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 """
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
-from search.storage.inside import inside
+from search.storage.half_copies import refuse_half_copied
 from search.storage.names import refuse_shared_folder
+from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import Search, StudyDefinition
@@ -105,9 +104,9 @@ class SearchStudy:
         return plateau(known, self.patience, self.dataset.class_sizes("validation"))
 
     @property
-    def predictions(self) -> Path | None:
+    def predictions(self) -> Artifacts | None:
         """Where what each trial predicts for the validation rows is kept."""
-        return None if self.artifacts is None else self.artifacts.directory / "predictions"
+        return None if self.artifacts is None else self.artifacts.predictions
 
     @property
     def finished(self) -> int:
@@ -127,7 +126,7 @@ class SearchStudy:
 def create_or_resume(
     definition: StudyDefinition,
     storage: BaseStorage,
-    artifacts: Path,
+    artifacts: Artifacts,
     say: Callable[[str], None] = lambda line: None,
     device: str = "cpu",
 ) -> SearchStudy:
@@ -142,11 +141,12 @@ def create_or_resume(
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"), device)
     # Refused before anything is written.
-    Space.of(definition.space, defaults=defaults).refuse_missing(artifacts / "cache")
+    Space.of(definition.space, defaults=defaults).refuse_missing(_cache(artifacts))
     unlabelled_texts(dataset)
     refuse_shared_folder(definition.name, storage)
-    _check_writable(artifacts / definition.name)
+    (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
+    refuse_half_copied(study)
     if _is_new(study):
         begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
         _record_wishes(study, definition)
@@ -172,7 +172,7 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: BaseStorage, artifacts: Path, dataset: Dataset | None = None) -> SearchStudy:
+def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts, dataset: Dataset | None = None) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
 
     Args:
@@ -248,24 +248,18 @@ def describe(opened: SearchStudy, trials: int) -> str:
 
 
 def _opened(
-    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
+    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Artifacts
 ) -> SearchStudy:
-    kept = TrialArtifacts(inside(artifacts, study.study_name), keep_best)
+    kept = TrialArtifacts.of(artifacts, study.study_name, keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
     progress = kept.directory / "progress"
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience, progress)
+    return SearchStudy(study, dataset, space, seed, kept, _cache(artifacts), audit, round_of, patience, progress)
 
 
-def _check_writable(folder: Path) -> None:
-    """Before the first trial is trained, not after."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --artifacts") from None
-    if not writable:
-        raise InputError(f"the folder {folder} cannot be written to; give another --artifacts")
+def _cache(artifacts: Artifacts) -> Path:
+    """Of this machine, whatever is behind it: what is in it can be made again."""
+    return ArtifactPath.of(artifacts).local / "cache"
 
 
 def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
@@ -366,9 +360,9 @@ def remove_leftovers(opened: SearchStudy) -> None:
         return
     opened.artifacts.clear(opened.study)
     for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        folder = opened.artifacts.folder(trial.number)
-        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
-            shutil.rmtree(left, ignore_errors=True)
-        for file in (name(opened.predictions, trial.number) for name in (predictions_file, checkpoints_file)):
-            for left in (file, *file.parent.glob(f"*{file.stem}.*.tmp")):
+        opened.artifacts.discard(trial.number)
+        for name in (predictions_file, checkpoints_file):
+            file = ArtifactPath.of(name(opened.predictions, trial.number))
+            file.remove()
+            for left in file.local.parent.glob(f"*{file.local.stem}.*.tmp"):
                 left.unlink(missing_ok=True)
