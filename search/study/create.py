@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -110,7 +110,7 @@ class SearchStudy:
 
 def create_or_resume(
     definition: StudyDefinition,
-    storage: RDBStorage,
+    storage: BaseStorage,
     artifacts: Path,
     say: Callable[[str], None] = lambda line: None,
     device: str = "cpu",
@@ -155,7 +155,7 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStudy:
+def open_recorded(name: str, storage: BaseStorage, artifacts: Path) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
 
     Raises:

@@ -26,6 +26,7 @@ import torch
 
 from search.storage.artifacts import TrialArtifacts
 from search.storage.predictions import keep_predictions
+from search.storage.relational import at_once
 from search.study.positions import positions
 from search.study.records import (
     AUDITED,
@@ -44,7 +45,7 @@ from search.study.records import (
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Report, Resources
+from sentiment.models.family import Report, Resources, Trained
 from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
@@ -158,16 +159,17 @@ class Objective:
         """
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
-        try:
-            config = self.space.sample(trial, seed=seed)
-        except InputError as error:
-            if self.space.distributions:  # other values may go together: this trial fails alone
-                raise RuntimeError(str(error)) from None
-            raise
-        trial.set_user_attr(CONFIG, config.to_dict())
-        trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
-        if config == LinearConfig(seed=seed):
-            trial.set_user_attr(IS_LINEAR_BASELINE, True)
+        with at_once(trial):
+            try:
+                config = self.space.sample(trial, seed=seed)
+            except InputError as error:
+                if self.space.distributions:  # other values may go together: this trial fails alone
+                    raise RuntimeError(str(error)) from None
+                raise
+            trial.set_user_attr(CONFIG, config.to_dict())
+            trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
+            if config == LinearConfig(seed=seed):
+                trial.set_user_attr(IS_LINEAR_BASELINE, True)
         curve: list[dict[str, Any]] = []
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False
@@ -193,6 +195,10 @@ class Objective:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
                 raise RuntimeError(str(error)) from None
             raise
+        with at_once(trial):
+            return self._keep(trial, trained)
+
+    def _keep(self, trial: optuna.Trial, trained: Trained) -> float:
         self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
             kept: dict[str, Any] = dict(
@@ -214,9 +220,10 @@ class Objective:
         return trained.macro_f1
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
-        trial.set_user_attr(CURVE, curve)
-        trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
-        trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
+        with at_once(trial):
+            trial.set_user_attr(CURVE, curve)
+            trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
+            trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
 
 
 def milliseconds_a_text(answer: Callable[[list[str]], Any], dataset: Dataset) -> float:

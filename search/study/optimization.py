@@ -5,6 +5,7 @@ asked for, none of them ends while another may still lose its trial, and Ctrl-C,
 unrecorded.
 """
 
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,8 +27,9 @@ from search.study.sampler import ConditionalTPE
 
 __all__ = ["optimize"]
 
-POLL_SECONDS: Final = 0.1
-"""Between two looks whether a trial can be begun, or those that run elsewhere have ended."""
+POLL_SECONDS: Final = (0.1, 2.0)
+"""Between two looks whether a trial can be begun, or those that run elsewhere have ended: at first, and at most.
+Hundreds of workers that look ten times a second would leave the storage no time for those that work."""
 
 FAILURES_IN_A_ROW: Final = 3
 """After so many failed trials in a row the cause is not the parameters, and the search stops."""
@@ -60,6 +62,7 @@ def optimize(
     )
     objective = objective or make_objective(opened)
     failures: list[str] = []
+    pause, longest = POLL_SECONDS
     with Interrupts() as interrupts:
         begin_lost_again(study)
         while opened.finished < trials:
@@ -72,9 +75,11 @@ def optimize(
                 seen = study.get_trials(deepcopy=False)
                 if opened.plateau_before(seen, following(seen)) and not is_begun(seen, trials, opened.round_of):
                     return
-                time.sleep(POLL_SECONDS)
+                time.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(1.5 * pause, longest)
                 begin_lost_again(study)
                 continue
+            pause = POLL_SECONDS[0]
             if opened.artifacts is not None:
                 opened.artifacts.clear(study)
             if ended.state == TrialState.FAIL:
