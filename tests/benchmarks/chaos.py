@@ -422,7 +422,7 @@ def main() -> None:
             nonlocal number
             if server is None:
                 return "", ""
-            direct = server.new_database(f"study{number}").replace("postgresql://", "postgresql+psycopg://")
+            direct = server.new_database(f"study{number}")
             number += 1
             return (stack.enter_context(grpc_proxy(direct)) if args.storage == "grpc" else direct), direct
 

@@ -42,7 +42,7 @@ from optuna.distributions import distribution_to_json
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
-from search.storage.databases import open_storage
+from search.storage.databases import driven, open_storage
 from search.storage.predictions import keep_predictions
 from search.study.claims import WORKER, claim
 from search.study.create import SearchStudy, create_or_resume
@@ -395,7 +395,7 @@ def main() -> None:
         url = f"sqlite:///{folder}/study.db"
         if args.storage == "postgresql":
             server = stack.enter_context(PostgreSQL())
-            url = server.new_database("large").replace("postgresql://", "postgresql+psycopg://")
+            url = server.new_database("large")
         place = Place(folder, url)
         began = time.perf_counter()
         opened = make(place, args.rows, args.trials, args.seed)
@@ -403,7 +403,7 @@ def main() -> None:
             f"{args.trials:,} trials on {args.storage}, {len(opened.dataset.split.validation)} validation rows, seed "
             f"{args.seed}; made in {time.perf_counter() - began:.0f} s; medians of {args.repeats}"
         )
-        watch = Watch(sqlalchemy.create_engine(url), opened.study._study_id)
+        watch = Watch(sqlalchemy.create_engine(driven(url)), opened.study._study_id)
         taken: dict[str, list[float]] = defaultdict(list)
         number = len(opened.study.get_trials(deepcopy=False))
         for _ in range(args.repeats):

@@ -304,7 +304,7 @@ def measure(args: argparse.Namespace, processes: int, folder: Path) -> list[str]
         url, server = f"sqlite:///{folder}/study.db", None
         if args.storage != "sqlite":
             server = stack.enter_context(PostgreSQL(connections=args.connections))
-            url = server.new_database("many").replace("postgresql://", "postgresql+psycopg://")
+            url = server.new_database("many")
         reviews = write_reviews(folder / "reviews.csv")
         definition = StudyDefinition(
             name=NAME,

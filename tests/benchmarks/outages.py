@@ -226,7 +226,7 @@ def locked(asked: Asked, stack: ExitStack) -> tuple[Study, Callable[[], Abstract
 
 def _database(stack: ExitStack) -> tuple[PostgreSQL, str]:
     server = stack.enter_context(PostgreSQL())
-    return server, server.new_database("outage").replace("postgresql://", "postgresql+psycopg://")
+    return server, server.new_database("outage")
 
 
 def restarted(asked: Asked, stack: ExitStack) -> tuple[Study, Callable[[], AbstractContextManager[None]]]:

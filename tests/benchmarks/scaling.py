@@ -24,12 +24,12 @@ T + c + s + w seconds, so
 E >= 90 % needs T >= 9 (c + s + w): with 64 workers and s = 60 ms the storage alone asks for T >= 64 s / 0.9 = 4.3 s.
 
 First table: efficiency in the middle (until nothing more can be begun) and to the end, `--per-worker` trials for each
-worker; the storage's load; what limits. Below it: the shortest mean training with which 64 workers are 90 % efficient in
-the middle, and the fewest trials with which they are so to the end.
-Second table, information: searches of `--trials` trials with the real sampler and pruner in the same virtual time. Whoever
-asks while many run knows less: the best score after the budget that one worker spends, minus that of one worker, in
-points with its standard error; and the training seconds that the same trials take. That asynchrony costs nothing would
-be 0 and 1.
+worker; the storage's load; what limits. Below it: the shortest mean training with which 64 workers are 90 % efficient
+in the middle, and the fewest trials with which they are so to the end.
+Second table, information: searches of `--trials` trials with the real sampler and pruner in the same virtual time.
+Whoever asks while many run knows less. Shown: the best score minus that of one worker, after the same trials and after
+the training seconds that one worker spends, in points with its standard error; and the training seconds of the same
+trials, in those of one worker. That asynchrony costs nothing would be 0, 0 and 1.
 """
 
 import argparse
@@ -352,9 +352,7 @@ def _print_information(bank: Bank, of: Trainings, costs: Costs, args: argparse.N
     first = args.workers[0]
     seeds = range(args.seed, args.seed + args.replays)
     budget = {seed: found[first, seed][-1][0] for seed in seeds}
-    print(
-        f"{args.trials} trials, {args.replays} replays; beside {first} worker: best score, in points, and training spent"
-    )
+    print(f"{args.trials} trials, {args.replays} replays; beside {first} worker: best score, training spent")
     print(f"{'workers':>8}{'same trials':>18}{'same seconds':>18}{'spent':>8}")
     for workers in args.workers:
         by_trials = [100 * (found[workers, s][-1][1] - found[first, s][-1][1]) for s in seeds]
