@@ -200,7 +200,8 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = add("worker", "join a running study from another process or machine", storage)
     worker.add_argument("--study", required=True, metavar="NAME")
-    worker.add_argument("--trials", type=int, required=True, metavar="N", help="the study's total")
+    worker.add_argument("--trials", type=int, metavar="N", help="the study's total; default: what `run` asked for last")
+    worker.add_argument("--data", metavar="FILE", nargs="+", help="where the study's reviews lie on this machine")
     worker.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
     worker.add_argument("--threads", type=int, default=1, metavar="N")
     worker.add_argument("--device", default="cpu")

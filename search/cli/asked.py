@@ -129,9 +129,10 @@ def workers_of(workers: int | str, device: str) -> int:
     """How many were asked for; auto is what this machine has room for."""
     if isinstance(workers, int):
         return workers
-    from search.execution.machine import cores, memory, workers_for
+    from search.execution.machine import cores, workers_for
+    from search.execution.memory import free_bytes
 
-    return workers_for(memory(), cores(), len(_gpus(device)) or int(device.startswith("cuda")))
+    return workers_for(free_bytes(), cores(), len(_gpus(device)) or int(device.startswith("cuda")))
 
 
 def executor_of(

@@ -7,7 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cores", "gpu_of", "memory", "shared_out", "threads_each", "workers_for"]
+from search.execution.memory import free_bytes
+
+__all__ = ["cores", "gpu_of", "shared_out", "threads_each", "workers_for"]
 
 GIB: Final = 2**30
 WORKER_BYTES: Final = 2 * GIB
@@ -15,22 +17,12 @@ WORKER_BYTES: Final = 2 * GIB
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 MEMBERSHIP: Final = Path("/proc/self/cgroup")
-MEMORY: Final = Path("/proc/meminfo")
 
 
 def cores() -> int:
     """CPU cores that this process may use: those that it is bound to, and no more than its control group's quota."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([bound, *(int(quota) for quota in _quotas(_groups()))]))
-
-
-def memory() -> int | None:
-    """Bytes that are free for this process and those that it starts; None where the system does not say."""
-    found = [left for group in _groups() if (left := _left(group)) is not None]
-    with suppress(OSError, ValueError, StopIteration):
-        line = next(line for line in MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
-        found.append(int(line.split()[1]) * 1024)
-    return min(found, default=None)
 
 
 def workers_for(free: int | None, cores: int, gpus: int) -> int:
@@ -50,7 +42,7 @@ def gpu_of(worker: int, gpus: Sequence[str]) -> str | None:
 
 def shared_out(workers: int, threads: int, device: str, gpus: Sequence[str] = ()) -> str:
     """What each gets, in a line."""
-    free, all_cores = memory(), cores()
+    free, all_cores = free_bytes(), cores()
     each = f"{workers} worker{'s' * (workers > 1)} of {threads} thread{'s' * (threads > 1)}"
     line = f"{each} on {all_cores} core{'s' * (all_cores > 1)}"
     if free is not None:
@@ -76,17 +68,3 @@ def _quotas(groups: Sequence[Path]) -> list[float]:
             quota, period = (group / "cpu.max").read_text().split()
             found.append(int(quota) / int(period))  # "max" is no number: not limited
     return found
-
-
-def _left(group: Path) -> int | None:
-    """Bytes that a group may still take; None if it is not limited."""
-    with suppress(OSError, ValueError):
-        limit = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-        cached = 0
-        for line in (group / "memory.stat").read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "inactive_file":  # given back when it is needed
-                cached = int(count)
-        return max(0, limit - used + cached)
-    return None

@@ -7,7 +7,7 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from search.study.records import (
     SEED,
     SPACE,
     SPACE_DEFAULTS,
+    TRIALS,
     as_recorded,
 )
 from search.study.space import Space, defaults_for
@@ -172,14 +173,21 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts, dataset: Dataset | None = None) -> SearchStudy:
+def open_recorded(
+    name: str,
+    storage: BaseStorage,
+    artifacts: Artifacts,
+    dataset: Dataset | None = None,
+    data: Sequence[str] | None = None,
+) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
 
     Args:
         name: of the study.
         storage: where it is.
         artifacts: where its files are.
-        dataset: its data, where they were read already; else they are read from where the study says.
+        dataset: its data, where they were read already.
+        data: the files to read them from; None: those that the study names, which may lie elsewhere on this machine.
 
     Raises:
         InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
@@ -200,7 +208,7 @@ def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts, dataset
             workers=attributes.get(ROUND_OF) or 1,
         )
     if dataset is None:
-        dataset = load_dataset(source)
+        dataset = load_dataset(source if data is None else replace(source, path=tuple(data)))
     if dataset.fingerprint != attributes[FINGERPRINT]:
         raise _other_data(name, str(attributes[FINGERPRINT]), dataset)
     return _opened(study, dataset, space, wishes.seed, wishes.keep_best, artifacts)
@@ -282,6 +290,7 @@ def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
     """What may be another thing today than yesterday."""
     wishes = {
         DATA: definition.data.to_dict(),  # the same rows may lie elsewhere
+        TRIALS: definition.trials,
         AUDIT: definition.audit,
         ROUND_OF: definition.workers if definition.synchronous else None,
         PATIENCE: definition.patience,

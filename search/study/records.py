@@ -46,6 +46,7 @@ __all__ = [
     "SEED",
     "SPACE",
     "SPACE_DEFAULTS",
+    "TRIALS",
     "as_recorded",
     "family_of_trial",
     "why_ended",
@@ -54,6 +55,7 @@ __all__ = [
 # ------------------------------------------------------------------ of a study
 
 DATA: Final = "data"
+TRIALS: Final = "trials asked for"
 FINGERPRINT: Final = "data fingerprint"
 SPACE: Final = "space"
 SPACE_DEFAULTS: Final = "default space"
