@@ -34,7 +34,7 @@ def main() -> None:
         os.environ.update(QUIET | LOOPBACK_ONLY)
         import ray
 
-        context = ray.init(
+        ray.init(
             "local",
             num_cpus=cpus,
             include_dashboard=False,
