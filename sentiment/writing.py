@@ -7,10 +7,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-__all__ = ["publish", "replaced", "write_through", "write_whole"]
+__all__ = ["publish", "replaced", "write_through", "write_whole", "write_whole_from"]
+
+CHUNK_BYTES: Final = 1 << 20
 
 _TEMPORARY: Final = ".building"
 _STALE_SECONDS: Final = 86_400
@@ -22,8 +25,19 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: it cannot be written; the error names the file, and nothing of it is left.
     """
-    with replaced(path) as temporary:
-        write_through(temporary, content)
+    write_whole_from(path, BytesIO(content))
+
+
+def write_whole_from(path: Path, content: BinaryIO) -> None:
+    """The same of what is read from `content`, which may be more than memory can hold.
+
+    Raises:
+        OSError: as `write_whole`.
+    """
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        shutil.copyfileobj(content, file, CHUNK_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

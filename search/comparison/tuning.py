@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from search.comparison.ideas import RANDOM, Arm, tuning_name
 from search.comparison.setting import Setting
+from search.storage.paths import ArtifactPath
 from search.study.create import SearchStudy
 from search.study.objective import Objective
 from search.study.optimization import optimize
@@ -52,8 +53,9 @@ def tune(setting: Setting, index: int, search: int) -> None:
     begin_with(study, first)
     dataset = as_trained(setting.dataset if search == 0 else redraw(setting.dataset, seed), arm)
     folder = setting.tuning_folder(arm, search)
-    opened = SearchStudy(study, dataset, space, seed, None, setting.cache, progress=folder / "progress")
-    remove_settled(study, opened.progress)
+    progress = ArtifactPath.of(folder).local / "progress"
+    opened = SearchStudy(study, dataset, space, seed, None, setting.cache, progress=progress)
+    remove_settled(study, progress)
     objective = Objective(
         dataset,
         space,
@@ -62,7 +64,7 @@ def tune(setting: Setting, index: int, search: int) -> None:
         seed=seed,
         device=setting.device,
         end_early=False,
-        progress=opened.progress,
+        progress=progress,
     )
     sampler = IndependentDraws(seed)
     optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=sampler)

@@ -8,20 +8,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
-from optuna.artifacts import FileSystemArtifactStore
+from optuna.storages import BaseStorage, get_storage
 from optuna_dashboard import wsgi
 
+from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 
 __all__ = ["serve"]
 
 LOOPBACK: Final = "127.0.0.1"
 """The dashboard knows no passwords and can delete studies."""
+
+NAMES: Final = (LOOPBACK, "localhost", "::1")
+"""What this machine calls itself; a tunnel from another port keeps the name."""
 
 POLL_SECONDS: Final = 0.1
 """Between two looks whether Ctrl-C came."""
@@ -36,19 +39,36 @@ class _Server(ThreadingMixIn, WSGIServer):
             super().handle_error(request, client_address)
 
 
-def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
+def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
+    """The same for those alone who ask for this machine by its own name.
+
+    A page from anywhere may have its name lead to 127.0.0.1 once a browser has opened it, and would then read and
+    delete studies as if it were the dashboard (DNS rebinding).
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        name = str(environ.get("HTTP_HOST", "")).rpartition("]")[0] or str(environ.get("HTTP_HOST", "")).split(":")[0]
+        if name.lower().strip("[]") in NAMES:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"this dashboard answers this machine alone; open it as http://{LOOPBACK}:PORT/\n".encode()]
+
+    return answer
+
+
+def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
-        storage: URL of a database that holds studies.
-        artifacts: the folder of the dashboard's own artifacts.
+        storage: that holds studies. Given a URL, the dashboard would read it in a slower way (`search.storage.rows`).
+        artifacts: where the dashboard's own artifacts lie.
         port: 0 takes any that is free.
         on_ready: called with the address once it answers.
 
     Raises:
         InputError: the port cannot be used.
     """
-    app = wsgi(storage, artifact_store=FileSystemArtifactStore(artifacts))
+    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store()))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:

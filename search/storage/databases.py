@@ -30,6 +30,7 @@ from sqlalchemy.exc import (
 )
 
 from search.console import explained, is_damaged, is_full
+from search.storage.half_copies import refuse_half_copied
 from search.storage.heartbeats import GRACE_SECONDS, HEARTBEAT_SECONDS
 from search.storage.proxy import SCHEME, proxy_at
 from search.storage.relational import Relational
@@ -88,8 +89,13 @@ def experimental_features() -> Iterator[None]:
         yield
 
 
-def open_storage(url: str, *, create: bool = True) -> BaseStorage:
+def open_storage(url: str, *, create: bool = True, connections: int = 1) -> BaseStorage:
     """Open the storage at `url`; a SQLite file and its folder are made if `create`.
+
+    Args:
+        url: of it.
+        create: make what is not there.
+        connections: to a server, that so many threads ask at once, and one more.
 
     Raises:
         InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable; or the
@@ -106,7 +112,7 @@ def open_storage(url: str, *, create: bool = True) -> BaseStorage:
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise InputError(f"the storage {address} is gone when the command ends; give a file such as {DEFAULT_STORAGE}")
     sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    engine_kwargs = _engine(parsed)
+    engine_kwargs = _engine(parsed, connections)
     if sqlite_file:
         _check_sqlite_file(Path(sqlite_file), create)
     try:
@@ -144,7 +150,7 @@ def driven(url: str) -> str:
     return DRIVERS.get(scheme, scheme) + separator + rest
 
 
-def _engine(url: sqlalchemy.URL) -> dict[str, Any]:
+def _engine(url: sqlalchemy.URL, connections: int) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {"connect_args": {"timeout": LOCK_SECONDS}}
     given = {
@@ -152,7 +158,7 @@ def _engine(url: sqlalchemy.URL) -> dict[str, Any]:
         for name, value in CONNECT.get(url.drivername.partition("+")[2], {}).items()
         if name not in url.query
     }
-    return {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 1, "connect_args": given}
+    return {"pool_pre_ping": True, "pool_size": connections, "max_overflow": 1, "connect_args": given}
 
 
 def _end_what_is_cut(engine: sqlalchemy.Engine) -> None:
@@ -199,6 +205,7 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
         study = optuna.load_study(study_name=name, storage=storage)
         if study.directions != [StudyDirection.MAXIMIZE]:
             raise InputError(f"study {name!r} does not maximize one score; `sentiment-search run` made no such study")
+        refuse_half_copied(study)
         return study
     except KeyError:
         names = optuna.get_all_study_names(storage)

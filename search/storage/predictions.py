@@ -6,18 +6,23 @@ A file is complete and its checksum known before a trial says that it has one; a
 
 import hashlib
 import io
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from search.storage.arrays import array_of
+from search.storage.inside import inside
+from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.writing import write_whole
 
-__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions"]
+__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions", "recorded_file"]
+
+MOST_BYTES: Final = 1 << 32
+"""Of a file: two hundred million probabilities and more."""
 
 
-def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
+def keep_predictions(path: Artifacts, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
     """Write an array and return what the trial should record: {"file", "sha256"}.
 
     Args:
@@ -27,32 +32,52 @@ def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = 
             numbers do not replace each other's.
 
     Raises:
-        OSError: it cannot be written; the error names the file, and nothing of it is left.
+        OSError: it cannot be written, here or in the bucket; the error names the file, and nothing of it is left.
     """
     content = io.BytesIO()
     np.save(content, predictions, allow_pickle=False)
     sha256 = hashlib.sha256(content.getbuffer()).hexdigest()
+    place = ArtifactPath.of(path)
     if by_content:
-        path = path.with_stem(f"{path.stem}-{sha256[:8]}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.getbuffer())
-    return {"file": path.name, "sha256": sha256}
+        place = place.with_stem(f"{place.local.stem}-{sha256[:8]}")
+    place.local.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(place.local, content.getbuffer())
+    place.publish()
+    return {"file": place.name, "sha256": sha256}
 
 
-def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:
+def kept_predictions(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:
     """Read the array that a trial recorded.
 
     Raises:
-        InputError: the file is gone or is not what was written.
+        InputError: the file is gone or is not what was written, or what was recorded names none in `folder`.
     """
-    path = folder / record["file"]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
-        raise InputError(f"{path} is missing or damaged; give the --artifacts folder it was written to")
-    predictions: np.ndarray = np.load(path, allow_pickle=False)
-    return predictions
+    place = recorded_file(folder, record)
+    place.fetch_file(str(record.get("sha256")))
+    path = place.local
+    damaged = InputError(f"{place} is missing or damaged; give the --artifacts folder it was written to")
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise damaged
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+        raise damaged
+    try:
+        return array_of(content)
+    except ValueError as error:
+        raise InputError(f"{place} is {error}, not what a training said of each row") from None
 
 
-def kept_classes(folder: Path, record: dict[str, Any]) -> np.ndarray:
+def recorded_file(folder: Artifacts, record: Any) -> ArtifactPath:
+    """The file in `folder` that a trial recorded.
+
+    Raises:
+        InputError: what was recorded names none there.
+    """
+    place = ArtifactPath.of(folder)
+    return place / inside(place.local, record.get("file") if isinstance(record, dict) else record).name
+
+
+def kept_classes(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:
     """The most probable classes, int16 [n], of probabilities [n, K] that a trial recorded; older ones recorded classes.
 
     Raises:

@@ -26,6 +26,7 @@ import torch
 
 from search.execution.memory import free_bytes
 from search.storage.artifacts import TrialArtifacts
+from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
 from search.study.positions import positions
@@ -59,12 +60,12 @@ ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
 
 
-def predictions_file(folder: Path, number: int) -> Path:
+def predictions_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what it predicts."""
     return folder / f"trial-{number:05d}.npy"
 
 
-def checkpoints_file(folder: Path, number: int) -> Path:
+def checkpoints_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what its other checkpoints predicted."""
     return folder / f"checkpoints-{number:05d}.npy"
 
@@ -147,7 +148,7 @@ class Objective:
     space: Space = field(default_factory=Space.of)
     cache: Path = Path("studies/cache")
     artifacts: TrialArtifacts | None = None
-    predictions: Path | None = None
+    predictions: Artifacts | None = None
     seed: int = 0
     device: str = "cpu"
     end_early: bool = True
