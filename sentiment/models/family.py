@@ -104,7 +104,7 @@ class Resources:
         """
         if self.memory is not None and needed > self.memory:
             raise MemoryError(
-                f"its training would need at least {_gibibytes(needed)} of memory; {_gibibytes(self.memory)} is free "
+                f"its training would need at least {_size(needed)} of memory; {_size(self.memory)} is free "
                 "for this worker"
             )
 
@@ -115,8 +115,8 @@ class Resources:
         return {name: getattr(self, name) for name in names}
 
 
-def _gibibytes(number: int) -> str:
-    return f"{number / 2**30:,.1f} GiB"
+def _size(number: int) -> str:
+    return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.0f} MiB"
 
 
 @dataclass(frozen=True)

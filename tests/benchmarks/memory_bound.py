@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-ROWS: Final = 600
+ROWS: Final = 400
 WORDS: Final = 40_000
 MOST: Final = 300
 """Words of the longest review."""

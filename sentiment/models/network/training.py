@@ -121,14 +121,23 @@ def needed(config: NetworkConfig, data: TrainingData, device: str) -> int:
 
 
 def _bytes_a_token(config: NetworkConfig) -> int:
-    """What is there of each token until backward: its vector, and what each layer over it gave."""
+    """What stays of each token until backward: its vector, and what each layer over it needs to go back."""
     assert config.kernel_sizes is not None
-    features = config.filters * len(config.kernel_sizes)
-    states = 0 if config.recurrent == "none" else config.hidden_size * (1 + config.bidirectional)
-    if config.padding == "as_written" and config.kernel_sizes:
-        states = 0  # one for each text
     each = 2 if config.precision == "bfloat16" else 4
-    return 4 * config.embedding_size + each * (features + config.layers * states)
+    masked, windows = config.padding == "masked", len(config.kernel_sizes)
+    numbers, width = 0, config.embedding_size
+    if windows:
+        # Of a window its features; masked, also these with zeros at pads, and the padded vectors that it read.
+        padded = sum(size > 1 for size in config.kernel_sizes)
+        numbers += config.filters * windows * (1 + masked) + masked * padded * width
+        width = config.filters * windows
+    if config.recurrent != "none" and (masked or not windows):  # as written, it reads one vector of each text then
+        width = config.hidden_size * (1 + config.bidirectional)
+        kept = {"lstm": 5, "gru": 4}[str(config.recurrent)]  # the state and the gates that it was made of
+        numbers += config.layers * width * kept
+    if config.pooling in ("max", "attention") and masked:  # without pads, or what answers the last state
+        numbers += width
+    return 4 * config.embedding_size + each * numbers
 
 
 def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[Batch]:

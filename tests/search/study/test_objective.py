@@ -207,7 +207,7 @@ class TestATrialThatWouldNotFit:
         refused = ended[8192]
         assert ended[16].state in FINISHED and refused.state == TrialState.FAIL
         assert re.fullmatch(
-            r"MemoryError: its training would need at least 0\.\d GiB of memory; 0\.0 GiB is free for this worker",
+            r"MemoryError: its training would need at least \d\d MiB of memory; 8 MiB is free for this worker",
             refused.user_attrs[ENDED],
         )
         assert CURVE not in refused.user_attrs

@@ -190,7 +190,7 @@ def own_process(folder: Path, program: str, *arguments: Any) -> "subprocess.Pope
     return subprocess.Popen(command, cwd=folder, env=os.environ | root, stderr=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("scorings", [1, 7])
+@pytest.mark.parametrize("scorings", [pytest.param(1, marks=pytest.mark.slow), 6])
 def test_of_a_search_that_is_killed_at_most_the_work_since_the_last_scoring_is_repeated(
     scorings: int, tmp_path: Path, reviews_csv: Path
 ) -> None:
@@ -277,6 +277,7 @@ class TestAComparison:
         assert (one.value, told(one)) == (whole.value, told(whole))
         assert list(folder.iterdir()) == []
 
+    @pytest.mark.slow
     def test_of_a_random_trial_that_is_killed_nothing_is_lost(self, setting: Setting, tmp_path: Path) -> None:
         other = self.setting_in(tmp_path / "undisturbed")
         file = setting.progress_file("random", "random-00000")
