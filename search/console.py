@@ -32,7 +32,10 @@ LAYOUT: Final = "\n\t"
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
 DATABASE_DAMAGED: Final = ("database disk image is malformed", "malformed database schema")
 SHOWS_WHERE: Final = "(SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
-GO_ON: Final = "free some space, then give the same command again: all that was finished is kept"
+KEPT: Final = "all that was finished is kept"
+GO_ON: Final = f"free some space, then give the same command again: {KEPT}"
+BUCKET: Final = "s3://"
+"""What the name of a file in a bucket begins with."""
 
 
 def show(text: str) -> None:
@@ -110,6 +113,8 @@ def explained(error: BaseException, storage: str) -> str:
         if isinstance(link, OSError) and link.errno in NO_SPACE:
             where = f"for {link.filename}" if link.filename else "on the device"
             return one_line(f"no space is left {where}; {GO_ON}")
+        if isinstance(link, OSError) and str(link.filename or "").startswith(BUCKET):
+            return one_line(f"{link.filename}: {link.strerror}; then give the same command again: {KEPT}")
         told = _told_by_database(link)
         if told is not None and any(words in told for words in DATABASE_FULL):
             return one_line(f"the database {storage} cannot be written ({told}); {GO_ON}")

@@ -5,12 +5,15 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-__all__ = ["publish", "write_through", "write_whole"]
+__all__ = ["publish", "replaced", "write_through", "write_whole", "write_whole_from"]
+
+CHUNK_BYTES: Final = 1 << 20
 
 _TEMPORARY: Final = ".building"
 _STALE_SECONDS: Final = 86_400
@@ -22,9 +25,32 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: it cannot be written; the error names the file, and nothing of it is left.
     """
+    write_whole_from(path, BytesIO(content))
+
+
+def write_whole_from(path: Path, content: BinaryIO) -> None:
+    """The same of what is read from `content`, which may be more than memory can hold.
+
+    Raises:
+        OSError: as `write_whole`.
+    """
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        shutil.copyfileobj(content, file, CHUNK_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Gives a name to write to, and renames it to `path` then: killed, a process leaves what was there. Whoever writes
+    there without `write_through` must find out by itself whether a power cut left all of it.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, and nothing of it is left.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        write_through(temporary, content)
+        yield temporary
         temporary.replace(path)
     except OSError as error:  # one that came of writing does not say what was written
         raise OSError(error.errno, error.strerror, str(path)) from None

@@ -12,11 +12,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
 __all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
 
-ARTIFACTS: Final = Path("studies/artifacts")
+ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
 EPILOG: Final = """\
 A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
@@ -47,8 +49,22 @@ def _given(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+_workers.__name__ = "number or auto"  # as argparse calls what it is not
+
+
 def _path(text: str) -> Path:
     return Path(_given(text))
+
+
+def _artifacts(text: str) -> ArtifactPath:
+    try:
+        return ArtifactPath.of(_given(text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,9 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_argument(
         "--artifacts",
         metavar="DIR",
-        type=_path,
+        type=_artifacts,
         default=ARTIFACTS,
-        help="kept weights and caches (%(default)s)",
+        help="kept weights and predictions: a folder, or s3://BUCKET/PREFIX (%(default)s)",
     )
     as_json = argparse.ArgumentParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
@@ -94,6 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
     columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
     columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
+    launched = argparse.ArgumentParser(add_help=False)
+    launched.add_argument("--launcher", choices=["local", "ray"], help="where the workers run: local (default), or ray")
+    launched.add_argument(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="of a Ray cluster's head; default: RAY_ADDRESS, else one is started on this machine, and ended",
+    )
+    launched.add_argument(
+        "--gpus", type=float, metavar="SHARE", help="GPUs of each worker on Ray; 0.25 puts four workers on one"
+    )
     rules = argparse.ArgumentParser(add_help=False)
     rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
     rules.add_argument(
@@ -107,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=name)
         return added
 
-    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules)
+    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules, launched)
     run.add_argument(
         "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
     )
@@ -124,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", help="the study's name; default: the file's")
     run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
     run.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
-    run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
+    run.add_argument("--workers", type=_workers, metavar="N|auto", help="processes (1); auto: as the machine allows")
     run.add_argument(
         "--synchronous",
         action="store_true",
@@ -151,14 +177,20 @@ def _parser() -> argparse.ArgumentParser:
         help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
     )
 
-    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json)
+    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json, launched)
     compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
     compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
     compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     compare.add_argument(
         "--out", metavar="DIR", type=_path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
     )
-    compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
+    compare.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N|auto",
+        help="processes (%(default)s); auto: as the machine allows",
+    )
     compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
     compare.add_argument(
         "--device",
@@ -218,6 +250,37 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = add("inspect", "show what a file holds before anything is trained", as_json, columns, rules)
     inspect.add_argument("data", metavar="FILE")
+
+    stored = add("storage", "copy studies to another database, or serve them to many workers")
+    actions = stored.add_subparsers(metavar="ACTION", required=True)
+    actions.type = str
+    what = "copy studies, and what they keep, between SQLite and PostgreSQL, and compare both sides"
+    copy = actions.add_parser("copy", help=what, description=what, parents=[as_json])
+    copy.set_defaults(action="copy")
+    for side in ("source", "target"):
+        copy.add_argument(
+            side,
+            metavar="FROM" if side == "source" else "TO",
+            help="a storage URL, or env:NAME for one with a password, which the variable NAME holds",
+        )
+    copy.add_argument("--study", nargs="+", metavar="NAME", help="these alone, a search or a comparison; default: all")
+    copy.add_argument(
+        "--artifacts", metavar="DIR", type=_artifacts, default=ARTIFACTS, help="those of FROM (%(default)s)"
+    )
+    copy.add_argument(
+        "--to-artifacts", metavar="DIR", type=_artifacts, help="copy them there: a folder, or s3://BUCKET/PREFIX"
+    )
+    copy.add_argument("--running", action="store_true", help="also studies of which trials run, as they stand")
+    what = "Optuna's gRPC proxy before the storage, for workers with --storage grpc://HOST:PORT"
+    serve = actions.add_parser("serve", help=what, description=what)
+    serve.set_defaults(action="serve")
+    serve.add_argument(
+        "--storage",
+        metavar="URL",
+        help="Optuna storage; default: OPTUNA_STORAGE, where a URL with a password belongs, else studies/sentiment.db",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="to listen at (%(default)s: this machine alone)")
+    serve.add_argument("--port", type=int, default=13000, metavar="N", help="0: any that is free (%(default)s)")
 
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
     dashboard.add_argument("--port", type=int, default=8080)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from search.cli import compare, dashboard, evaluate, export, inspect, predict, replay, report, run, worker
+from search.cli import compare, dashboard, evaluate, export, inspect, predict, replay, report, run, storage, worker
 from search.cli.answer import answer
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "evaluate": evaluate.command,
     "replay": replay.command,
     "inspect": inspect.command,
+    "storage": storage.command,
     "dashboard": dashboard.command,
 }
 

@@ -2,7 +2,6 @@
 
 import argparse
 
-from search.cli.asked import make_folder
 from search.console import say
 
 __all__ = ["command"]
@@ -13,8 +12,7 @@ def command(args: argparse.Namespace) -> int:
     from search.report.dashboard import serve
     from search.storage.databases import open_storage, storage_url
 
-    url = storage_url(args.storage)
-    open_storage(url, create=False)
-    make_folder(args.artifacts, "--artifacts")
-    serve(url, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
+    storage = open_storage(storage_url(args.storage), create=False)
+    args.artifacts.prepare()
+    serve(storage, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
     return 0

@@ -21,6 +21,7 @@ def command(args: argparse.Namespace) -> int:
             "checkpoint of the network that would learn from them"
         )
     study = study_of(args)
+    args.artifacts.prepare(writing=False)
 
     from search.report.progress import training_bar
     from search.study.export import export, export_distilled, export_ensemble, export_folded

@@ -15,6 +15,7 @@ def command(args: argparse.Namespace) -> int:
     from search.study.leaderboard import leaderboard
     from search.study.records import as_recorded
 
+    args.artifacts.prepare(writing=False)
     study = study_of(args)
     with as_recorded(study.study_name):
         board = leaderboard(study, args.artifacts)

@@ -1,10 +1,14 @@
 """`sentiment-search worker`: works on a study beside others; what `run` has its workers do."""
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.cli.asked import device_of, set_threads
+from search.storage.paths import Artifacts
 from sentiment.errors import refuse_unless_whole
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = ["command", "work_on"]
 
@@ -16,18 +20,29 @@ def command(args: argparse.Namespace) -> int:
     refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
     timeout = None if args.timeout is None else parse_duration(args.timeout)
     device = device_of(args.device)
+    if args.artifacts.bucket is not None:
+        args.artifacts.prepare()
     from search.storage.databases import storage_url
 
     return work_on(args.study, storage_url(args.storage), args.artifacts, args.trials, timeout, args.threads, device)
 
 
-def work_on(name: str, url: str, artifacts: Path, trials: int, timeout: float | None, threads: int, device: str) -> int:
-    """Work on a study until it has so many trials; everything else stands in it."""
+def work_on(
+    name: str,
+    url: str,
+    artifacts: Artifacts,
+    trials: int,
+    timeout: float | None,
+    threads: int,
+    device: str,
+    dataset: "Dataset | None" = None,
+) -> int:
+    """Work on a study until it has so many trials; everything else stands in it, but for the data if they are given."""
     set_threads(threads)
     from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
 
-    opened = open_recorded(name, open_storage(url, create=False), artifacts)
+    opened = open_recorded(name, open_storage(url, create=False), artifacts, dataset)
     optimize(opened, trials=trials, timeout=timeout, objective=make_objective(opened, device=device))
     return 0

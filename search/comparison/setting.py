@@ -18,7 +18,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
+from search.storage.half_copies import refuse_half_copied
 from search.storage.names import refuse_shared_folder
+from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
 from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
@@ -46,7 +48,7 @@ class Setting:
 
     comparison: Comparison
     storage: str
-    artifacts: Path
+    artifacts: Artifacts
     threads: int = 1
     device: str = "cpu"
 
@@ -99,6 +101,17 @@ class Setting:
         pairs, shares = zip(*looks, strict=True)
         return Looks(pairs, shares)
 
+    def refuse_half_copied(self) -> None:
+        """Refuse to go on with a comparison of which a study is not all here.
+
+        Raises:
+            InputError: one is not.
+        """
+        storage = _opened(self.storage)
+        for name in optuna.get_all_study_names(storage):
+            if name.startswith(self.name("")):
+                refuse_half_copied(optuna.load_study(study_name=name, storage=storage))
+
     def recorded(self, part: str = PAIRS) -> dict[str, Any]:
         """What the study of an arm, or of the pairs, has on record; nothing if there is no such study yet."""
         storage = _opened(self.storage)
@@ -117,19 +130,23 @@ class Setting:
     @property
     def cache(self) -> Path:
         """Where encoded corpora lie."""
-        return self.artifacts / "cache"
+        return ArtifactPath.of(self.artifacts).local / "cache"
 
     @property
     def resources(self) -> Resources:
         """Of each training; none is ended early, so that what collapses costs what it costs."""
         return Resources(self.cache, self.device, end_early=False)
 
+    def progress_file(self, part: str, name: str) -> Path:
+        """Where a training of the random trials or of the pairs keeps its state until it is recorded."""
+        return ArtifactPath.of(self.folder).local / part / "progress" / f"{name}.safetensors"
+
     def name(self, part: str) -> str:
         """What the study of an arm, or of the pairs, is called."""
         return f"{self.comparison.name}: {part}"
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Artifacts:
         """Where predictions are kept."""
         return self.artifacts / self.comparison.name
 
@@ -157,7 +174,7 @@ class Setting:
         drawn = {redraw(self.dataset, self.pair_seed(pair)).split.train.tobytes() for pair in range(pairs)}
         return len(drawn)
 
-    def tuning_folder(self, arm: Arm, search: int = 0) -> Path:
+    def tuning_folder(self, arm: Arm, search: int = 0) -> Artifacts:
         """Where an arm's tuning trials keep theirs."""
         name = f"arm-{self.comparison.arms.index(arm):02d}"
         return self.folder / (name if search == 0 else f"{name}-search-{search + 1:02d}")

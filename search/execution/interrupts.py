@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
 
-__all__ = ["INTERRUPTS", "Interrupts"]
+__all__ = ["INTERRUPTS", "Interrupts", "has_come"]
 
 INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and the polite kill of a batch system or a shutdown."""
@@ -90,3 +90,9 @@ class Interrupts:
         if self._came and not self._raised:
             self._raised = True
             raise KeyboardInterrupt
+
+
+def has_come() -> bool:
+    """Whether one came and the work at hand, whatever it is, shall end."""
+    listening = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    return isinstance(listening, Interrupts) and listening._came

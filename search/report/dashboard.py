@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
-from optuna.artifacts import FileSystemArtifactStore
+from optuna.storages import BaseStorage, get_storage
 from optuna_dashboard import wsgi
 
+from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 
 __all__ = ["serve"]
@@ -56,19 +56,19 @@ def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
     return answer
 
 
-def serve(storage: str, artifacts: Path, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
-        storage: URL of a database that holds studies.
-        artifacts: the folder of the dashboard's own artifacts.
+        storage: that holds studies. Given a URL, the dashboard would read it in a slower way (`search.storage.rows`).
+        artifacts: where the dashboard's own artifacts lie.
         port: 0 takes any that is free.
         on_ready: called with the address once it answers.
 
     Raises:
         InputError: the port cannot be used.
     """
-    app = _for_this_machine(wsgi(storage, artifact_store=FileSystemArtifactStore(artifacts)))
+    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store()))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.artifacts import get_all_artifact_meta, upload_artifact
 from optuna_dashboard import save_note
 
 from search.comparison.results import Results
@@ -17,21 +16,20 @@ from search.report.costs import write_costs
 from search.report.figures import write_figures
 from search.report.text import markdown
 from search.report.values import rows, write_csv
-from search.storage.inside import inside
+from search.storage.paths import ArtifactPath, Artifacts
 from search.study.leaderboard import Leaderboard
-from sentiment.writing import write_whole
 
 __all__ = ["publish_comparison", "publish_search"]
 
 
-def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Path) -> None:
+def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Artifacts) -> None:
     """Put the leaderboard on the study's page, all of its rows into a table that can be sorted and, where the extra
     `figures` is, scores against costs into a figure.
 
     Args:
         study: of a search.
         board: its standing.
-        artifacts: the folder of the dashboard's artifacts.
+        artifacts: where the dashboard's artifacts lie.
     """
     with TemporaryDirectory() as folder:
         table = Path(folder, "leaderboard.csv")
@@ -40,7 +38,7 @@ def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Path) -> 
         _publish(study, board.markdown(), [*figures, table], artifacts)
 
 
-def publish_comparison(study: optuna.Study, found: Results, artifacts: Path) -> None:
+def publish_comparison(study: optuna.Study, found: Results, artifacts: Artifacts) -> None:
     """Put the result on the page of the pairs, with the ideas as a table and, where the extra `figures` is, figures."""
     with TemporaryDirectory() as folder:
         table = Path(folder, "ideas.csv")
@@ -49,20 +47,9 @@ def publish_comparison(study: optuna.Study, found: Results, artifacts: Path) -> 
         _publish(study, markdown(found), [*figures, table], artifacts)
 
 
-class _Store(FileSystemArtifactStore):
-    """Whole files: a browser, or a full disk, never meets half of one."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._folder = folder
-
-    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        write_whole(inside(self._folder, artifact_id), content_body.read())  # a database may come from anywhere
-
-
-def _publish(study: optuna.Study, note: str, files: Sequence[Path], artifacts: Path) -> None:
+def _publish(study: optuna.Study, note: str, files: Sequence[Path], artifacts: Artifacts) -> None:
     save_note(study, note)
-    store = _Store(artifacts)
+    store = ArtifactPath.of(artifacts).store()
     try:
         known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
         for path in files:

@@ -5,12 +5,15 @@ complete before the trial says that it has one: a record never points to a file 
 """
 
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+
+from search.storage.paths import ArtifactPath, Artifacts
 
 if TYPE_CHECKING:
     from sentiment.models.family import Trained
@@ -21,6 +24,7 @@ __all__ = ["WEIGHTS", "TrialArtifacts", "facts_of"]
 WEIGHTS: Final = "weights"
 """The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
 STAYS: Final = "stays"
+TRIAL: Final = "trial-"
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,63 @@ class TrialArtifacts:
     directory: Path
     """The folder of this study."""
     keep_best: int = 3
+    place: ArtifactPath | None = None
+    """The same folder, where a bucket is behind it."""
+    there: frozenset[str] | None = None
+    """The names of the bundles that are there, once they were `listed`."""
+
+    @classmethod
+    def of(cls, artifacts: Artifacts, study: str, keep_best: int = 3) -> "TrialArtifacts":
+        """Those of a study among the artifacts of others.
+
+        Raises:
+            InputError: no folder can be called so.
+        """
+        place = ArtifactPath.of(artifacts) / study
+        return cls(place.local, keep_best, None if place.bucket is None else place)
+
+    @property
+    def predictions(self) -> Artifacts:
+        """Where what each trial predicts is kept."""
+        return (self.place or self.directory) / "predictions"
 
     def folder(self, number: int) -> Path:
-        """Where trial `number` keeps its weights, if it does."""
-        return self.directory / f"trial-{number:05d}"
+        """Where trial `number` keeps its weights, if it does; those of a bucket, once they are `fetched`."""
+        return self.directory / _name(number)
+
+    def fetched(self, trial: FrozenTrial) -> Path:
+        """The folder of the weights that `trial` recorded, from the bucket if they are not here.
+
+        Raises:
+            InputError: they are not there, or are not what was recorded.
+        """
+        self._in_place(trial.number).fetch_bundle(trial.user_attrs[WEIGHTS]["manifest sha256"])
+        return self.folder(trial.number)
+
+    def discard(self, number: int) -> None:
+        """Remove the weights of a trial, half-written ones too."""
+        folder = self.folder(number)
+        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
+            shutil.rmtree(left, ignore_errors=True)
+        if self.place is not None:
+            self._in_place(number).remove()
 
     def has(self, trial: FrozenTrial) -> bool:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
-        return WEIGHTS in trial.user_attrs and self.folder(trial.number).is_dir()
+        if WEIGHTS not in trial.user_attrs:
+            return False
+        return _name(trial.number) in (self._place.bundles(_name(trial.number)) if self.there is None else self.there)
+
+    def listed(self) -> "TrialArtifacts":
+        """The same, as it is now: of many trials it is known at once which of them it `has`."""
+        return replace(self, there=self._place.bundles(TRIAL))
+
+    @property
+    def _place(self) -> ArtifactPath:
+        return self.place or ArtifactPath(self.directory)
+
+    def _in_place(self, number: int) -> ArtifactPath:
+        return self._place / _name(number)
 
     def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> None:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not.
@@ -65,6 +118,8 @@ class TrialArtifacts:
             folder.unlink()
         elif folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
+        if self.place is not None:
+            self._in_place(trial.number).remove()
         sha256 = bundles.write_bundle(
             folder,
             model=trained.model,
@@ -73,6 +128,7 @@ class TrialArtifacts:
             | {"best epoch": round(trained.best.epoch, 3)},
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
+        self._in_place(trial.number).publish()
         trial.set_user_attr(
             WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {})
         )
@@ -83,15 +139,29 @@ class TrialArtifacts:
         staying = {
             trial.number for trial in study.get_trials(deepcopy=False) if STAYS in trial.user_attrs.get(WEIGHTS, ())
         }
-        for value, number in completed[self.keep_best :]:
-            if value < completed[self.keep_best - 1][0] and number not in staying:
-                shutil.rmtree(self.folder(number), ignore_errors=True)
+        behind = [
+            number
+            for value, number in completed[self.keep_best :]
+            if value < completed[self.keep_best - 1][0] and number not in staying
+        ]
+        for number in behind:
+            shutil.rmtree(self.folder(number), ignore_errors=True)
+        if behind and self.place is not None:
+            with suppress(OSError):  # what is left there now is removed the next time
+                there = self.place.names(TRIAL)  # once, not for each of them
+                for number in behind:
+                    if _name(number) in there:
+                        self._in_place(number).remove()
 
     def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:
         """(value, number) of the completed trials, best first; of equals the earlier."""
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         finished = [(trial.value, trial.number) for trial in trials if trial.value is not None]
         return sorted(finished, key=lambda item: (-item[0], item[1]))
+
+
+def _name(number: int) -> str:
+    return f"{TRIAL}{number:05d}"
 
 
 def facts_of(study: optuna.Study, trial: int | str, macro_f1: float, dataset: "Dataset") -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Where studies live: an Optuna storage, with what Optuna leaves unset.
+"""Where studies live: a SQLite file, PostgreSQL, MySQL, or Optuna's gRPC proxy before one of them, opened by its URL.
 
 Optuna sets no SQLite PRAGMA: without a busy timeout two workers meet "database is locked"; without write-ahead
-logging a reader (the dashboard) stops a writer. Heartbeats tell a killed worker's trial from a running one.
+logging a reader (the dashboard) stops a writer. To a server, each process keeps one connection, and has a second while
+it shows a heartbeat; one that the network has lost ends after seconds, here and on the server, instead of hours.
 """
 
 import logging
@@ -10,23 +11,34 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from search.console import explained, is_damaged, is_full
+from search.storage.half_copies import refuse_half_copied
+from search.storage.heartbeats import GRACE_SECONDS, HEARTBEAT_SECONDS
+from search.storage.proxy import SCHEME, proxy_at
+from search.storage.relational import Relational
 from sentiment.errors import InputError
 
 __all__ = [
     "DEFAULT_STORAGE",
-    "HEARTBEAT_SECONDS",
+    "driven",
     "experimental_features",
     "holds_secret",
     "load_study",
@@ -37,11 +49,31 @@ __all__ = [
 
 DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
 
-HEARTBEAT_SECONDS: Final = 10
-GRACE_SECONDS: Final = 40
 OPTUNA_TABLES: Final = frozenset({"studies", "trials", "version_info"})
 LOCK_SECONDS: Final = 60
 """How long a worker waits for another one's write before it gives up."""
+
+DRIVERS: Final = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+"""What a URL without a driver means."""
+EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+
+CONNECT: Final[dict[str, dict[str, Any]]] = {
+    # A network that drops what is sent, seen after half a minute; the server, by what is set in `_end_what_is_cut`.
+    "psycopg": {
+        "connect_timeout": 10,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        "tcp_user_timeout": 30_000,
+    },
+    "pymysql": {"connect_timeout": 10, "read_timeout": LOCK_SECONDS, "write_timeout": LOCK_SECONDS},
+}
+"""For each driver, beside what stands in the URL."""
 
 
 def storage_url(given: str | None) -> str:
@@ -57,86 +89,105 @@ def experimental_features() -> Iterator[None]:
         yield
 
 
-def open_storage(url: str, *, create: bool = True) -> RDBStorage:
+def open_storage(url: str, *, create: bool = True, connections: int = 1) -> BaseStorage:
     """Open the storage at `url`; a SQLite file and its folder are made if `create`.
 
+    Args:
+        url: of it.
+        create: make what is not there.
+        connections: to a server, that so many threads ask at once, and one more.
+
     Raises:
-        InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable.
+        InputError: the URL is not one, the file is missing (without `create`), not a database, or not writable; or the
+            server cannot be reached.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # it would write between the lines of a progress bar
     # It would show with a traceback that Ctrl-C broke off a connection. Every other failure is shown.
     logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
+    if url.startswith(SCHEME):
+        with experimental_features():
+            return proxy_at(url)
+    address, url = shown(url), driven(url)
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise InputError(
-            f"the storage {shown(url)} is gone when the command ends; give a file such as {DEFAULT_STORAGE}"
-        )
+        raise InputError(f"the storage {address} is gone when the command ends; give a file such as {DEFAULT_STORAGE}")
     sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    engine_kwargs = {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite_file else {"pool_pre_ping": True}
+    engine_kwargs = _engine(parsed, connections)
     if sqlite_file:
         _check_sqlite_file(Path(sqlite_file), create)
     try:
         if not create and not sqlite_file:
-            _refuse_foreign(_tables(url, engine_kwargs), shown(url))
+            _refuse_foreign(_tables(url, engine_kwargs), address)
         storage = _connected(url, engine_kwargs)
         if sqlite_file and create:
             with storage.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         if sqlite_file:
-            _take_turns(storage.engine)
+            storage.take_turns()
+        if parsed.get_backend_name() == "postgresql":
+            _end_what_is_cut(storage.engine)
     except (NoSuchModuleError, ImportError) as error:
-        raise InputError(f"the storage {shown(url)} needs a driver that is not installed: {error}") from None
+        extra = EXTRAS.get(parsed.get_backend_name())
+        advice = "" if extra is None else f"; pip install 'sentiment-search[{extra}]'"
+        raise InputError(f"the storage {address} needs a driver that is not installed: {error}{advice}") from None
     except InputError:
         raise
     except (ValueError, TypeError):  # the driver's own, and it may quote what it was given
-        raise InputError(f"the storage {shown(url)} has a value after '?' that its driver does not take") from None
+        raise InputError(f"the storage {address} has a value after '?' that its driver does not take") from None
     except (DatabaseError, RuntimeError, optuna.exceptions.StorageInternalError) as error:
         if is_full(error):
             raise
         if is_damaged(error):
-            raise InputError(explained(error, shown(url))) from None
+            raise InputError(explained(error, address)) from None
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(f"the storage {shown(url)} cannot be opened: {cause}") from None
+        raise InputError(f"the storage {address} cannot be opened: {cause}") from None
     return storage
 
 
-def _take_turns(engine: sqlalchemy.Engine) -> None:
-    """Let every transaction on a SQLite file take the write lock as it begins.
+def driven(url: str) -> str:
+    """The URL with its driver in it: `postgresql://` alone would ask for one that is not among the extras."""
+    scheme, separator, rest = url.partition("://")
+    return DRIVERS.get(scheme, scheme) + separator + rest
 
-    Optuna relies on SELECT ... FOR UPDATE to give a queued trial to one worker only and each trial a number of its own;
-    SQLite has no such thing, and two workers would make the same trial.
-    """
 
-    def leave_transactions_to_us(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
-        # With a write-ahead log a killed process loses nothing all the same; only a power cut may take the last
-        # moments, and it damages nothing (sqlite.org/wal.html). A trial makes some fifty commits: each would wait for
-        # the disk.
-        connection.execute("PRAGMA synchronous=NORMAL")
+def _engine(url: sqlalchemy.URL, connections: int) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": LOCK_SECONDS}}
+    given = {
+        name: value
+        for name, value in CONNECT.get(url.drivername.partition("+")[2], {}).items()
+        if name not in url.query
+    }
+    return {"pool_pre_ping": True, "pool_size": connections, "max_overflow": 1, "connect_args": given}
 
-    def end_transaction(connection: sqlite3.Connection, *_: object) -> None:
-        """After Ctrl-C amidst a statement the connection is given up, but its lock held while anything refers to it."""
-        with suppress(sqlite3.Error):
-            connection.rollback()
 
-    sqlalchemy.event.listen(engine, "connect", leave_transactions_to_us)
-    sqlalchemy.event.listen(engine, "invalidate", end_transaction)
-    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+def _end_what_is_cut(engine: sqlalchemy.Engine) -> None:
+    """A transaction of a client that the network has lost would hold its locks for the two hours of TCP."""
+
+    def on_connect(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
+            cursor.execute("SET tcp_keepalives_idle = 10")
+            cursor.execute("SET tcp_keepalives_interval = 5")
+            cursor.execute("SET tcp_keepalives_count = 4")
+        connection.commit()
+
+    sqlalchemy.event.listen(engine, "connect", on_connect)
     engine.dispose()  # the connections that were there before
 
 
-def _connected(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
+def _connected(url: str, engine_kwargs: dict[str, Any]) -> Relational:
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             with experimental_features():
-                return RDBStorage(
+                return Relational(
                     url,
                     engine_kwargs=engine_kwargs,
                     heartbeat_interval=HEARTBEAT_SECONDS,
                     grace_period=GRACE_SECONDS,
                 )
-        except (OperationalError, IntegrityError) as error:
+        except (OperationalError, ProgrammingError, IntegrityError) as error:
             # Of two processes that open a new database at once, one finds a table or row that the other is just making.
             just_made = isinstance(error, IntegrityError) or "already exists" in str(error)
             if not just_made or time.monotonic() > deadline:
@@ -144,7 +195,7 @@ def _connected(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
             time.sleep(0.1)
 
 
-def load_study(name: str, storage: RDBStorage) -> optuna.Study:
+def load_study(name: str, storage: BaseStorage) -> optuna.Study:
     """The study called `name`.
 
     Raises:
@@ -154,6 +205,7 @@ def load_study(name: str, storage: RDBStorage) -> optuna.Study:
         study = optuna.load_study(study_name=name, storage=storage)
         if study.directions != [StudyDirection.MAXIMIZE]:
             raise InputError(f"study {name!r} does not maximize one score; `sentiment-search run` made no such study")
+        refuse_half_copied(study)
         return study
     except KeyError:
         names = optuna.get_all_study_names(storage)
@@ -222,7 +274,7 @@ def _parsed(url: str) -> sqlalchemy.URL:
     except (ArgumentError, ValueError):
         raise InputError(
             "the storage's URL cannot be read (it is not shown, a password may be in it); give one such as "
-            f"{DEFAULT_STORAGE} or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+            f"{DEFAULT_STORAGE} or postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if parsed.host is not None and "@" in parsed.host + (parsed.database or ""):
         raise InputError("the storage's URL holds more than one @; write one that belongs to a password as %40")
@@ -236,6 +288,8 @@ def _parsed(url: str) -> sqlalchemy.URL:
 
 def shown(url: str) -> str:
     """A storage URL for people and files: without its password, and without what stands after `?`."""
+    if url.startswith(SCHEME):
+        return url if "@" not in url else f"{SCHEME}***"
     if not holds_secret(url):
         return url
     try:
@@ -247,6 +301,8 @@ def shown(url: str) -> str:
 
 def holds_secret(url: str) -> bool:
     """Whether something in a storage URL should not be shown: a password, or what a driver may take for one."""
+    if url.startswith(SCHEME):
+        return "@" in url
     try:
         parsed = _parsed(url)
     except InputError:

@@ -6,13 +6,13 @@ A file is complete and its checksum known before a trial says that it has one; a
 
 import hashlib
 import io
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from search.storage.arrays import array_of
 from search.storage.inside import inside
+from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.writing import write_whole
 
@@ -22,7 +22,7 @@ MOST_BYTES: Final = 1 << 32
 """Of a file: two hundred million probabilities and more."""
 
 
-def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
+def keep_predictions(path: Artifacts, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
     """Write an array and return what the trial should record: {"file", "sha256"}.
 
     Args:
@@ -32,26 +32,30 @@ def keep_predictions(path: Path, predictions: np.ndarray, *, by_content: bool = 
             numbers do not replace each other's.
 
     Raises:
-        OSError: it cannot be written; the error names the file, and nothing of it is left.
+        OSError: it cannot be written, here or in the bucket; the error names the file, and nothing of it is left.
     """
     content = io.BytesIO()
     np.save(content, predictions, allow_pickle=False)
     sha256 = hashlib.sha256(content.getbuffer()).hexdigest()
+    place = ArtifactPath.of(path)
     if by_content:
-        path = path.with_stem(f"{path.stem}-{sha256[:8]}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, content.getbuffer())
-    return {"file": path.name, "sha256": sha256}
+        place = place.with_stem(f"{place.local.stem}-{sha256[:8]}")
+    place.local.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(place.local, content.getbuffer())
+    place.publish()
+    return {"file": place.name, "sha256": sha256}
 
 
-def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:
+def kept_predictions(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:
     """Read the array that a trial recorded.
 
     Raises:
         InputError: the file is gone or is not what was written, or what was recorded names none in `folder`.
     """
-    path = recorded_file(folder, record)
-    damaged = InputError(f"{path} is missing or damaged; give the --artifacts folder it was written to")
+    place = recorded_file(folder, record)
+    place.fetch_file(str(record.get("sha256")))
+    path = place.local
+    damaged = InputError(f"{place} is missing or damaged; give the --artifacts folder it was written to")
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
         raise damaged
     content = path.read_bytes()
@@ -60,19 +64,20 @@ def kept_predictions(folder: Path, record: dict[str, Any]) -> np.ndarray:
     try:
         return array_of(content)
     except ValueError as error:
-        raise InputError(f"{path} is {error}, not what a training said of each row") from None
+        raise InputError(f"{place} is {error}, not what a training said of each row") from None
 
 
-def recorded_file(folder: Path, record: Any) -> Path:
+def recorded_file(folder: Artifacts, record: Any) -> ArtifactPath:
     """The file in `folder` that a trial recorded.
 
     Raises:
         InputError: what was recorded names none there.
     """
-    return inside(folder, record.get("file") if isinstance(record, dict) else record)
+    place = ArtifactPath.of(folder)
+    return place / inside(place.local, record.get("file") if isinstance(record, dict) else record).name
 
 
-def kept_classes(folder: Path, record: dict[str, Any]) -> np.ndarray:
+def kept_classes(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:
     """The most probable classes, int16 [n], of probabilities [n, K] that a trial recorded; older ones recorded classes.
 
     Raises:

@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import corrected_combination, corrected_difference, corrected_score
+from search.storage.paths import Artifacts
 from search.storage.predictions import classes_of, kept_classes, kept_predictions, recorded_file
 from search.study.create import SearchStudy
 from search.study.positions import in_order
@@ -122,12 +122,12 @@ class _Candidates:
         return np.stack([classes_of(one) for one in self.said])
 
 
-def _candidates(folder: Path, trial: FrozenTrial, *, with_others: bool) -> _Candidates:
+def _candidates(folder: Artifacts, trial: FrozenTrial, *, with_others: bool) -> _Candidates:
     """What a trial kept; the file of other checkpoints that nobody asks for any more is removed."""
     record = trial.user_attrs[PREDICTIONS]
     said = [kept_predictions(folder, record)]
     if OTHERS in record and not with_others:
-        recorded_file(folder, record[OTHERS]).unlink(missing_ok=True)
+        recorded_file(folder, record[OTHERS]).remove()
     elif OTHERS in record:
         try:
             said += list(kept_predictions(folder, record[OTHERS]))

@@ -6,7 +6,7 @@ writes, leaves nothing that runs for ever:
 - A new trial is made with its worker's name in it. One that waits in the queue gets the names of all who try to take
   it, and then of the one who did.
 - The process is lost if it ran on this machine and is no more, which is seen at once; or if its heartbeat has stopped,
-  which is seen from anywhere after a while. A trial that has never shown one gets its first from whoever looks.
+  which is seen from anywhere after a while (`search.storage.heartbeats`).
 - A process that was taken for lost and wakes up (a laptop asleep) finds its trial failed, and goes on with another.
 - Of several trials at one position (see `positions`) the first that has not failed stands for it, and only that
   one is taken from the queue. A failed trial stays one, so no two of them are ever trained.
@@ -26,16 +26,25 @@ from types import TracebackType
 from typing import Any, Final
 
 import optuna
-import sqlalchemy
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.storage.databases import HEARTBEAT_SECONDS
+from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent
+from search.storage.waiting import asked_again
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
 from search.study.records import CONFIG, ENDED
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
+__all__ = [
+    "WORKER",
+    "Heartbeat",
+    "begin_again",
+    "begin_lost_again",
+    "claim",
+    "following",
+    "is_begun",
+    "is_unsettled",
+    "pending_positions",
+]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
@@ -47,7 +56,8 @@ LOST: Final = "its process was lost"
 SILENT: Final = "its process fell silent"
 
 RETRIES: Final = 5
-"""How often a trial whose process died while it trained is begun again; it may be the trial that kills them."""
+"""How often a trial whose process died while it trained is begun again without coming any further; it may be the trial
+that kills them."""
 
 SILENT_RETRIES: Final = 20
 """The same for a process that only fell silent: it may have been asleep, or have died on another machine."""
@@ -88,8 +98,11 @@ def claim(
         position = _positions_begun(trials)
         if ends(trials, position) or not _is_due(trials, position, total, round_of):
             return None
-        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs={_claim_of(me): me})
+        claimed, asked = {_claim_of(me): me} | first_beat(storage, _claim_of(me)), asked_again()
+        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs=claimed)
         taken = storage.create_new_trial(study._study_id, template_trial=template)
+        if asked_again() != asked:
+            _put_back_others(study, taken, me)
     try:
         return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends) else None
     except BaseException as error:
@@ -121,11 +134,14 @@ def begin_lost_again(study: optuna.Study) -> int:
     Also finishes what a process began here that was killed between the two, and clears the queue of twins.
     """
     trials, storage, count = study.get_trials(deepcopy=False), study._storage, 0
+    quiet = silent(study, [trial for trial in trials if trial.state == TrialState.RUNNING])
     for trial in trials:
-        if trial.state != TrialState.RUNNING or not (cause := _loss(study, trial)):
+        if trial.state != TrialState.RUNNING or not (cause := _loss(trial, quiet)):
             continue
         count += 1
         earlier = [trials[number] for number in trial.system_attrs.get(REPEATS, ())]
+        # One that came further than those before it goes on each time, and is not what ends its processes.
+        earlier = [other for other in earlier if _scorings(other) >= _scorings(trial)]
         times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
         if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
@@ -155,11 +171,15 @@ def following(trials: Sequence[FrozenTrial]) -> int:
 
 def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     """Whether a trial before that position still runs, or has yet to be begun or begun again."""
+    return any(earlier < position for earlier in pending_positions(trials))
+
+
+def pending_positions(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Where a trial still runs, or has yet to be begun or begun again."""
     pending = (TrialState.RUNNING, TrialState.WAITING)
     order = positions(trials)
-    return any(earlier < position and trial.state in pending for earlier, trial in _standing(trials).items()) or any(
-        order[trial.number] < position for trial in _not_yet_repeated(trials)
-    )
+    found = {position for position, trial in _standing(trials).items() if trial.state in pending}
+    return found | {order[trial.number] for trial in _not_yet_repeated(trials)}
 
 
 def is_begun(trials: Sequence[FrozenTrial], total: int, round_of: int | None) -> bool:
@@ -180,8 +200,8 @@ class Heartbeat:
 
     def __enter__(self) -> None:
         # Not a thread of Optuna's: it dies at the first write that fails, and Ctrl-C can leave it behind.
-        if isinstance(_rdb(self._trial.study), RDBStorage):
-            self._beat()
+        if beats(self._trial.storage):
+            self._beat(0)
             threading.Thread(target=self._beat_on, daemon=True).start()
 
     def __exit__(
@@ -189,13 +209,16 @@ class Heartbeat:
     ) -> None:
         self._ended.set()
 
-    def _beat(self) -> None:
-        _rdb(self._trial.study).record_heartbeat(self._trial._trial_id)
+    def _beat(self, count: int) -> None:
+        beat(self._trial.storage, self._trial._trial_id, _claim_of(_this_process()), count)
 
     def _beat_on(self) -> None:
+        count = 0
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            with suppress(StorageInternalError):  # a full or locked database is told of where it is written to
-                self._beat()
+            count += 1
+            # A full or locked database is told of where it is written to; so is a trial that others took for lost.
+            with suppress(StorageInternalError, UpdateFinishedTrialError):
+                self._beat(count)
 
 
 # ------------------------------------------------------------------------------------------------- claiming
@@ -241,8 +264,7 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     storage = study._storage
     try:
         storage.set_trial_system_attr(trial._trial_id, _claim_of(me), me)
-        if isinstance(_rdb(study), RDBStorage):  # it may have been put back long ago, and be silent since
-            _rdb(study).record_heartbeat(trial._trial_id)
+        beat(storage, trial._trial_id, _claim_of(me), 0)  # it may have been put back long ago, and be silent since
         if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
             storage.set_trial_system_attr(trial._trial_id, _claim_of(me), None)
             return False
@@ -250,6 +272,14 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     except UpdateFinishedTrialError:
         return False
     return True
+
+
+def _put_back_others(study: optuna.Study, taken: int, me: dict[str, Any]) -> None:
+    """Queue again what the storage made for this process though its answer was lost, so that it was asked again."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        claims = [name for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value == me]
+        if claims and trial._trial_id != taken and CONFIG not in trial.user_attrs:
+            begin_again(study, trial.number, "the answer that it was made was lost")
 
 
 def _claim_of(me: dict[str, Any]) -> str:
@@ -281,28 +311,22 @@ def _holds(
 # ------------------------------------------------------------------------------------------- who is no more
 
 
-def _loss(study: optuna.Study, trial: FrozenTrial) -> str | None:
-    """What happened to the process that runs a trial; None if it lives, as far as anybody can tell."""
+def _loss(trial: FrozenTrial, quiet: set[int]) -> str | None:
+    """What happened to the process that runs a trial; None if it lives, as far as anybody can tell.
+
+    Args:
+        trial: that runs.
+        quiet: ids of those whose process has fallen silent.
+    """
     claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value]
     workers = [worker] if (worker := trial.user_attrs.get(WORKER)) else claims
     if workers and all(_is_gone(worker) for worker in workers):
         return LOST
-    return SILENT if _is_silent(study, trial) else None
+    return SILENT if trial._trial_id in quiet else None
 
 
-def _is_silent(study: optuna.Study, trial: FrozenTrial) -> bool:
-    """Whether its heartbeat has stopped. One that has none yet is given its first: the time runs from here on."""
-    storage = _rdb(study)
-    if not isinstance(storage, RDBStorage):
-        return False
-    if trial._trial_id in storage._get_stale_trial_ids(study._study_id):
-        return True
-    with storage.engine.begin() as connection:
-        beats = sqlalchemy.text("SELECT COUNT(*) FROM trial_heartbeats WHERE trial_id = :trial")
-        shown = connection.execute(beats, {"trial": trial._trial_id}).scalar()
-    if not shown:
-        storage.record_heartbeat(trial._trial_id)
-    return False
+def _scorings(trial: FrozenTrial) -> int:
+    return max(trial.intermediate_values, default=0)
 
 
 def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -351,8 +375,3 @@ def _boot() -> str | None:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return None
-
-
-def _rdb(study: optuna.Study) -> Any:
-    """The database behind Optuna's cache of it."""
-    return getattr(study._storage, "_backend", study._storage)

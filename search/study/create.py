@@ -5,8 +5,6 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 """
 
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,20 +13,22 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
-from search.storage.inside import inside
+from search.storage.half_copies import refuse_half_copied
 from search.storage.names import refuse_shared_folder
+from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
 from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
-from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.progress import remove_settled
 from search.study.records import (
     AUDIT,
     BASELINES,
@@ -80,6 +80,9 @@ class SearchStudy:
     patience: int | None = None
     """So many finished trials must together raise the best score by more than noise, or the search stops."""
 
+    progress: Path | None = None
+    """Where trials keep the state of their training until they have ended; None keeps none."""
+
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
         trials = self.study.get_trials(deepcopy=False)
@@ -101,20 +104,29 @@ class SearchStudy:
         return plateau(known, self.patience, self.dataset.class_sizes("validation"))
 
     @property
-    def predictions(self) -> Path | None:
+    def predictions(self) -> Artifacts | None:
         """Where what each trial predicts for the validation rows is kept."""
-        return None if self.artifacts is None else self.artifacts.directory / "predictions"
+        return None if self.artifacts is None else self.artifacts.predictions
 
     @property
     def finished(self) -> int:
         """Trials that count towards the total: completed or pruned."""
         return len(self.study.get_trials(deepcopy=False, states=FINISHED))
 
+    def fails(self, in_a_row: int = 3) -> bool:
+        """Whether the last so many trials that ended, whoever trained them, failed for reasons of their own."""
+        trials = self.study.get_trials(deepcopy=False)
+        ended = [(trial.datetime_complete, trial.number) for trial in trials if trial.datetime_complete is not None]
+        last = [trials[number] for _, number in sorted(ended)[-in_a_row:]]
+        return len(last) == in_a_row and all(
+            trial.state == TrialState.FAIL and AGAIN not in trial.system_attrs for trial in last
+        )
+
 
 def create_or_resume(
     definition: StudyDefinition,
-    storage: RDBStorage,
-    artifacts: Path,
+    storage: BaseStorage,
+    artifacts: Artifacts,
     say: Callable[[str], None] = lambda line: None,
     device: str = "cpu",
 ) -> SearchStudy:
@@ -129,11 +141,12 @@ def create_or_resume(
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"), device)
     # Refused before anything is written.
-    Space.of(definition.space, defaults=defaults).refuse_missing(artifacts / "cache")
+    Space.of(definition.space, defaults=defaults).refuse_missing(_cache(artifacts))
     unlabelled_texts(dataset)
     refuse_shared_folder(definition.name, storage)
-    _check_writable(artifacts / definition.name)
+    (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
+    refuse_half_copied(study)
     if _is_new(study):
         begin_with(study, Space.of(definition.space, defaults=defaults).known_good())
         _record_wishes(study, definition)
@@ -159,8 +172,14 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStudy:
+def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts, dataset: Dataset | None = None) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
+
+    Args:
+        name: of the study.
+        storage: where it is.
+        artifacts: where its files are.
+        dataset: its data, where they were read already; else they are read from where the study says.
 
     Raises:
         InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
@@ -180,7 +199,8 @@ def open_recorded(name: str, storage: RDBStorage, artifacts: Path) -> SearchStud
             patience=attributes.get(PATIENCE),
             workers=attributes.get(ROUND_OF) or 1,
         )
-    dataset = load_dataset(source)
+    if dataset is None:
+        dataset = load_dataset(source)
     if dataset.fingerprint != attributes[FINGERPRINT]:
         raise _other_data(name, str(attributes[FINGERPRINT]), dataset)
     return _opened(study, dataset, space, wishes.seed, wishes.keep_best, artifacts)
@@ -196,6 +216,7 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
         predictions=opened.predictions,
         seed=opened.seed,
         audit=opened.audit,
+        progress=opened.progress,
         **hooks,
     )
 
@@ -227,23 +248,18 @@ def describe(opened: SearchStudy, trials: int) -> str:
 
 
 def _opened(
-    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Path
+    study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Artifacts
 ) -> SearchStudy:
-    kept = TrialArtifacts(inside(artifacts, study.study_name), keep_best)
+    kept = TrialArtifacts.of(artifacts, study.study_name, keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
-    return SearchStudy(study, dataset, space, seed, kept, artifacts / "cache", audit, round_of, patience)
+    progress = kept.directory / "progress"
+    return SearchStudy(study, dataset, space, seed, kept, _cache(artifacts), audit, round_of, patience, progress)
 
 
-def _check_writable(folder: Path) -> None:
-    """Before the first trial is trained, not after."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another --artifacts") from None
-    if not writable:
-        raise InputError(f"the folder {folder} cannot be written to; give another --artifacts")
+def _cache(artifacts: Artifacts) -> Path:
+    """Of this machine, whatever is behind it: what is in it can be made again."""
+    return ArtifactPath.of(artifacts).local / "cache"
 
 
 def _identity(definition: StudyDefinition, dataset: Dataset) -> dict[str, Any]:
@@ -336,16 +352,17 @@ def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
 
 
 def remove_leftovers(opened: SearchStudy) -> None:
-    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; and weights
-    that no longer are among the best. Trials that run may be writing.
+    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; weights
+    that no longer are among the best; and states of trainings that are over. Trials that run may be writing.
     """
+    remove_settled(opened.study, opened.progress)
     if opened.artifacts is None or opened.predictions is None:
         return
     opened.artifacts.clear(opened.study)
     for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        folder = opened.artifacts.folder(trial.number)
-        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
-            shutil.rmtree(left, ignore_errors=True)
-        for file in (name(opened.predictions, trial.number) for name in (predictions_file, checkpoints_file)):
-            for left in (file, *file.parent.glob(f"*{file.stem}.*.tmp")):
+        opened.artifacts.discard(trial.number)
+        for name in (predictions_file, checkpoints_file):
+            file = ArtifactPath.of(name(opened.predictions, trial.number))
+            file.remove()
+            for left in file.local.parent.glob(f"*{file.local.stem}.*.tmp"):
                 left.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import optuna
 import torch
 
 from search.storage.artifacts import TrialArtifacts, facts_of
-from search.storage.inside import inside
+from search.storage.paths import Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
@@ -46,7 +46,7 @@ SMALL: Final[dict[str, Any]] = {"architecture": "textcnn", "learning_rate": 2e-3
 Say = Callable[[str], None]
 
 
-def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) -> dict[str, Any]:
+def export(study: optuna.Study, artifacts: Artifacts, trial: str, directory: Path) -> dict[str, Any]:
     """Write the kept weights of a trial ("best" or its number) to `directory`, with what the study knows on the card.
 
     Returns:
@@ -55,8 +55,9 @@ def export(study: optuna.Study, artifacts: Path, trial: str, directory: Path) ->
     Raises:
         InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty.
     """
-    board = leaderboard(study, artifacts)
-    number, score, folder = _kept(board, study, artifacts, trial)
+    kept = TrialArtifacts.of(artifacts, study.study_name)
+    board = leaderboard(study, kept)
+    number, score, folder = _kept(board, study, kept, trial)
     copy_bundle(folder, directory, _of_search(board))
     return {"trial": number, "macro_f1": score, "folder": str(directory)}
 
@@ -108,13 +109,12 @@ def export_distilled(
     refuse_occupied(directory)
     study, dataset, unlabelled = opened.study, opened.dataset, unlabelled_texts(opened.dataset)
     assert opened.artifacts is not None
-    artifacts = opened.artifacts.directory.parent
-    board = leaderboard(study, artifacts)
+    board = leaderboard(study, opened.artifacts)
     if trial is None:
         ensemble = _ensemble(board)
         name, teacher = f"trials {ensemble.members}", _ensemble_model(opened, ensemble, say)
     else:
-        number, _, folder = _kept(board, study, artifacts, trial)
+        number, _, folder = _kept(board, study, opened.artifacts, trial)
         name, teacher = f"trial {number}", Bundle.open(folder).model
     trials = study.get_trials(deepcopy=False)
     found_of = [trials[entry.trial].user_attrs for entry in board.entries if entry.trial is not None]
@@ -255,18 +255,17 @@ def export_folded(
     return found
 
 
-def _kept(board: Leaderboard, study: optuna.Study, artifacts: Path, trial: str) -> tuple[int, float, Path]:
+def _kept(board: Leaderboard, study: optuna.Study, kept: TrialArtifacts, trial: str) -> tuple[int, float, Path]:
     """Number, macro-F1 and folder of a trial whose weights were kept."""
     number = _completed(board, trial)
     entry = next(entry for entry in board.entries if entry.trial == number)
-    folder = TrialArtifacts(inside(artifacts, study.study_name)).folder(number)
     if not entry.kept:
         there = ", ".join(str(other.trial) for other in board.entries if other.kept) or "none"
         raise InputError(
-            f"the weights of trial {number} are not in {folder.parent} (kept there: {there}); "
+            f"the weights of trial {number} are not in {kept.place or kept.directory} (kept there: {there}); "
             f"give the --artifacts folder of the search, or a --trial whose weights are there"
         )
-    return number, entry.macro_f1, folder
+    return number, entry.macro_f1, kept.fetched(study.get_trials(deepcopy=False)[number])
 
 
 def _completed(board: Leaderboard, trial: str) -> int:
@@ -298,7 +297,7 @@ def _ensemble_model(opened: SearchStudy, ensemble: EnsembleStanding, say: Say) -
         attributes = trials[number].user_attrs
         with suppress(InputError):  # what is damaged is made again too
             if opened.artifacts.has(trials[number]):
-                members.append(Bundle.open(opened.artifacts.folder(number)).model)
+                members.append(Bundle.open(opened.artifacts.fetched(trials[number])).model)
                 continue
         config, environment = config_of(attributes[CONFIG]), attributes[ENVIRONMENT]
         refuse_changed(number, config, environment, opened.cache)

@@ -3,7 +3,6 @@
 import math
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -13,6 +12,7 @@ from scipy import stats
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
 from search.storage.inside import is_plain
+from search.storage.paths import Artifacts
 from search.study.edges import Edge, edges
 from search.study.positions import FINISHED, in_order
 from search.study.records import (
@@ -354,12 +354,12 @@ class Leaderboard:
         return f"{table}\n\n{words}\n\n{markdown_table(FAMILY_COLUMNS, list(map(_of_family, self.families)))}\n"
 
 
-def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboard:
+def leaderboard(study: optuna.Study, artifacts: Artifacts | TrialArtifacts | None = None) -> Leaderboard:
     """Read the standing of `study` from its storage.
 
     Args:
         study: made by this package, or by an `Objective` of it.
-        artifacts: the folder to look for kept weights in; None looks nowhere.
+        artifacts: where to look for kept weights; None looks nowhere.
 
     Raises:
         InputError: what it has on record is not what this program writes.
@@ -368,10 +368,12 @@ def leaderboard(study: optuna.Study, artifacts: Path | None = None) -> Leaderboa
         return _read(study, artifacts)
 
 
-def _read(study: optuna.Study, artifacts: Path | None) -> Leaderboard:
+def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -> Leaderboard:
+    kept = artifacts if isinstance(artifacts, TrialArtifacts) else None
     # A study of another program may be called as no folder can be: nothing is kept of it then.
-    folder = artifacts / study.study_name if artifacts is not None and is_plain(study.study_name) else None
-    kept = None if folder is None else TrialArtifacts(folder)
+    if isinstance(artifacts, Artifacts) and is_plain(study.study_name):
+        kept = TrialArtifacts.of(artifacts, study.study_name)
+    kept = kept and kept.listed()
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
     for name, measured in study.user_attrs.get(BASELINES, {}).items():

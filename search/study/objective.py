@@ -24,9 +24,13 @@ import numpy as np
 import optuna
 import torch
 
+from search.execution.memory import free_bytes
 from search.storage.artifacts import TrialArtifacts
+from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
+from search.storage.relational import at_once
 from search.study.positions import positions
+from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
     COLLAPSED,
@@ -39,12 +43,13 @@ from search.study.records import (
     LATENCY,
     OTHERS,
     PREDICTIONS,
+    RESUMED,
     SECONDS,
 )
 from search.study.space import Space
 from sentiment.errors import InputError
 from sentiment.models.config import Config
-from sentiment.models.family import Report, Resources
+from sentiment.models.family import Report, Resources, Trained
 from sentiment.models.linear.config import LinearConfig
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import Dataset
@@ -55,12 +60,12 @@ ANSWERS: Final = 20
 """Texts that a model answers one by one to say how long that takes."""
 
 
-def predictions_file(folder: Path, number: int) -> Path:
+def predictions_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what it predicts."""
     return folder / f"trial-{number:05d}.npy"
 
 
-def checkpoints_file(folder: Path, number: int) -> Path:
+def checkpoints_file(folder: Artifacts, number: int) -> Artifacts:
     """Where in `folder` trial `number` keeps what its other checkpoints predicted."""
     return folder / f"checkpoints-{number:05d}.npy"
 
@@ -131,6 +136,10 @@ class Objective:
         device: a torch device.
         end_early: end a trial that has collapsed by half of its epochs.
         audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
+        progress: folder that keeps the states of unfinished trainings, from which a trial that was killed goes on when
+            it is begun again; who gives it removes them in time (`search.study.progress`). None keeps none.
+        memory: bytes that a training may take, so that one which cannot do with them fails before it is begun. None: as
+            many as are free then, where that is known.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -139,11 +148,13 @@ class Objective:
     space: Space = field(default_factory=Space.of)
     cache: Path = Path("studies/cache")
     artifacts: TrialArtifacts | None = None
-    predictions: Path | None = None
+    predictions: Artifacts | None = None
     seed: int = 0
     device: str = "cpu"
     end_early: bool = True
     audit: float = 0.0
+    progress: Path | None = None
+    memory: int | None = None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -155,19 +166,21 @@ class Objective:
 
         Raises:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
+            MemoryError: it would not fit, or did not.
         """
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
-        try:
-            config = self.space.sample(trial, seed=seed)
-        except InputError as error:
-            if self.space.distributions:  # other values may go together: this trial fails alone
-                raise RuntimeError(str(error)) from None
-            raise
-        trial.set_user_attr(CONFIG, config.to_dict())
-        trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
-        if config == LinearConfig(seed=seed):
-            trial.set_user_attr(IS_LINEAR_BASELINE, True)
+        with at_once(trial):
+            try:
+                config = self.space.sample(trial, seed=seed)
+            except InputError as error:
+                if self.space.distributions:  # other values may go together: this trial fails alone
+                    raise RuntimeError(str(error)) from None
+                raise
+            trial.set_user_attr(CONFIG, config.to_dict())
+            trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
+            if config == LinearConfig(seed=seed):
+                trial.set_user_attr(IS_LINEAR_BASELINE, True)
         curve: list[dict[str, Any]] = []
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
         condemned = False
@@ -187,12 +200,26 @@ class Objective:
 
         try:
             on_batch = partial(self.on_batch, trial)
-            resources = Resources(self.cache, self.device, on_report, on_batch, self.end_early)
+            memory = free_bytes(self.device) if self.memory is None else self.memory
+            resources = Resources(
+                self.cache,
+                self.device,
+                on_report,
+                on_batch,
+                self.end_early,
+                progress=None if self.progress is None else progress_file(self.progress, position),
+                on_resume=partial(trial.set_user_attr, RESUMED),
+                memory=memory,
+            )
             trained = train(config, self.dataset, resources)
         except InputError as error:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
                 raise RuntimeError(str(error)) from None
             raise
+        with at_once(trial):
+            return self._keep(trial, trained)
+
+    def _keep(self, trial: optuna.Trial, trained: Trained) -> float:
         self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
             kept: dict[str, Any] = dict(
@@ -214,9 +241,10 @@ class Objective:
         return trained.macro_f1
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
-        trial.set_user_attr(CURVE, curve)
-        trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
-        trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
+        with at_once(trial):
+            trial.set_user_attr(CURVE, curve)
+            trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
+            trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
 
 
 def milliseconds_a_text(answer: Callable[[list[str]], Any], dataset: Dataset) -> float:

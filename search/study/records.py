@@ -39,6 +39,7 @@ __all__ = [
     "OTHERS",
     "PATIENCE",
     "PREDICTIONS",
+    "RESUMED",
     "ROUND_OF",
     "ROWS",
     "SECONDS",
@@ -86,6 +87,8 @@ PREDICTIONS: Final = "predictions"
 """Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
 there were other checkpoints, what these said, float32 [C, n, K]: kept while the trial is among the best."""
 OTHERS: Final = "other checkpoints"
+RESUMED: Final = "resumed from epoch"
+"""Of a trial that stands in for one which was killed, and went on from where that one was scored last."""
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"
 

@@ -14,7 +14,7 @@ position must have drawn and scored what it does in a search by one process that
 import random
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -348,7 +348,7 @@ class _World:
                     time=clock,
                     _this_process=self._this_process,
                     _is_gone=self._is_gone,
-                    _is_silent=self._is_silent,
+                    silent=self._silent,
                 )
             )
             stack.enter_context(patch.object(optimization, "time", clock))
@@ -368,7 +368,10 @@ class _World:
         process: _Process = self._processes[worker["pid"]]
         return process.ended
 
-    def _is_silent(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+    def _silent(self, study: optuna.Study, running: Sequence[FrozenTrial]) -> set[int]:
+        return {trial._trial_id for trial in running if self._is_silent(trial)}
+
+    def _is_silent(self, trial: FrozenTrial) -> bool:
         worker = trial.user_attrs.get(claims.WORKER)
         tried = [value for name, value in trial.system_attrs.items() if name.startswith(claims.CLAIM) and value]
         workers = [self._processes[one["pid"]] for one in ([worker] if worker else tried)]

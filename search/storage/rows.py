@@ -1,0 +1,214 @@
+"""Trials as rows of Optuna's tables, read and written many at once.
+
+Optuna makes an object of every row, twenty-six of them a trial, and reads the same distribution anew for each, which is
+most of the time that a study of ten thousand trials takes to be opened; and it looks a trial up anew for each row that
+it writes of it. Here each table is read once, as it lies, and written to once.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
+
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Column, Connection, Select, Table, or_, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+__all__ = ["Written", "read_trial", "read_trials", "write_trial"]
+
+FEW: Final = 400
+"""Trials that are named in a question; of more, all rows in between are read."""
+
+_distribution = lru_cache(maxsize=4096)(json_to_distribution)
+
+
+def read_trials(
+    connection: Connection,
+    study_id: int,
+    states: Collection[TrialState] | None,
+    included: Collection[int],
+    greater_than: int,
+) -> list[FrozenTrial]:
+    """The trials of a study that are in one of `states`, and that `included` names or whose id is greater; by id.
+
+    Args:
+        connection: in a transaction.
+        study_id: of a study that is there.
+        states: None: any.
+        included: ids of trials.
+        greater_than: an id; -1: all trials.
+    """
+    trials = _table(models.TrialModel)
+    asked = select(trials).where(trials.c.study_id == study_id)
+    if states is not None:
+        asked = asked.where(trials.c.state.in_(list(states)))
+    if greater_than > -1:
+        newer, named = trials.c.trial_id > greater_than, list(included)
+        if len(named) > FEW:
+            asked = asked.where(trials.c.trial_id >= min(*named, greater_than + 1))
+        else:
+            asked = asked.where(or_(newer, trials.c.trial_id.in_(named)) if named else newer)
+    found = connection.execute(asked.order_by(trials.c.trial_id)).all()
+    if greater_than > -1:
+        found = [row for row in found if row.trial_id > greater_than or row.trial_id in included]
+    return _frozen(connection, found)
+
+
+def read_trial(connection: Connection, trial_id: int) -> FrozenTrial:
+    """One trial.
+
+    Raises:
+        KeyError: there is no such trial.
+    """
+    trials = _table(models.TrialModel)
+    found = connection.execute(select(trials).where(trials.c.trial_id == trial_id)).all()
+    if not found:
+        raise KeyError(models.NOT_FOUND_MSG)
+    return _frozen(connection, found)[0]
+
+
+def _frozen(connection: Connection, found: Sequence[Any]) -> list[FrozenTrial]:
+    """Trials out of their rows and those of the other tables."""
+    of = _Rows(connection, [row.trial_id for row in found])
+    params: dict[int, dict[str, Any]] = defaultdict(dict)
+    distributions: dict[int, dict[str, Any]] = defaultdict(dict)
+    for trial_id, name, value, written in of(
+        models.TrialParamModel, "param_name", "param_value", "distribution_json", order="param_id"
+    ):
+        distribution = _distribution(written)
+        distributions[trial_id][name] = distribution
+        params[trial_id][name] = distribution.to_external_repr(value)
+    values: dict[int, dict[int, float]] = defaultdict(dict)
+    for trial_id, objective, value, kind in of(models.TrialValueModel, "objective", "value", "value_type"):
+        values[trial_id][objective] = models.TrialValueModel.stored_repr_to_value(value, kind)
+    reported: dict[int, dict[int, float]] = defaultdict(dict)
+    for trial_id, step, value, kind in of(
+        models.TrialIntermediateValueModel, "step", "intermediate_value", "intermediate_value_type"
+    ):
+        read = models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
+        reported[trial_id][step] = read
+    attributes: list[dict[int, dict[str, Any]]] = [defaultdict(dict), defaultdict(dict)]
+    for read_into, model in zip(
+        attributes, (models.TrialUserAttributeModel, models.TrialSystemAttributeModel), strict=True
+    ):
+        for trial_id, key, written in of(model, "key", "value_json"):
+            read_into[trial_id][key] = json.loads(written)
+    user, system = attributes
+    return [
+        FrozenTrial(
+            number=row.number,
+            state=row.state,
+            value=None,
+            values=[value for _, value in sorted(values[row.trial_id].items())] if row.trial_id in values else None,
+            datetime_start=row.datetime_start,
+            datetime_complete=row.datetime_complete,
+            params=params[row.trial_id],
+            distributions=distributions[row.trial_id],
+            user_attrs=user[row.trial_id],
+            system_attrs=system[row.trial_id],
+            intermediate_values=reported[row.trial_id],
+            trial_id=row.trial_id,
+        )
+        for row in found
+    ]
+
+
+@dataclass
+class Written:
+    """What is to be written of a trial."""
+
+    params: dict[str, tuple[float, BaseDistribution]] = field(default_factory=dict)
+    """In Optuna's internal numbers."""
+    reports: dict[int, float] = field(default_factory=dict)
+    user_attributes: dict[str, Any] = field(default_factory=dict)
+    system_attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def write_trial(connection: Connection, trial_id: int, written: Written) -> None:
+    """Write of a trial what is not there yet, or is there with another value; parameters must not be there.
+
+    Raises:
+        KeyError: there is no such trial.
+        UpdateFinishedTrialError: it has ended.
+        IntegrityError: it has such a parameter.
+    """
+    trials = _table(models.TrialModel)
+    state = connection.execute(select(trials.c.state).where(trials.c.trial_id == trial_id)).scalar_one_or_none()
+    if state is None:
+        raise KeyError(models.NOT_FOUND_MSG)
+    if state.is_finished():
+        raise UpdateFinishedTrialError(f"Trial#{trial_id} has already finished and can not be updated.")
+    of_trial = {"trial_id": trial_id}
+    if written.params:
+        rows = [
+            of_trial
+            | {"param_name": name, "param_value": value, "distribution_json": distribution_to_json(distribution)}
+            for name, (value, distribution) in written.params.items()
+        ]
+        connection.execute(_table(models.TrialParamModel).insert(), rows)
+    stored = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+    reports = [(step, *stored(value)) for step, value in written.reports.items()]
+    _put(
+        connection,
+        models.TrialIntermediateValueModel,
+        "step",
+        [
+            of_trial | {"step": step, "intermediate_value": value, "intermediate_value_type": kind}
+            for step, value, kind in reports
+        ],
+    )
+    for model, attributes in (
+        (models.TrialUserAttributeModel, written.user_attributes),
+        (models.TrialSystemAttributeModel, written.system_attributes),
+    ):
+        rows = [of_trial | {"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+        _put(connection, model, "key", rows)
+
+
+def _put(connection: Connection, model: Any, key: str, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or what they hold into rows of the same trial and key."""
+    if not rows:
+        return
+    table, values = _table(model), [name for name in rows[0] if name not in ("trial_id", key)]
+    if connection.dialect.name in ("mysql", "mariadb"):
+        into_mysql = mysql.insert(table)
+        changed = {name: into_mysql.inserted[name] for name in values}
+        connection.execute(into_mysql.on_duplicate_key_update(**changed), rows)
+        return
+    insert: Any = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+    changed = {name: insert.excluded[name] for name in values}
+    connection.execute(insert.on_conflict_do_update(index_elements=["trial_id", key], set_=changed), rows)
+
+
+class _Rows:
+    """The rows of a table that belong to some trials."""
+
+    def __init__(self, connection: Connection, ids: Sequence[int]) -> None:
+        self._connection, self._ids, self._wanted = connection, ids, set(ids)
+
+    def __call__(self, model: Any, *columns: str, order: str | None = None) -> Iterator[Any]:
+        """Of each row the trial's id and these columns."""
+        if not self._ids:
+            return
+        table = _table(model)
+        trial_id: Column[int] = table.c.trial_id
+        asked: Select[Any] = select(trial_id, *(table.c[name] for name in columns))
+        if len(self._ids) <= FEW:
+            asked = asked.where(trial_id.in_(self._ids))
+        else:
+            asked = asked.where(trial_id.between(self._ids[0], self._ids[-1]))
+        if order is not None:
+            asked = asked.order_by(table.c[order])
+        for row in self._connection.execute(asked):
+            if row[0] in self._wanted:
+                yield row
+
+
+def _table(model: Any) -> Table:
+    table: Table = model.__table__
+    return table

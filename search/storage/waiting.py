@@ -1,0 +1,99 @@
+"""A database on another machine is away at times: its server restarts, the way to it is cut. Whoever asks it waits.
+
+What was asked for is asked for again, for some minutes, then the error is raised. An answer may have been lost on the
+way, though what it answered was done: then it is done twice, which those who claim trials know how to tell
+(`search.study.claims`).
+"""
+
+import random
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import DBAPIError
+
+from search.execution.interrupts import has_come
+
+__all__ = ["WAIT_SECONDS", "asked_again", "is_away", "waits"]
+
+WAIT_SECONDS: Final = 300
+"""For a server that restarts, or a network that is mended, while trials of hours are trained."""
+LEAVE_SECONDS: Final = 5
+"""The same once Ctrl-C came: who leaves waits no longer, and its trial is begun again by whoever comes."""
+LONGEST_PAUSE: Final = 5.0
+
+AWAY_STATES: Final = ("08", "57P", "53300", "40001", "40P01")
+"""How the codes of PostgreSQL begin that pass: no connection, shutdown and start, too many clients, deadlocks."""
+AWAY_NUMBERS: Final = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055})
+"""The same of MySQL."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_here = threading.local()
+
+
+def asked_again() -> int:
+    """How often this thread has asked for something again: what it asked for may since have been done twice."""
+    return int(getattr(_here, "asked_again", 0))
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether an error means that a database cannot be reached now, or had too much to do; not what it refuses."""
+    while error is not None:
+        if isinstance(error, DBAPIError):
+            return error.connection_invalidated or _has_passing_code(error.orig)
+        if (code := getattr(error, "code", None)) is not None and callable(code):  # of gRPC, which may not be installed
+            name, details = getattr(code(), "name", ""), str(getattr(error, "details", lambda: "")())
+            # The proxy is there, and the database behind it is not.
+            return name in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or "raised during the commit" in details
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _has_passing_code(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", False)
+    if state is None:  # of psycopg, which has none for a server that it cannot reach
+        return type(error).__name__ == "OperationalError"
+    if state:
+        return str(state).startswith(AWAY_STATES)
+    return bool(error is not None and error.args and error.args[0] in AWAY_NUMBERS)
+
+
+def waits(asked: Callable[P, R]) -> Callable[P, R]:
+    """The same, asked for again while the database is away.
+
+    Raises:
+        StorageInternalError: it stayed away.
+    """
+
+    @wraps(asked)
+    def patiently(*args: P.args, **kwargs: P.kwargs) -> R:
+        began = time.monotonic()
+        for pause in _pauses():
+            try:
+                return asked(*args, **kwargs)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                if time.monotonic() - began > (LEAVE_SECONDS if has_come() else WAIT_SECONDS):
+                    raise StorageInternalError("the database stayed away") from error
+                if pause > 1:
+                    warnings.warn(f"the database is away; waiting for it, up to {WAIT_SECONDS} s", stacklevel=2)
+                _here.asked_again = asked_again() + 1
+                time.sleep(pause)
+        raise AssertionError
+
+    return patiently
+
+
+def _pauses() -> Iterator[float]:
+    """Longer and longer, and of each process its own, so that they do not all come back at one moment."""
+    pause = 0.1
+    while True:
+        yield pause * random.uniform(0.5, 1.5)
+        pause = min(2 * pause, LONGEST_PAUSE)
