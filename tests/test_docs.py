@@ -32,6 +32,8 @@ SEARCHES: Final = (
     ("docs/data.md", "docs/study-file.md"),
 )
 """Pages that are read one after the other, in one folder, without their comparisons."""
+MACHINES: Final = "docs/machines.md"
+"""It needs servers: `tests.test_machines` runs it."""
 COMPARISONS: Final = ("README.md", "docs/study-file.md")
 """Those stand alone, and in a folder of their own can be run at the same time."""
 
@@ -130,7 +132,7 @@ def test_options_that_are_named_are_those_of_a_command_or_a_benchmark(name: str)
 def test_every_page_with_a_command_of_the_program_is_run() -> None:
     searching = {name for name in PAGES if any(is_run(part) and not compares(part) for part in read_page(name).parts)}
     comparing = {name for name in PAGES if any(map(compares, read_page(name).parts))}
-    assert searching == {name for walk in SEARCHES for name in walk}
+    assert searching == {name for walk in SEARCHES for name in walk} | {MACHINES}
     assert comparing == set(COMPARISONS)
 
 
