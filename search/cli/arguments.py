@@ -93,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_argument(
         "--storage",
         metavar="URL",
-        help="Optuna storage; default: OPTUNA_STORAGE, where a URL with a password belongs, else studies/sentiment.db",
+        help="Optuna storage: a URL, or env:NAME for one in a variable; default: OPTUNA_STORAGE, where a URL with a "
+        "password belongs, else studies/sentiment.db",
     )
     storage.add_argument(
         "--artifacts",

@@ -85,6 +85,7 @@ class RayCluster:
         with Interrupts(held=True):
             if self._ray is not None:
                 self._ray.shutdown()
+                self._ray = None
             self._end_head()
 
     def do(

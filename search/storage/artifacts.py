@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.storage.inside import inside
 from search.storage.paths import ArtifactPath, Artifacts
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class TrialArtifacts:
         Raises:
             InputError: no folder can be called so.
         """
-        place = ArtifactPath.of(artifacts) / study
+        place = ArtifactPath.of(artifacts)
+        place = place / inside(place.local, study).name
         return cls(place.local, keep_best, None if place.bucket is None else place)
 
     @property

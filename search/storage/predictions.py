@@ -74,7 +74,7 @@ def recorded_file(folder: Artifacts, record: Any) -> ArtifactPath:
         InputError: what was recorded names none there.
     """
     place = ArtifactPath.of(folder)
-    return place / inside(place.local, record.get("file") if isinstance(record, dict) else record).name
+    return place / inside(place.local, record.get("file") if isinstance(record, dict) else None).name
 
 
 def kept_classes(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:

@@ -179,7 +179,9 @@ def read_toml(path: Path) -> StudyFile:
             raise InputError(f"{path} has more than {LARGEST_FILE:,} bytes; that is no study file")
         text = path.read_text("utf-8-sig")
         if dotted := next((n for n, line in enumerate(text.split("\n"), 1) if line.count(".") > MOST_DOTS), None):
-            raise InputError(f"{path}: line {dotted} has more than {MOST_DOTS:,} dots; no setting has")
+            raise InputError(
+                f"{path}: line {dotted} has more than {MOST_DOTS:,} dots, which is nested too deeply; no setting is"
+            )
         table = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist; give a study file (TOML), or --data, --text and --label") from None
