@@ -39,7 +39,7 @@ from sentiment.models.family import Model, Report, Trained
 from sentiment.models.progress import Progress, State, digest_of
 from sentiment.models.registry import family_of
 
-__all__ = ["Descent", "Labelled", "Learner", "descend", "scorings", "seconds_of", "seeded"]
+__all__ = ["Descent", "Labelled", "Learner", "descend", "seconds_of", "seeded"]
 
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
@@ -408,11 +408,6 @@ class _BestCheckpoint:
 
 def _precision(config: Descent, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
-
-
-def scorings(config: Any, per_epoch: int) -> int:
-    """How often a whole run of a `Descent` with so many batches an epoch is scored."""
-    return len(_scoring_points(config, per_epoch))
 
 
 def _scoring_points(config: Descent, per_epoch: int) -> frozenset[int]:

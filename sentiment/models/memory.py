@@ -1,8 +1,8 @@
 """What a training by gradient descent has in memory at once, at the very least, so that one which cannot fit is refused
 before it begins.
 
-A lower bound, never an estimate: counted is only what is certainly there together when a forward pass ends, from the
-second batch on. Weights and gradients, the optimizer's moments, the best checkpoint so far, and of one batch what
+A lower bound, never an estimate: counted is only what is certainly there together when a forward pass ends, in the
+second epoch. Weights and gradients, the optimizer's moments, the best checkpoint so far, and of one batch what
 backward needs of each layer. Left out are libraries, the data, workspaces, copies for other precisions and whatever
 else a training takes, which is often as much again (python -m tests.benchmarks.memory_bound). So nothing is refused
 that would fit; and of what is not refused, some does not.
@@ -22,7 +22,7 @@ MOMENTS: Final = {"sgd": 0, "adam": 2, "adamw": 2}
 
 
 def bytes_of_descent(
-    network: nn.Module, *, moments: int, activations: int, scorings: int, keeps_best: bool = True
+    network: nn.Module, *, moments: int, activations: int, epochs: int, keeps_best: bool = True
 ) -> int:
     """The bound, in bytes, on the device that trains.
 
@@ -30,16 +30,16 @@ def bytes_of_descent(
         network: on any device, the meta device too.
         moments: numbers that the optimizer keeps of each weight.
         activations: bytes of a batch that stay until its backward pass.
-        scorings: of the whole run.
+        epochs: of the whole run.
         keeps_best: the best checkpoint, which always lies on the CPU, is on this device.
     """
     # Not the state dict: it gives a tied weight twice.
     state = sum(_bytes(tensor) for tensor in (*network.parameters(), *network.buffers()))
     trained = sum(_bytes(weight) for weight in network.parameters() if weight.requires_grad)
     best = state if keeps_best else 0
-    # The first checkpoint is copied when a scoring is over; before the second one, batches are trained beside it.
-    beside = activations + best if scorings > 1 else max(activations, best)
-    return state + trained * (1 + moments) + beside
+    learning = trained * (1 + moments) + best
+    # Of a single epoch that batch may be the first one, before there are gradients, moments and a checkpoint.
+    return state + (learning + activations if epochs > 1 else max(learning, activations))
 
 
 def padded_tokens(lengths: np.ndarray, batch_size: int) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sentiment.models.bag.config import BagConfig
 from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities, shapes
-from sentiment.models.descent import Learner, descend, scorings, seeded
+from sentiment.models.descent import Learner, descend, seeded
 from sentiment.models.family import Report, Trained
 from sentiment.models.memory import MOMENTS, bytes_of_descent
 from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios, parts_of
@@ -84,7 +84,7 @@ def needed(config: BagConfig, data: TrainingData, device: str) -> int:
         shapes(config, len(data.corpus.ngrams), len(data.classes)),
         moments=MOMENTS[config.optimizer],
         activations=0,  # of a batch nothing is kept but its bags
-        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        epochs=config.epochs,
         keeps_best=device == "cpu",
     )
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError, naming
-from sentiment.models.descent import Learner, descend, scorings, seconds_of, seeded
+from sentiment.models.descent import Learner, descend, seconds_of, seeded
 from sentiment.models.encoder.architecture import body_of, described_by, read_config, shapes
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.model import EncoderModel, answer, limits, pooled_batches
@@ -126,7 +126,7 @@ def needed(config: EncoderConfig, data: TrainingData, device: str) -> int:
         network,
         moments=MOMENTS[config.optimizer],
         activations=a_token * padded_tokens(data.train.lengths(config.max_tokens), config.batch_size),
-        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        epochs=config.epochs,
         keeps_best=device == "cpu",
     )
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError
-from sentiment.models.descent import Learner, descend, scorings, seeded
+from sentiment.models.descent import Learner, descend, seeded
 from sentiment.models.family import Report, Trained
 from sentiment.models.memory import MOMENTS, bytes_of_descent, padded_tokens
 from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled_batches
@@ -115,7 +115,7 @@ def needed(config: NetworkConfig, data: TrainingData, device: str) -> int:
         model_without_memory(config, data.vocabulary_size, len(data.classes), ngrams),
         moments=MOMENTS[config.optimizer] or int(config.momentum > 0),
         activations=tokens * _bytes_a_token(config),
-        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        epochs=config.epochs,
         keeps_best=device == "cpu",
     )
 

@@ -31,14 +31,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_is_weights_gradients_moments_the_best_checkpoint_and_a_batch() -> None:
     network = nn.Linear(9, 10, device="meta")  # 100 numbers
-    assert bytes_of_descent(network, moments=2, activations=1000, scorings=2) == 400 * 5 + 1000
-    assert bytes_of_descent(network, moments=0, activations=1000, scorings=2) == 400 * 3 + 1000
-    # The best checkpoint of a run that is scored once is copied when no batch is left; on a GPU there is never one.
-    assert bytes_of_descent(network, moments=2, activations=1000, scorings=1) == 400 * 4 + 1000
-    assert bytes_of_descent(network, moments=2, activations=100, scorings=1) == 400 * 4 + 400
-    assert bytes_of_descent(network, moments=2, activations=1000, scorings=2, keeps_best=False) == 400 * 4 + 1000
+    assert bytes_of_descent(network, moments=2, activations=1000, epochs=2) == 400 * 5 + 1000
+    assert bytes_of_descent(network, moments=0, activations=1000, epochs=2) == 400 * 3 + 1000
+    # Of a single epoch the largest batch may be the first, when there is nothing else; on a GPU there is no checkpoint.
+    assert bytes_of_descent(network, moments=2, activations=1000, epochs=1) == 400 * 5
+    assert bytes_of_descent(network, moments=2, activations=9000, epochs=1) == 400 + 9000
+    assert bytes_of_descent(network, moments=2, activations=1000, epochs=2, keeps_best=False) == 400 * 4 + 1000
     network.bias.requires_grad_(False)
-    assert bytes_of_descent(network, moments=2, activations=0, scorings=2) == 400 * 2 + 360 * 3
+    assert bytes_of_descent(network, moments=2, activations=0, epochs=2) == 400 * 2 + 360 * 3
 
 
 @pytest.mark.parametrize("rows", [1, 5, 15, 16, 17, 31, 32, 100, 801, 1700])
