@@ -5,13 +5,13 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["publish", "write_through", "write_whole", "write_whole_from"]
+__all__ = ["publish", "replaced", "write_through", "write_whole", "write_whole_from"]
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -34,12 +34,23 @@ def write_whole_from(path: Path, content: BinaryIO) -> None:
     Raises:
         OSError: as `write_whole`.
     """
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        shutil.copyfileobj(content, file, CHUNK_BYTES)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Gives a name to write to, and renames it to `path` then: killed, a process leaves what was there. Whoever writes
+    there without `write_through` must find out by itself whether a power cut left all of it.
+
+    Raises:
+        OSError: it cannot be written; the error names the file, and nothing of it is left.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            shutil.copyfileobj(content, file, CHUNK_BYTES)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     except OSError as error:  # one that came of writing does not say what was written
         raise OSError(error.errno, error.strerror, str(path)) from None

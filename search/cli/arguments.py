@@ -49,6 +49,13 @@ def _given(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
+_workers.__name__ = "number or auto"  # as argparse calls what it is not
+
+
 def _path(text: str) -> Path:
     return Path(_given(text))
 
@@ -86,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     storage.add_argument(
         "--storage",
         metavar="URL",
-        help="Optuna storage; default: OPTUNA_STORAGE, where a URL with a password belongs, else studies/sentiment.db",
+        help="Optuna storage: a URL, or env:NAME for one in a variable; default: OPTUNA_STORAGE, where a URL with a "
+        "password belongs, else studies/sentiment.db",
     )
     storage.add_argument(
         "--artifacts",
@@ -103,6 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
     columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
     columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
+    launched = argparse.ArgumentParser(add_help=False)
+    launched.add_argument("--launcher", choices=["local", "ray"], help="where the workers run: local (default), or ray")
+    launched.add_argument(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="of a Ray cluster's head; default: RAY_ADDRESS, else one is started on this machine, and ended",
+    )
+    launched.add_argument(
+        "--gpus", type=float, metavar="SHARE", help="GPUs of each worker on Ray; 0.25 puts four workers on one"
+    )
     rules = argparse.ArgumentParser(add_help=False)
     rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
     rules.add_argument(
@@ -116,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=name)
         return added
 
-    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules)
+    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules, launched)
     run.add_argument(
         "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
     )
@@ -133,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", help="the study's name; default: the file's")
     run.add_argument("--trials", type=int, metavar="N", help="the study's total, those it has already included (30)")
     run.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
-    run.add_argument("--workers", type=int, metavar="N", help="processes (1)")
+    run.add_argument("--workers", type=_workers, metavar="N|auto", help="processes (1); auto: as the machine allows")
     run.add_argument(
         "--synchronous",
         action="store_true",
@@ -160,14 +178,20 @@ def _parser() -> argparse.ArgumentParser:
         help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
     )
 
-    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json)
+    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json, launched)
     compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
     compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
     compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     compare.add_argument(
         "--out", metavar="DIR", type=_path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
     )
-    compare.add_argument("--workers", type=int, default=1, metavar="N", help="processes (%(default)s)")
+    compare.add_argument(
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N|auto",
+        help="processes (%(default)s); auto: as the machine allows",
+    )
     compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
     compare.add_argument(
         "--device",
@@ -177,7 +201,8 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = add("worker", "join a running study from another process or machine", storage)
     worker.add_argument("--study", required=True, metavar="NAME")
-    worker.add_argument("--trials", type=int, required=True, metavar="N", help="the study's total")
+    worker.add_argument("--trials", type=int, metavar="N", help="the study's total; default: what `run` asked for last")
+    worker.add_argument("--data", metavar="FILE", nargs="+", help="where the study's reviews lie on this machine")
     worker.add_argument("--timeout", metavar="TIME", help="begin no trial after this long: 90s, 30m, 2h")
     worker.add_argument("--threads", type=int, default=1, metavar="N")
     worker.add_argument("--device", default="cpu")

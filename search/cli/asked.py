@@ -1,22 +1,28 @@
 """What the arguments of several commands mean."""
 
 import argparse
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from search.console import say
 from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = [
     "classes_of",
     "definition_of",
     "device_of",
+    "executor_of",
     "local_processes",
     "make_folder",
     "reading",
     "set_threads",
     "shown_storage",
     "study_of",
+    "workers_of",
 ]
 
 
@@ -30,6 +36,8 @@ def definition_of(args: argparse.Namespace) -> Any:
         for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit", "patience")
         if getattr(args, name) is not None
     }
+    if args.workers == "auto":
+        changes["workers"] = workers_of(args.workers, device_of(args.device))
     if args.timeout is not None:
         changes["timeout"] = parse_duration(args.timeout)
     space: dict[str, Any] = {}
@@ -117,11 +125,65 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def local_processes(workers: int) -> Any:
+def workers_of(workers: int | str, device: str) -> int:
+    """How many were asked for; auto is what this machine has room for."""
+    if isinstance(workers, int):
+        return workers
+    from search.execution.machine import cores, workers_for
+    from search.execution.memory import free_bytes
+
+    return workers_for(free_bytes(), cores(), len(_gpus(device)) or int(device.startswith("cuda")))
+
+
+def executor_of(
+    args: argparse.Namespace, workers: int, threads: int | None, device: str
+) -> AbstractContextManager[Any]:
+    """Where the work of a command runs, within `with`; `threads` each, or as many as there are cores for.
+
+    Raises:
+        InputError: it cannot run there.
+    """
+    from search.execution.machine import cores, shared_out, threads_each
+
+    if args.launcher != "ray":
+        for flag, given in (("--ray-address", args.ray_address), ("--gpus", args.gpus)):
+            if given is not None:
+                raise InputError(f"{flag} is for --launcher ray")
+        if workers > 1:
+            say(shared_out(workers, threads or threads_each(workers), device, _gpus(device)) + ".")
+        return nullcontext(local_processes(workers, _gpus(device)))
+    if args.gpus is not None and not (0 < args.gpus < 1 or (args.gpus >= 1 and args.gpus == int(args.gpus))):
+        raise InputError(f"--gpus {args.gpus:g}: give a share such as 0.25, or a whole number")
+    from search.execution.ray_cluster import RayCluster
+    from search.storage.databases import storage_url
+
+    address = args.ray_address or os.environ.get("RAY_ADDRESS")
+    cluster = RayCluster(
+        workers, cpus=threads or threads_each(workers), gpus=args.gpus or 0, address=address, cores=cores()
+    )
+    if not cluster.is_own and storage_url(args.storage).startswith("sqlite"):
+        say(
+            "The studies are in a SQLite file: workers on other machines than this one cannot share it, and a network "
+            "drive may damage it; give --storage postgresql://... where the cluster has several."
+        )
+    return cluster
+
+
+def local_processes(workers: int, gpus: Sequence[str] = ()) -> Any:
     """They share what they all need."""
     from search.execution.local_processes import LocalProcesses
 
-    return LocalProcesses(workers, preload=["search.cli.preloaded"])
+    return LocalProcesses(workers, preload=["search.cli.preloaded"], gpus=gpus)
+
+
+def _gpus(device: str) -> list[str]:
+    """Those to be shared out, as CUDA_VISIBLE_DEVICES names them: all, if none is named."""
+    if device != "cuda":
+        return []
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
 
 
 def device_of(name: str) -> str:

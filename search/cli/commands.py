@@ -5,6 +5,7 @@ from typing import Final
 
 from search.cli import compare, dashboard, evaluate, export, inspect, predict, replay, report, run, storage, worker
 from search.cli.answer import answer
+from search.cli.hidden import hide_passwords
 
 __all__ = ["main"]
 
@@ -25,4 +26,6 @@ COMMANDS: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    if arguments is None:
+        hide_passwords()
     return answer(arguments, COMMANDS)

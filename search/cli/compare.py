@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from search.cli.answer import KILLED_BY, fail
 from search.cli.arguments import same_command
-from search.cli.asked import device_of, local_processes, make_folder
+from search.cli.asked import device_of, executor_of, make_folder, workers_of
 from search.console import say, show, show_json
 from sentiment.errors import InputError, refuse_unless_whole
 
@@ -16,10 +17,11 @@ __all__ = ["command"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    from search.comparison.ideas import PAIRS, read_comparison
+    from search.comparison.ideas import read_comparison
     from search.study.definition import MOST_THREADS, MOST_WORKERS
 
-    refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
+    if args.workers != "auto":
+        refuse_unless_whole("--workers", args.workers, 1, MOST_WORKERS)
     refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
 
     comparisons = [read_comparison(path) for path in args.study_files]
@@ -27,25 +29,36 @@ def command(args: argparse.Namespace) -> int:
     _check_extras(args.out, comparisons)
     args.artifacts.prepare()
 
+    from search.execution.this_process import THIS_PROCESS
+
+    workers = workers_of(args.workers, device)
+    if args.dry_run or (workers == 1 and args.launcher != "ray"):
+        where: AbstractContextManager[Any] = nullcontext(THIS_PROCESS)
+    else:
+        where = executor_of(args, workers, args.threads, device)
+    with where as executor:
+        return _compare(args, comparisons, executor, workers, device)
+
+
+def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
     from search.comparison.compare import compare, openings, refuse_other
     from search.comparison.foresight import foresee
+    from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
     from search.comparison.results import results
     from search.comparison.setting import Setting
     from search.comparison.tuning import random_scores
     from search.execution.contract import WorkerLost
-    from search.execution.this_process import THIS_PROCESS
     from search.report.pages import publish_comparison
     from search.report.progress import training_bar
     from search.report.text import markdown, render
     from search.report.values import to_dict
     from search.storage.databases import storage_url
 
-    executor = THIS_PROCESS if args.workers == 1 else local_processes(args.workers)
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         refuse_other(setting)
-        for line in (f"{comparison.name}: {plan(setting).render(args.workers)}", *setting.dataset.notes):
+        for line in (f"{comparison.name}: {plan(setting).render(workers)}", *setting.dataset.notes):
             say(line)
         if args.dry_run:
             show(foresee(setting).render())

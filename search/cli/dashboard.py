@@ -12,8 +12,7 @@ def command(args: argparse.Namespace) -> int:
     from search.report.dashboard import serve
     from search.storage.databases import open_storage, storage_url
 
-    url = storage_url(args.storage)
-    open_storage(url, create=False)
+    storage = open_storage(storage_url(args.storage), create=False)
     args.artifacts.prepare()
-    serve(url, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
+    serve(storage, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
     return 0

@@ -13,11 +13,15 @@ def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     refuse_unless_whole("--top", args.top, 1)
     from search.study.leaderboard import leaderboard
+    from search.study.records import as_recorded
 
     args.artifacts.prepare(writing=False)
-    board = leaderboard(study_of(args), args.artifacts)
-    if args.json:
-        show_json(board.to_dict())
+    study = study_of(args)
+    with as_recorded(study.study_name):
+        board = leaderboard(study, args.artifacts)
+        told = board.to_dict() if args.json else board.render(args.top)
+    if isinstance(told, str):
+        show(told)
     else:
-        show(board.render(args.top))
+        show_json(told)
     return 0

@@ -3,12 +3,14 @@
 import argparse
 import os
 import shlex
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from search.cli.answer import KILLED_BY, status_of
+from search.cli.answer import KILLED_BY
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_of, local_processes, set_threads
+from search.cli.asked import definition_of, device_of, executor_of, set_threads
+from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import say, show, show_json
 
@@ -23,13 +25,12 @@ def command(args: argparse.Namespace) -> int:
     definition = definition_of(args)
     device = device_of(args.device)
 
-    from search.storage.databases import holds_secret, open_storage, shown, storage_url
+    from search.storage.databases import holds_secret, open_storage, storage_url
 
     url = storage_url(args.storage)
     storage = open_storage(url)
 
-    from search.execution.contract import WorkerLost
-    from search.execution.local_processes import cores
+    from search.execution.machine import threads_each
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
     from search.study.choosing import correct_for_choosing
@@ -38,15 +39,15 @@ def command(args: argparse.Namespace) -> int:
     from search.study.optimization import optimize
 
     opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
-    threads = definition.threads or max(1, cores() // definition.workers)
+    threads = definition.threads or threads_each(definition.workers)
     say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
-    interrupted, statuses, killed = False, [0], 0
-    workers = min(definition.workers, definition.trials - opened.finished)
+    interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
+    shares = Shares(opened, definition.trials, definition.timeout, workers, url)
     with SearchProgress(opened.study, definition.trials) as progress:
         try:
-            if definition.workers == 1:
+            if definition.workers == 1 and args.launcher != "ray":
                 set_threads(threads)
                 hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
                 optimize(
@@ -59,14 +60,15 @@ def command(args: argparse.Namespace) -> int:
             elif opened.finished < definition.trials:
                 # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
                 os.environ["OMP_NUM_THREADS"] = str(threads)
-                asked = (args.artifacts, definition.trials, definition.timeout, threads, device)
-                work = partial(work_on, definition.name, url, *asked)
-                job = partial(status_of, storage=partial(shown, url))  # what goes wrong is told there
-                for ended in local_processes(workers).do([job] * workers, work, progress.refresh):
-                    try:
-                        statuses.append(ended.result())
-                    except WorkerLost:
-                        killed += 1
+                with executor_of(args, workers, threads, device) as executor:
+                    # Its nodes may not have the file.
+                    dataset = opened.dataset if args.launcher == "ray" else None
+                    asked = {"trials": definition.trials, "threads": threads, "device": device, "dataset": dataset}
+                    work = partial(work_on, definition.name, url, args.artifacts, **asked)
+                    with closing(executor.do(shares.jobs, work, progress.refresh)) as done:
+                        for ended in done:
+                            if shares.end_with(ended):
+                                break
         except KeyboardInterrupt:
             interrupted = True
     correct_for_choosing(opened)
@@ -79,8 +81,11 @@ def command(args: argparse.Namespace) -> int:
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
+    killed = len(shares.killed)
     if killed:
         advice = f"Go on with the same command: {same_command(args)}" if short else "The others did their work."
+        if shares.replaced:
+            advice = f"They were replaced, {shares.replaced} times in all. {advice}"
         say(f"\n{killed} of {workers} workers were killed; {KILLED_BY}. {advice}")
     if interrupted:
         say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
@@ -92,7 +97,7 @@ def command(args: argparse.Namespace) -> int:
         show(f"\nNext: sentiment-search export {name}{export_flag(board)} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
-    return max(*statuses, int(killed > 0 and short))
+    return max(*shares.statuses, int(killed > 0 and short))
 
 
 def export_flag(board: "Leaderboard") -> str:

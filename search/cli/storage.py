@@ -1,7 +1,6 @@
 """`sentiment-search storage`: studies and artifacts copied to another place, or served to many workers."""
 
 import argparse
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-FROM_ENVIRONMENT: Final = "env:"
 COPIED_TO: Final = ("sqlite", "postgresql")
 """MySQL keeps whole seconds of the times of trials."""
 MOST_PORTS: Final = 65_535
@@ -97,22 +95,10 @@ def _opened(given: str, *, create: bool) -> "Relational":
     Raises:
         InputError: it cannot be opened, or is no database but a proxy of one.
     """
-    from search.storage.databases import open_storage
+    from search.storage.databases import open_storage, resolved
     from search.storage.relational import Relational
 
     opened = open_storage(resolved(given), create=create)
     if not isinstance(opened, Relational):
         raise InputError("studies are copied from database to database; give the URL of the database itself")
     return opened
-
-
-def resolved(given: str) -> str:
-    """A storage URL, also where the name of a variable that holds it is given: arguments are seen by everybody on the
-    machine."""
-    if not given.startswith(FROM_ENVIRONMENT):
-        return given
-    name = given.removeprefix(FROM_ENVIRONMENT)
-    url = os.environ.get(name)
-    if not url:
-        raise InputError(f"the variable {name!r} is not set; put a storage's URL there, or give one itself")
-    return url

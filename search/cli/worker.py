@@ -1,10 +1,16 @@
 """`sentiment-search worker`: works on a study beside others; what `run` has its workers do."""
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from search.cli.asked import device_of, set_threads
+from search.console import say
 from search.storage.paths import Artifacts
-from sentiment.errors import refuse_unless_whole
+from sentiment.errors import InputError, refuse_unless_whole
+
+if TYPE_CHECKING:
+    from sentiment.reviews.dataset import Dataset
 
 __all__ = ["command", "work_on"]
 
@@ -13,25 +19,43 @@ def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     from search.study.definition import MOST_TRIALS, parse_duration
 
-    refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
+    if args.trials is not None:
+        refuse_unless_whole("--trials", args.trials, 1, MOST_TRIALS)
     timeout = None if args.timeout is None else parse_duration(args.timeout)
     device = device_of(args.device)
     if args.artifacts.bucket is not None:
         args.artifacts.prepare()
-    from search.storage.databases import storage_url
+    from search.storage.databases import load_study, open_storage, storage_url
+    from search.study.records import TRIALS
 
-    return work_on(args.study, storage_url(args.storage), args.artifacts, args.trials, timeout, args.threads, device)
+    url = storage_url(args.storage)
+    study = load_study(args.study, open_storage(url, create=False))
+    trials = args.trials or study.user_attrs.get(TRIALS)
+    if not isinstance(trials, int):
+        raise InputError(f"study {args.study!r} does not say how many trials it shall have; give --trials")
+    say(f"Working on {args.study} until it has {trials} trials; {len(study.trials)} were begun.")
+    work_on(args.study, url, args.artifacts, trials, timeout, args.threads, device, data=args.data)
+    say(f"Nothing is left to do here; `sentiment-search report {args.study}` shows what was found.")
+    return 0
 
 
 def work_on(
-    name: str, url: str, artifacts: Artifacts, trials: int, timeout: float | None, threads: int, device: str
+    name: str,
+    url: str,
+    artifacts: Artifacts,
+    trials: int,
+    timeout: float | None,
+    threads: int,
+    device: str,
+    dataset: "Dataset | None" = None,
+    data: Sequence[str] | None = None,
 ) -> int:
-    """Work on a study until it has so many trials; everything else stands in it."""
+    """Work on a study until it has so many trials; everything else stands in it, but for the data if they are given."""
     set_threads(threads)
     from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
 
-    opened = open_recorded(name, open_storage(url, create=False), artifacts)
+    opened = open_recorded(name, open_storage(url, create=False), artifacts, dataset, data)
     optimize(opened, trials=trials, timeout=timeout, objective=make_objective(opened, device=device))
     return 0

@@ -30,6 +30,7 @@ from search.comparison.looks import pairs_left, record_looks, record_plan
 from search.comparison.pairs import VALIDATION, fit_linear, train_pair
 from search.comparison.setting import Setting
 from search.comparison.tuning import random_trials_left, train_random, tune, winner_of
+from search.execution.again import do_lost_again
 from search.execution.contract import Executor
 from search.execution.this_process import THIS_PROCESS
 from search.statistics import Looks
@@ -127,14 +128,14 @@ def compare(
 
     Raises:
         InputError: the comparison was begun with other data or other arms.
-        WorkerLost: a worker was killed; the others were interrupted.
+        WorkerLost: workers were killed again and again; the others were interrupted.
     """
     comparison = setting.comparison
     _begin(setting)
 
     def work_through(jobs: Sequence[Callable[[Setting], None]], done: int, total: int) -> None:
-        for ended in executor.do(jobs, setting):
-            ended.result()
+        # A finished trial or pair is never trained twice; what its worker took along, another does again.
+        for _ in do_lost_again(executor, jobs, setting):
             done += 1
             on_training(done, total)
 
@@ -180,6 +181,7 @@ def refuse_other(setting: Setting) -> None:
             a study of it is half a copy; or its sealed rows are of one group, which says nothing of others; or groups
             are too few for its pairs.
     """
+    setting.refuse_shared_folder()
     setting.refuse_half_copied()
     comparison, recorded, groups = setting.comparison, setting.recorded(), setting.dataset.groups("test")
     if groups is not None and len(np.unique(groups)) < 2:

@@ -1,6 +1,7 @@
 """What a pair is: every winner trained again with one seed and one draw of rows, and scored on the sealed rows."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.linear.config import LinearConfig
+from sentiment.models.progress import remove_progress
 from sentiment.models.registry import train
 from sentiment.reviews.dataset import Dataset, redraw
 
@@ -51,7 +53,8 @@ def _train(
     torch.set_num_threads(setting.threads)
     seed = setting.pair_seed(pair)
     config, drawn = config.replace(seed=seed), labelled(redraw(setting.dataset, seed))
-    trained = train(config, drawn, setting.resources)
+    progress = setting.progress_file(PAIRS, f"{file}-pair-{pair:03d}")
+    trained = train(config, drawn, replace(setting.resources, progress=progress))
     attributes = {
         CONFIG: config.to_dict(),
         VALIDATION: trained.macro_f1,
@@ -60,9 +63,10 @@ def _train(
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
         ENDED: trained.ended,
-        "environment": environment(config, setting.resources.cache, setting.device),
+        "environment": environment(config, setting.cache, setting.device),
     }
     record_pair(setting, arm, pair, file, trained.predict(drawn.texts("test")), attributes)
+    remove_progress(progress)
 
 
 def record_pair(

@@ -19,6 +19,7 @@ from search.comparison.ideas import PAIRS, Arm, Comparison
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
 from search.storage.half_copies import refuse_half_copied
+from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
@@ -118,6 +119,14 @@ class Setting:
             return {}
         return dict(optuna.load_study(study_name=self.name(part), storage=storage).user_attrs)
 
+    def refuse_shared_folder(self) -> None:
+        """Before a new comparison writes anything.
+
+        Raises:
+            InputError: its files would lie among another study's (`search.storage.names`).
+        """
+        refuse_shared_folder(self.comparison.name, _opened(self.storage))
+
     @property
     def cache(self) -> Path:
         """Where encoded corpora lie."""
@@ -127,6 +136,10 @@ class Setting:
     def resources(self) -> Resources:
         """Of each training; none is ended early, so that what collapses costs what it costs."""
         return Resources(self.cache, self.device, end_early=False)
+
+    def progress_file(self, part: str, name: str) -> Path:
+        """Where a training of the random trials or of the pairs keeps its state until it is recorded."""
+        return ArtifactPath.of(self.folder).local / part / "progress" / f"{name}.safetensors"
 
     def name(self, part: str) -> str:
         """What the study of an arm, or of the pairs, is called."""

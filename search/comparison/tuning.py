@@ -15,10 +15,12 @@ from optuna.trial import TrialState
 
 from search.comparison.ideas import RANDOM, Arm, tuning_name
 from search.comparison.setting import Setting
+from search.storage.paths import ArtifactPath
 from search.study.create import SearchStudy
 from search.study.objective import Objective
 from search.study.optimization import optimize
 from search.study.positions import FINISHED, begin_with
+from search.study.progress import remove_settled
 from search.study.records import (
     COLLAPSED,
     CONFIG,
@@ -29,6 +31,7 @@ from search.study.records import (
 from search.study.sampler import IndependentDraws
 from sentiment.errors import InputError
 from sentiment.models.config import Config
+from sentiment.models.progress import remove_progress
 from sentiment.models.registry import config_of, train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
@@ -49,15 +52,19 @@ def tune(setting: Setting, index: int, search: int) -> None:
     first = space.known_good() if arm.free is not None else [space.nearest(arm.config.to_dict())]
     begin_with(study, first)
     dataset = as_trained(setting.dataset if search == 0 else redraw(setting.dataset, seed), arm)
-    opened = SearchStudy(study, dataset, space, seed, None, setting.cache)
+    folder = setting.tuning_folder(arm, search)
+    progress = ArtifactPath.of(folder).local / "progress"
+    opened = SearchStudy(study, dataset, space, seed, None, setting.cache, progress=progress)
+    remove_settled(study, progress)
     objective = Objective(
         dataset,
         space,
         cache=setting.cache,
-        predictions=setting.tuning_folder(arm, search),
+        predictions=folder,
         seed=seed,
         device=setting.device,
         end_early=False,
+        progress=progress,
     )
     sampler = IndependentDraws(seed)
     optimize(opened, trials=comparison.trials, objective=objective, pruner=NopPruner(), sampler=sampler)
@@ -90,7 +97,8 @@ def train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
     torch.set_num_threads(setting.threads)
     config, trial = random_config(setting, number)
-    trained = train(config, setting.dataset, setting.resources)
+    progress = setting.progress_file(RANDOM, f"random-{number:05d}")
+    trained = train(config, setting.dataset, replace(setting.resources, progress=progress))
     attributes = {
         NUMBER: number,
         CONFIG: config.to_dict(),
@@ -104,6 +112,7 @@ def train_random(setting: Setting, number: int) -> None:
             value=trained.macro_f1, params=trial.params, distributions=trial.distributions, user_attrs=attributes
         )
     )
+    remove_progress(progress)
 
 
 def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:

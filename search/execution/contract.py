@@ -38,6 +38,8 @@ class Executor(Protocol):
     ) -> Generator[Ended[Result], None, None]:
         """Begin the jobs in their order, and tell of each as it ends.
 
+        Whoever iterates may append to a list of jobs meanwhile, such as one anew that was lost.
+
         Closing the generator, as an error of whoever iterates does, stops: jobs at hand are interrupted and waited for.
 
         Args:

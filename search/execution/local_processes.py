@@ -10,29 +10,23 @@ import os
 import signal
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
-from traceback import format_exception
 from typing import Any, Final
 
 from search.console import tell_in_one_line
 from search.execution.contract import Ended, Result, Shared, WorkerLost
 from search.execution.interrupts import INTERRUPTS, Interrupts
+from search.execution.machine import gpu_of
+from search.execution.outcomes import as_sent, outcome_of
 
-__all__ = ["LocalProcesses", "cores"]
+__all__ = ["LocalProcesses"]
 
 POLL_SECONDS: Final = 0.5
-
-
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
@@ -57,6 +51,11 @@ class _Worker:
         self.connection.close()
         return WorkerLost("a worker was killed"), None
 
+    def leave(self) -> None:
+        """Wait until it is gone."""
+        self.process.join()
+        self.process.close()  # at which one whose server was killed leaves
+
     def stop(self) -> None:
         """Ctrl-C, if a job is at hand: a terminal sends it to all, a script's kill to the parent alone."""
         self.connection.close()
@@ -68,32 +67,44 @@ class _Worker:
 class LocalProcesses:
     """An `Executor`: so many processes of this machine."""
 
-    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
-        """`preload`: modules that all of them need; read once, where processes can be forked."""
+    def __init__(self, workers: int, preload: Sequence[str] = (), gpus: Sequence[str] = ()) -> None:
+        """
+        Args:
+            workers: how many.
+            preload: modules that all of them need; read once, where processes can be forked.
+            gpus: as CUDA_VISIBLE_DEVICES names them; each worker sees one, in turn. If there are none, all see all.
+        """
         self.workers = workers
+        self._gpus = list(gpus)
         self._preload = list(preload)
 
     def do(
         self, jobs: Sequence[Callable[[Shared], Result]], shared: Shared, on_poll: Callable[[], None] = lambda: None
     ) -> Generator[Ended[Result], None, None]:
-        """As `Executor` says."""
-        waiting, workers, raised = deque(enumerate(jobs)), list[_Worker](), list[BaseException]()
+        """As `Executor` says. One that is killed is replaced while jobs wait; its own job is not among them."""
+        begun, raised = 0, list[BaseException]()
+        workers: list[_Worker | None] = [None] * self.workers
         with Interrupts() as interrupts:
             try:
-                # Held back, since a process that is left half started would stay behind. One that was killed as it
-                # started shows as these errors; its share is done by the others, or lost with them.
-                with interrupts.held_back(), _blocked_in_new_processes(), suppress(EOFError, ConnectionError):
-                    while len(workers) < min(self.workers, len(jobs)):
-                        workers.append(self._start(shared))
                 while True:
-                    for worker in workers:
-                        if worker.job is None and not worker.connection.closed:
-                            if waiting:
-                                worker.begin(*waiting.popleft())
-                            else:
+                    for place, worker in enumerate(workers):
+                        if worker is not None and worker.job is not None:
+                            continue
+                        if begun == len(jobs) or raised:
+                            if worker is not None:
                                 worker.connection.close()  # it leaves
-                    busy = {worker.job: worker for worker in workers if worker.job is not None}
+                            continue
+                        number, begun = begun, begun + 1
+                        if worker is None or worker.connection.closed:
+                            worker = workers[place] = self._replaced(worker, place, shared, interrupts)
+                        if worker is None:
+                            yield Ended(number, WorkerLost("a worker was killed as it started"))
+                        else:
+                            worker.begin(number, jobs[number])
+                    busy = {one.job: one for one in workers if one is not None and one.job is not None}
                     if not busy:
+                        if begun < len(jobs) and not raised:
+                            continue
                         break
                     signs = {number: (one.connection, one.process.sentinel) for number, one in busy.items()}
                     seen = wait([sign for pair in signs.values() for sign in pair], POLL_SECONDS)
@@ -107,29 +118,38 @@ class LocalProcesses:
                             raise KeyboardInterrupt
                         if error is not None:
                             raised.append(error)
-                            waiting.clear()
                         elif not raised:
                             yield Ended(number, outcome)
                 if raised:
                     raise raised[0]
-                for number, _ in waiting:  # nobody is left
-                    yield Ended(number, WorkerLost("all workers were killed"))
             finally:
                 with interrupts.held_back():
-                    for worker in workers:
+                    left = [worker for worker in workers if worker is not None]
+                    for worker in left:
                         worker.stop()
-                    for worker in workers:
-                        worker.process.join()
-                        worker.process.close()  # at which one whose server was killed leaves
+                    for worker in left:
+                        worker.leave()
 
-    def _start(self, shared: Any) -> _Worker:
+    def _replaced(self, worker: _Worker | None, place: int, shared: Any, interrupts: Interrupts) -> _Worker | None:
+        """A new one at the place of one that is gone; None if it was killed as it started, which shows as these errors.
+
+        Interrupts are held back, since a process that is left half started would stay behind.
+        """
+        with interrupts.held_back(), _blocked_in_new_processes(), suppress(EOFError, ConnectionError):
+            if worker is not None:
+                worker.leave()
+            return self._start(shared, place)
+        return None
+
+    def _start(self, shared: Any, place: int) -> _Worker:
         forks = "forkserver" in multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
         if forks:
             context.set_forkserver_preload(self._preload)
+        gpu = gpu_of(place, self._gpus)
         ours, theirs = context.Pipe()
         with theirs:
-            process = context.Process(target=_work, args=(theirs, shared))
+            process = context.Process(target=_work, args=(theirs, shared, gpu))
             process.start()
         return _Worker(process, ours)
 
@@ -151,8 +171,10 @@ def _blocked_in_new_processes() -> Iterator[None]:
 # ------------------------------------------------------------------ in the processes
 
 
-def _work(connection: Connection, shared: Any) -> None:
+def _work(connection: Connection, shared: Any, gpu: str | None) -> None:
     """What a worker does: job after job, until its parent has no more for it."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA is asked for anything here
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     interrupts = Interrupts(held=True)
     interrupts.__enter__()  # for life: as it leaves, an interrupt would show its insides
@@ -162,26 +184,7 @@ def _work(connection: Connection, shared: Any) -> None:
     with suppress(EOFError, ConnectionError), open(os.devnull, "w") as sys.stdout:
         os.dup2(sys.stdout.fileno(), 1)  # libraries, and programs that a job starts, write there
         while True:
-            connection.send_bytes(_sent(_ended(connection.recv(), shared, interrupts)))
-
-
-def _sent(ended: tuple[Any, BaseException | None]) -> Any:
-    """What a job returned or raised, pickled, if the other side can make the same of it."""
-    try:
-        content = ForkingPickler.dumps(ended)
-        ForkingPickler.loads(content)
-        return content
-    except Exception as error:
-        return ForkingPickler.dumps((None, RuntimeError(f"{ended[1] or type(ended[0])} cannot be sent: {error}")))
-
-
-def _ended(job: Callable[[Any], Any], shared: Any, interrupts: Interrupts) -> tuple[Any, BaseException | None]:
-    try:
-        with interrupts.let_through():
-            return job(shared), None
-    except BaseException as error:
-        error.add_note("".join(format_exception(error)))
-        return None, error
+            connection.send_bytes(as_sent(outcome_of(connection.recv(), shared, interrupts)))
 
 
 def _leave_with_parent() -> None:

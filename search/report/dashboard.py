@@ -12,6 +12,7 @@ from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer, make_server
 
+from optuna.storages import BaseStorage, get_storage
 from optuna_dashboard import wsgi
 
 from search.storage.paths import ArtifactPath, Artifacts
@@ -21,6 +22,9 @@ __all__ = ["serve"]
 
 LOOPBACK: Final = "127.0.0.1"
 """The dashboard knows no passwords and can delete studies."""
+
+NAMES: Final = (LOOPBACK, "localhost", "::1")
+"""What this machine calls itself; a tunnel from another port keeps the name."""
 
 POLL_SECONDS: Final = 0.1
 """Between two looks whether Ctrl-C came."""
@@ -35,11 +39,28 @@ class _Server(ThreadingMixIn, WSGIServer):
             super().handle_error(request, client_address)
 
 
-def serve(storage: str, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
+def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
+    """The same for those alone who ask for this machine by its own name.
+
+    A page from anywhere may have its name lead to 127.0.0.1 once a browser has opened it, and would then read and
+    delete studies as if it were the dashboard (DNS rebinding).
+    """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        name = str(environ.get("HTTP_HOST", "")).rpartition("]")[0] or str(environ.get("HTTP_HOST", "")).split(":")[0]
+        if name.lower().strip("[]") in NAMES:
+            return app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"this dashboard answers this machine alone; open it as http://{LOOPBACK}:PORT/\n".encode()]
+
+    return answer
+
+
+def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
-        storage: URL of a database that holds studies.
+        storage: that holds studies. Given a URL, the dashboard would read it in a slower way (`search.storage.rows`).
         artifacts: where the dashboard's own artifacts lie.
         port: 0 takes any that is free.
         on_ready: called with the address once it answers.
@@ -47,7 +68,7 @@ def serve(storage: str, artifacts: Artifacts, port: int, on_ready: Callable[[str
     Raises:
         InputError: the port cannot be used.
     """
-    app = wsgi(storage, artifact_store=ArtifactPath.of(artifacts).store())
+    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store()))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.storage.inside import inside
 from search.storage.paths import ArtifactPath, Artifacts
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class TrialArtifacts:
         Raises:
             InputError: no folder can be called so.
         """
-        place = ArtifactPath.of(artifacts) / study
+        place = ArtifactPath.of(artifacts)
+        place = place / inside(place.local, study).name
         return cls(place.local, keep_best, None if place.bucket is None else place)
 
     @property
@@ -114,7 +116,9 @@ class TrialArtifacts:
             return
         assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
-        if folder.exists():  # of a database that is no more, or of another study of this name
+        if folder.is_symlink():  # whoever put it there: what it leads to is not ours
+            folder.unlink()
+        elif folder.exists():  # of a database that is no more, or of another study of this name
             shutil.rmtree(folder)
         if self.place is not None:
             self._in_place(trial.number).remove()

@@ -38,16 +38,23 @@ from sentiment.errors import InputError
 
 __all__ = [
     "DEFAULT_STORAGE",
+    "FROM_ENVIRONMENT",
+    "HIDDEN",
     "driven",
     "experimental_features",
     "holds_secret",
     "load_study",
     "open_storage",
+    "resolved",
     "shown",
     "storage_url",
 ]
 
 DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
+
+FROM_ENVIRONMENT: Final = "env:"
+HIDDEN: Final = "SENTIMENT_SEARCH_URL_"
+"""How the variables begin into which the program itself puts a URL that it was given with a password."""
 
 OPTUNA_TABLES: Final = frozenset({"studies", "trials", "version_info"})
 LOCK_SECONDS: Final = 60
@@ -77,8 +84,28 @@ CONNECT: Final[dict[str, dict[str, Any]]] = {
 
 
 def storage_url(given: str | None) -> str:
-    """The storage that was asked for: the flag, else OPTUNA_STORAGE, else the default file."""
-    return given or os.environ.get("OPTUNA_STORAGE") or DEFAULT_STORAGE
+    """The storage that was asked for: the flag, else OPTUNA_STORAGE, else the default file.
+
+    Raises:
+        InputError: the flag names a variable that is not set.
+    """
+    return resolved(given or os.environ.get("OPTUNA_STORAGE") or DEFAULT_STORAGE)
+
+
+def resolved(given: str) -> str:
+    """A storage URL, also where the name of a variable that holds it is given: arguments are seen by everybody on the
+    machine.
+
+    Raises:
+        InputError: there is no such variable.
+    """
+    if not given.startswith(FROM_ENVIRONMENT):
+        return given
+    name = given.removeprefix(FROM_ENVIRONMENT)
+    url = os.environ.get(name)
+    if not url:
+        raise InputError(f"the variable {name!r} is not set; put a storage's URL there, or give one itself")
+    return url
 
 
 @contextmanager
@@ -301,6 +328,8 @@ def shown(url: str) -> str:
 
 def holds_secret(url: str) -> bool:
     """Whether something in a storage URL should not be shown: a password, or what a driver may take for one."""
+    if url.startswith(FROM_ENVIRONMENT):
+        return url.startswith(FROM_ENVIRONMENT + HIDDEN)
     if url.startswith(SCHEME):
         return "@" in url
     try:

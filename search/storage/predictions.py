@@ -6,15 +6,20 @@ A file is complete and its checksum known before a trial says that it has one; a
 
 import hashlib
 import io
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from search.storage.arrays import array_of
+from search.storage.inside import inside
 from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.writing import write_whole
 
-__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions"]
+__all__ = ["classes_of", "keep_predictions", "kept_classes", "kept_predictions", "recorded_file"]
+
+MOST_BYTES: Final = 1 << 32
+"""Of a file: two hundred million probabilities and more."""
 
 
 def keep_predictions(path: Artifacts, predictions: np.ndarray, *, by_content: bool = False) -> dict[str, str]:
@@ -45,15 +50,31 @@ def kept_predictions(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:
     """Read the array that a trial recorded.
 
     Raises:
-        InputError: the file is gone or is not what was written.
+        InputError: the file is gone or is not what was written, or what was recorded names none in `folder`.
     """
-    place = ArtifactPath.of(folder) / record["file"]
-    place.fetch_file(record["sha256"])
+    place = recorded_file(folder, record)
+    place.fetch_file(str(record.get("sha256")))
     path = place.local
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != record["sha256"]:
-        raise InputError(f"{place} is missing or damaged; give the --artifacts folder it was written to")
-    predictions: np.ndarray = np.load(path, allow_pickle=False)
-    return predictions
+    damaged = InputError(f"{place} is missing or damaged; give the --artifacts folder it was written to")
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise damaged
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
+        raise damaged
+    try:
+        return array_of(content)
+    except ValueError as error:
+        raise InputError(f"{place} is {error}, not what a training said of each row") from None
+
+
+def recorded_file(folder: Artifacts, record: Any) -> ArtifactPath:
+    """The file in `folder` that a trial recorded.
+
+    Raises:
+        InputError: what was recorded names none there.
+    """
+    place = ArtifactPath.of(folder)
+    return place / inside(place.local, record.get("file") if isinstance(record, dict) else None).name
 
 
 def kept_classes(folder: Artifacts, record: dict[str, Any]) -> np.ndarray:

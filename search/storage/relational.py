@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import optuna
 import sqlalchemy
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storage.rows import read_trials
+from search.storage.rows import Written, read_trial, read_trials, write_trial
 from search.storage.waiting import waits
 
 __all__ = ["Relational", "at_once"]
@@ -54,8 +54,8 @@ class Relational(RDBStorage):
     """Optuna's; see above."""
 
     def __init__(self, url: str, **of_optuna: Any) -> None:
-        self._held: dict[int, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
-        """Trial to what is yet to be written of it: a method that takes a session, and what else it takes."""
+        self._held: dict[int, Written] = {}
+        """Trial to what is yet to be written of it."""
         self._reading = threading.local()
         super().__init__(url, **of_optuna)
 
@@ -90,28 +90,62 @@ class Relational(RDBStorage):
         if trial_id in self._held:  # within another one
             yield
             return
-        self._held[trial_id] = []
+        written = self._held[trial_id] = Written()
         try:
             yield
         except Exception:
             with suppress(UpdateFinishedTrialError):
-                self._write(trial_id)
+                self._write(trial_id, written)
             raise
         else:
-            self._write(trial_id)
+            self._write(trial_id, written)
         finally:
-            self._held.pop(trial_id, None)
+            del self._held[trial_id]
 
     @waits
-    def _write(self, trial_id: int) -> None:
-        held = self._held[trial_id]
-        if not held:
-            return
+    def _write(self, trial_id: int, written: Written) -> None:
         # All or nothing, so if a first try came through and its answer did not, the parameters that are there end the
         # second, which is right.
-        with _create_scoped_session(self.scoped_session, True) as session, session.no_autoflush:
-            for write, given in held:
-                write(session, *given)
+        with _create_scoped_session(self.scoped_session, True) as session:
+            write_trial(session.connection(), trial_id, written)
+
+    def _put(self, trial_id: int, change: Callable[[Written], None]) -> None:
+        """Write something of a trial, or hold it."""
+        written = self._held.get(trial_id) or Written()
+        change(written)
+        if trial_id not in self._held:
+            self._write(trial_id, written)
+
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,
+    ) -> None:
+        if previous_distribution is None:  # the first of this process: others may have drawn it from another one
+            super()._set_trial_param(trial_id, param_name, param_value_internal, distribution, None)
+            return
+        check_distribution_compatibility(previous_distribution, distribution)
+        self._put(trial_id, lambda written: written.params.update({param_name: (param_value_internal, distribution)}))
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """As Optuna's."""
+        self._put(trial_id, lambda written: written.reports.update({step: intermediate_value}))
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna's."""
+        self._put(trial_id, lambda written: written.user_attributes.update({key: value}))
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna's."""
+        self._put(trial_id, lambda written: written.system_attributes.update({key: value}))
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As Optuna's."""
+        with _create_scoped_session(self.scoped_session) as session:
+            return read_trial(session.connection(), trial_id)
 
     def _get_trials(
         self,
@@ -124,42 +158,6 @@ class Relational(RDBStorage):
         with _create_scoped_session(self.scoped_session) as session:
             models.StudyModel.find_or_raise_by_id(study_id, session)
             return read_trials(session.connection(), study_id, asked_for, included_trial_ids, trial_id_greater_than)
-
-    def _set_trial_param(
-        self,
-        trial_id: int,
-        param_name: str,
-        param_value_internal: float,
-        distribution: BaseDistribution,
-        previous_distribution: BaseDistribution | None,
-    ) -> None:
-        given = (trial_id, param_name, param_value_internal, distribution, previous_distribution)
-        if not self._hold(trial_id, self._set_trial_param_without_commit, *given):
-            super()._set_trial_param(*given)
-
-    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
-        """As Optuna's."""
-        given = (trial_id, step, intermediate_value)
-        if not self._hold(trial_id, self._set_trial_intermediate_value_without_commit, *given):
-            super().set_trial_intermediate_value(*given)
-
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """As Optuna's."""
-        attribute = (models.TrialUserAttributeModel, trial_id, key, value)
-        if not self._hold(trial_id, self._set_trial_attr_without_commit, *attribute):
-            super().set_trial_user_attr(trial_id, key, value)
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """As Optuna's."""
-        attribute = (models.TrialSystemAttributeModel, trial_id, key, value)
-        if not self._hold(trial_id, self._set_trial_attr_without_commit, *attribute):
-            super().set_trial_system_attr(trial_id, key, value)
-
-    def _hold(self, trial_id: int, write: Callable[..., None], *given: Any) -> bool:
-        if trial_id not in self._held:
-            return False
-        self._held[trial_id].append((write, given))
-        return True
 
 
 def _only_reads(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,21 +1,25 @@
-"""The trials of a study out of the rows of Optuna's tables.
+"""Trials as rows of Optuna's tables, read and written many at once.
 
 Optuna makes an object of every row, twenty-six of them a trial, and reads the same distribution anew for each, which is
-most of the time that a study of ten thousand trials takes to be opened. Here each table is read once, as it lies.
+most of the time that a study of ten thousand trials takes to be opened; and it looks a trial up anew for each row that
+it writes of it. Here each table is read once, as it lies, and written to once.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from optuna.distributions import json_to_distribution
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Column, Connection, Select, Table, or_, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-__all__ = ["read_trials"]
+__all__ = ["Written", "read_trial", "read_trials", "write_trial"]
 
 FEW: Final = 400
 """Trials that are named in a question; of more, all rows in between are read."""
@@ -40,9 +44,7 @@ def read_trials(
         greater_than: an id; -1: all trials.
     """
     trials = _table(models.TrialModel)
-    asked = select(
-        trials.c.trial_id, trials.c.number, trials.c.state, trials.c.datetime_start, trials.c.datetime_complete
-    ).where(trials.c.study_id == study_id)
+    asked = select(trials).where(trials.c.study_id == study_id)
     if states is not None:
         asked = asked.where(trials.c.state.in_(list(states)))
     if greater_than > -1:
@@ -54,8 +56,25 @@ def read_trials(
     found = connection.execute(asked.order_by(trials.c.trial_id)).all()
     if greater_than > -1:
         found = [row for row in found if row.trial_id > greater_than or row.trial_id in included]
-    ids = [row.trial_id for row in found]
-    of = _Rows(connection, ids)
+    return _frozen(connection, found)
+
+
+def read_trial(connection: Connection, trial_id: int) -> FrozenTrial:
+    """One trial.
+
+    Raises:
+        KeyError: there is no such trial.
+    """
+    trials = _table(models.TrialModel)
+    found = connection.execute(select(trials).where(trials.c.trial_id == trial_id)).all()
+    if not found:
+        raise KeyError(models.NOT_FOUND_MSG)
+    return _frozen(connection, found)[0]
+
+
+def _frozen(connection: Connection, found: Sequence[Any]) -> list[FrozenTrial]:
+    """Trials out of their rows and those of the other tables."""
+    of = _Rows(connection, [row.trial_id for row in found])
     params: dict[int, dict[str, Any]] = defaultdict(dict)
     distributions: dict[int, dict[str, Any]] = defaultdict(dict)
     for trial_id, name, value, written in of(
@@ -97,6 +116,73 @@ def read_trials(
         )
         for row in found
     ]
+
+
+@dataclass
+class Written:
+    """What is to be written of a trial."""
+
+    params: dict[str, tuple[float, BaseDistribution]] = field(default_factory=dict)
+    """In Optuna's internal numbers."""
+    reports: dict[int, float] = field(default_factory=dict)
+    user_attributes: dict[str, Any] = field(default_factory=dict)
+    system_attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def write_trial(connection: Connection, trial_id: int, written: Written) -> None:
+    """Write of a trial what is not there yet, or is there with another value; parameters must not be there.
+
+    Raises:
+        KeyError: there is no such trial.
+        UpdateFinishedTrialError: it has ended.
+        IntegrityError: it has such a parameter.
+    """
+    trials = _table(models.TrialModel)
+    state = connection.execute(select(trials.c.state).where(trials.c.trial_id == trial_id)).scalar_one_or_none()
+    if state is None:
+        raise KeyError(models.NOT_FOUND_MSG)
+    if state.is_finished():
+        raise UpdateFinishedTrialError(f"Trial#{trial_id} has already finished and can not be updated.")
+    of_trial = {"trial_id": trial_id}
+    if written.params:
+        rows = [
+            of_trial
+            | {"param_name": name, "param_value": value, "distribution_json": distribution_to_json(distribution)}
+            for name, (value, distribution) in written.params.items()
+        ]
+        connection.execute(_table(models.TrialParamModel).insert(), rows)
+    stored = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
+    reports = [(step, *stored(value)) for step, value in written.reports.items()]
+    _put(
+        connection,
+        models.TrialIntermediateValueModel,
+        "step",
+        [
+            of_trial | {"step": step, "intermediate_value": value, "intermediate_value_type": kind}
+            for step, value, kind in reports
+        ],
+    )
+    for model, attributes in (
+        (models.TrialUserAttributeModel, written.user_attributes),
+        (models.TrialSystemAttributeModel, written.system_attributes),
+    ):
+        rows = [of_trial | {"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+        _put(connection, model, "key", rows)
+
+
+def _put(connection: Connection, model: Any, key: str, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, or what they hold into rows of the same trial and key."""
+    if not rows:
+        return
+    table, values = _table(model), [name for name in rows[0] if name not in ("trial_id", key)]
+    if connection.dialect.name in ("mysql", "mariadb"):
+        into_mysql = mysql.insert(table)
+        changed = {name: into_mysql.inserted[name] for name in values}
+        connection.execute(into_mysql.on_duplicate_key_update(**changed), rows)
+        return
+    insert: Any = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+    changed = {name: insert.excluded[name] for name in values}
+    connection.execute(insert.on_conflict_do_update(index_elements=["trial_id", key], set_=changed), rows)
 
 
 class _Rows:

@@ -17,8 +17,8 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import corrected_combination, corrected_difference, corrected_score
-from search.storage.paths import ArtifactPath, Artifacts
-from search.storage.predictions import classes_of, kept_classes, kept_predictions
+from search.storage.paths import Artifacts
+from search.storage.predictions import classes_of, kept_classes, kept_predictions, recorded_file
 from search.study.create import SearchStudy
 from search.study.positions import in_order
 from search.study.records import (
@@ -127,7 +127,7 @@ def _candidates(folder: Artifacts, trial: FrozenTrial, *, with_others: bool) -> 
     record = trial.user_attrs[PREDICTIONS]
     said = [kept_predictions(folder, record)]
     if OTHERS in record and not with_others:
-        (ArtifactPath.of(folder) / record[OTHERS]["file"]).remove()
+        recorded_file(folder, record[OTHERS]).remove()
     elif OTHERS in record:
         try:
             said += list(kept_predictions(folder, record[OTHERS]))

@@ -34,7 +34,17 @@ from search.storage.waiting import asked_again
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
 from search.study.records import CONFIG, ENDED
 
-__all__ = ["WORKER", "Heartbeat", "begin_again", "begin_lost_again", "claim", "following", "is_begun", "is_unsettled"]
+__all__ = [
+    "WORKER",
+    "Heartbeat",
+    "begin_again",
+    "begin_lost_again",
+    "claim",
+    "following",
+    "is_begun",
+    "is_unsettled",
+    "pending_positions",
+]
 
 WORKER: Final = "worker"
 """The user attribute of a trial that says which process works on it."""
@@ -46,7 +56,8 @@ LOST: Final = "its process was lost"
 SILENT: Final = "its process fell silent"
 
 RETRIES: Final = 5
-"""How often a trial whose process died while it trained is begun again; it may be the trial that kills them."""
+"""How often a trial whose process died while it trained is begun again without coming any further; it may be the trial
+that kills them."""
 
 SILENT_RETRIES: Final = 20
 """The same for a process that only fell silent: it may have been asleep, or have died on another machine."""
@@ -129,6 +140,8 @@ def begin_lost_again(study: optuna.Study) -> int:
             continue
         count += 1
         earlier = [trials[number] for number in trial.system_attrs.get(REPEATS, ())]
+        # One that came further than those before it goes on each time, and is not what ends its processes.
+        earlier = [other for other in earlier if _scorings(other) >= _scorings(trial)]
         times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
         if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
@@ -158,11 +171,15 @@ def following(trials: Sequence[FrozenTrial]) -> int:
 
 def is_unsettled(trials: Sequence[FrozenTrial], position: int) -> bool:
     """Whether a trial before that position still runs, or has yet to be begun or begun again."""
+    return any(earlier < position for earlier in pending_positions(trials))
+
+
+def pending_positions(trials: Sequence[FrozenTrial]) -> set[int]:
+    """Where a trial still runs, or has yet to be begun or begun again."""
     pending = (TrialState.RUNNING, TrialState.WAITING)
     order = positions(trials)
-    return any(earlier < position and trial.state in pending for earlier, trial in _standing(trials).items()) or any(
-        order[trial.number] < position for trial in _not_yet_repeated(trials)
-    )
+    found = {position for position, trial in _standing(trials).items() if trial.state in pending}
+    return found | {order[trial.number] for trial in _not_yet_repeated(trials)}
 
 
 def is_begun(trials: Sequence[FrozenTrial], total: int, round_of: int | None) -> bool:
@@ -306,6 +323,10 @@ def _loss(trial: FrozenTrial, quiet: set[int]) -> str | None:
     if workers and all(_is_gone(worker) for worker in workers):
         return LOST
     return SILENT if trial._trial_id in quiet else None
+
+
+def _scorings(trial: FrozenTrial) -> int:
+    return max(trial.intermediate_values, default=0)
 
 
 def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

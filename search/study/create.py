@@ -7,7 +7,7 @@ data do not, but their fingerprint does, and a study refuses to go on with other
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ from search.statistics import FEW_GROUPS
 from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import experimental_features, load_study
 from search.storage.half_copies import refuse_half_copied
+from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
-from search.study.definition import StudyDefinition
+from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
-from search.study.positions import FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
+from search.study.progress import remove_settled
 from search.study.records import (
     AUDIT,
     BASELINES,
@@ -42,6 +44,8 @@ from search.study.records import (
     SEED,
     SPACE,
     SPACE_DEFAULTS,
+    TRIALS,
+    as_recorded,
 )
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
@@ -77,6 +81,9 @@ class SearchStudy:
     patience: int | None = None
     """So many finished trials must together raise the best score by more than noise, or the search stops."""
 
+    progress: Path | None = None
+    """Where trials keep the state of their training until they have ended; None keeps none."""
+
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
         trials = self.study.get_trials(deepcopy=False)
@@ -107,6 +114,15 @@ class SearchStudy:
         """Trials that count towards the total: completed or pruned."""
         return len(self.study.get_trials(deepcopy=False, states=FINISHED))
 
+    def fails(self, in_a_row: int = 3) -> bool:
+        """Whether the last so many trials that ended, whoever trained them, failed for reasons of their own."""
+        trials = self.study.get_trials(deepcopy=False)
+        ended = [(trial.datetime_complete, trial.number) for trial in trials if trial.datetime_complete is not None]
+        last = [trials[number] for _, number in sorted(ended)[-in_a_row:]]
+        return len(last) == in_a_row and all(
+            trial.state == TrialState.FAIL and AGAIN not in trial.system_attrs for trial in last
+        )
+
 
 def create_or_resume(
     definition: StudyDefinition,
@@ -128,6 +144,7 @@ def create_or_resume(
     # Refused before anything is written.
     Space.of(definition.space, defaults=defaults).refuse_missing(_cache(artifacts))
     unlabelled_texts(dataset)
+    refuse_shared_folder(definition.name, storage)
     (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     refuse_half_copied(study)
@@ -156,8 +173,21 @@ def begins_with_linear(space: Space) -> bool:
     return space.holds(LinearConfig())
 
 
-def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts) -> SearchStudy:
+def open_recorded(
+    name: str,
+    storage: BaseStorage,
+    artifacts: Artifacts,
+    dataset: Dataset | None = None,
+    data: Sequence[str] | None = None,
+) -> SearchStudy:
     """Open a study from what it recorded itself, for a worker or a replay.
+
+    Args:
+        name: of the study.
+        storage: where it is.
+        artifacts: where its files are.
+        dataset: its data, where they were read already.
+        data: the files to read them from; None: those that the study names, which may lie elsewhere on this machine.
 
     Raises:
         InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
@@ -166,11 +196,22 @@ def open_recorded(name: str, storage: BaseStorage, artifacts: Artifacts) -> Sear
     attributes = study.user_attrs
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
-    dataset = load_dataset(DataSource.from_dict(attributes[DATA]))
+    with as_recorded(name):
+        source = DataSource.from_dict(attributes[DATA])
+        space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
+        # The settings as `run` would take them: what a worker is told must be no more than what a study file may say.
+        wishes = Search(
+            seed=attributes[SEED],
+            keep_best=attributes[KEEP_BEST],
+            audit=float(attributes.get(AUDIT, 0.0)),
+            patience=attributes.get(PATIENCE),
+            workers=attributes.get(ROUND_OF) or 1,
+        )
+    if dataset is None:
+        dataset = load_dataset(source if data is None else replace(source, path=tuple(data)))
     if dataset.fingerprint != attributes[FINGERPRINT]:
-        raise _other_data(name, attributes[FINGERPRINT], dataset)
-    space = Space.of(attributes[SPACE], defaults=attributes[SPACE_DEFAULTS])
-    return _opened(study, dataset, space, attributes[SEED], attributes[KEEP_BEST], artifacts)
+        raise _other_data(name, str(attributes[FINGERPRINT]), dataset)
+    return _opened(study, dataset, space, wishes.seed, wishes.keep_best, artifacts)
 
 
 def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
@@ -183,6 +224,7 @@ def make_objective(opened: SearchStudy, **hooks: Any) -> Objective:
         predictions=opened.predictions,
         seed=opened.seed,
         audit=opened.audit,
+        progress=opened.progress,
         **hooks,
     )
 
@@ -219,7 +261,8 @@ def _opened(
     kept = TrialArtifacts.of(artifacts, study.study_name, keep_best)
     recorded = study.user_attrs
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
-    return SearchStudy(study, dataset, space, seed, kept, _cache(artifacts), audit, round_of, patience)
+    progress = kept.directory / "progress"
+    return SearchStudy(study, dataset, space, seed, kept, _cache(artifacts), audit, round_of, patience, progress)
 
 
 def _cache(artifacts: Artifacts) -> Path:
@@ -247,6 +290,7 @@ def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
     """What may be another thing today than yesterday."""
     wishes = {
         DATA: definition.data.to_dict(),  # the same rows may lie elsewhere
+        TRIALS: definition.trials,
         AUDIT: definition.audit,
         ROUND_OF: definition.workers if definition.synchronous else None,
         PATIENCE: definition.patience,
@@ -317,9 +361,10 @@ def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
 
 
 def remove_leftovers(opened: SearchStudy) -> None:
-    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; and weights
-    that no longer are among the best. Trials that run may be writing.
+    """Remove what failed trials wrote before they failed, weights and predictions, half-written ones too; weights
+    that no longer are among the best; and states of trainings that are over. Trials that run may be writing.
     """
+    remove_settled(opened.study, opened.progress)
     if opened.artifacts is None or opened.predictions is None:
         return
     opened.artifacts.clear(opened.study)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from annotated_types import Interval
 from pydantic import BeforeValidator
 
+from search.storage.names import folded, is_device
 from search.study.space import Space
 from sentiment.checked import check, read, shown
 from sentiment.errors import InputError, naming
@@ -43,6 +44,8 @@ TOKEN_CACHE: Final = "cache"
 LARGEST_FILE: Final = 1 << 20
 DEEPEST: Final = 8
 """Tables and lists in each other."""
+MOST_DOTS: Final = 500
+"""In one line. The parser's time grows with the square of the parts of a dotted key: with 500,000 it takes hours."""
 MOST_TRIALS: Final = 1_000_000
 MOST_WORKERS: Final = 1024
 MOST_THREADS: Final = 1024
@@ -174,7 +177,12 @@ def read_toml(path: Path) -> StudyFile:
         refuse_irregular(path)
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path} has more than {LARGEST_FILE:,} bytes; that is no study file")
-        table = tomllib.loads(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
+        if dotted := next((n for n, line in enumerate(text.split("\n"), 1) if line.count(".") > MOST_DOTS), None):
+            raise InputError(
+                f"{path}: line {dotted} has more than {MOST_DOTS:,} dots, which is nested too deeply; no setting is"
+            )
+        table = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} does not exist; give a study file (TOML), or --data, --text and --label") from None
     except OSError as error:
@@ -228,7 +236,9 @@ def refuse_name(name: Any, what: str, where: str) -> None:
         raise InputError(
             f"{what} is {name!r}, which cannot be a folder's: {rename}, without '/' and with no '.' or '-' in front"
         )
-    if name.casefold() == TOKEN_CACHE:
+    if name.endswith(".") or is_device(name):
+        raise InputError(f"{what} is {name!r}, which cannot be a folder's on Windows; {rename}")
+    if folded(name) == TOKEN_CACHE:
         raise InputError(f"{what} is {name!r}, as the folder of the token cache is called; {rename}")
     if ": " in name:
         raise InputError(f"{what} is {name!r}; NAME: IDEA is what the studies of a comparison are called, so {rename}")

@@ -2,7 +2,6 @@
 
 import math
 import shlex
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
+from search.storage.inside import is_plain
 from search.storage.paths import Artifacts
 from search.study.edges import Edge, edges
 from search.study.positions import FINISHED, in_order
@@ -31,11 +31,11 @@ from search.study.records import (
     PATIENCE,
     ROWS,
     SECONDS,
+    as_recorded,
     family_of_trial,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
-from sentiment.errors import InputError
 from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.ensemble.config import MOST_MEMBERS
@@ -360,11 +360,19 @@ def leaderboard(study: optuna.Study, artifacts: Artifacts | TrialArtifacts | Non
     Args:
         study: made by this package, or by an `Objective` of it.
         artifacts: where to look for kept weights; None looks nowhere.
+
+    Raises:
+        InputError: what it has on record is not what this program writes.
     """
+    with as_recorded(study.study_name):
+        return _read(study, artifacts)
+
+
+def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -> Leaderboard:
     kept = artifacts if isinstance(artifacts, TrialArtifacts) else None
-    if isinstance(artifacts, Artifacts):
-        with suppress(InputError):  # a study of another program may be called as no folder can be
-            kept = TrialArtifacts.of(artifacts, study.study_name)
+    # A study of another program may be called as no folder can be: nothing is kept of it then.
+    if isinstance(artifacts, Artifacts) and is_plain(study.study_name):
+        kept = TrialArtifacts.of(artifacts, study.study_name)
     kept = kept and kept.listed()
     trials = study.get_trials(deepcopy=False)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]

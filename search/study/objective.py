@@ -24,11 +24,13 @@ import numpy as np
 import optuna
 import torch
 
+from search.execution.memory import free_bytes
 from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
 from search.study.positions import positions
+from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
     COLLAPSED,
@@ -41,6 +43,7 @@ from search.study.records import (
     LATENCY,
     OTHERS,
     PREDICTIONS,
+    RESUMED,
     SECONDS,
 )
 from search.study.space import Space
@@ -133,6 +136,10 @@ class Objective:
         device: a torch device.
         end_early: end a trial that has collapsed by half of its epochs.
         audit: share of the trials that the pruner condemns which run on all the same, to see what pruning costs.
+        progress: folder that keeps the states of unfinished trainings, from which a trial that was killed goes on when
+            it is begun again; who gives it removes them in time (`search.study.progress`). None keeps none.
+        memory: bytes that a training may take, so that one which cannot do with them fails before it is begun. None: as
+            many as are free then, where that is known.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -146,6 +153,8 @@ class Objective:
     device: str = "cpu"
     end_early: bool = True
     audit: float = 0.0
+    progress: Path | None = None
+    memory: int | None = None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
 
@@ -157,6 +166,7 @@ class Objective:
 
         Raises:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
+            MemoryError: it would not fit, or did not.
         """
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
@@ -190,7 +200,17 @@ class Objective:
 
         try:
             on_batch = partial(self.on_batch, trial)
-            resources = Resources(self.cache, self.device, on_report, on_batch, self.end_early)
+            memory = free_bytes(self.device) if self.memory is None else self.memory
+            resources = Resources(
+                self.cache,
+                self.device,
+                on_report,
+                on_batch,
+                self.end_early,
+                progress=None if self.progress is None else progress_file(self.progress, position),
+                on_resume=partial(trial.set_user_attr, RESUMED),
+                memory=memory,
+            )
             trained = train(config, self.dataset, resources)
         except InputError as error:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone

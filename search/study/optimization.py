@@ -21,11 +21,12 @@ from optuna.trial import FrozenTrial, TrialState
 from search.execution.interrupts import Interrupts
 from search.study.claims import Heartbeat, begin_again, begin_lost_again, claim, following, is_begun
 from search.study.create import SearchStudy, make_objective
+from search.study.progress import remove_settled
 from search.study.pruner import BehindTheBest
 from search.study.records import ENDED
 from search.study.sampler import ConditionalTPE
 
-__all__ = ["optimize"]
+__all__ = ["FailuresInARow", "optimize"]
 
 POLL_SECONDS: Final = (0.1, 2.0)
 """Between two looks whether a trial can be begun, or those that run elsewhere have ended: at first, and at most.
@@ -33,6 +34,10 @@ Hundreds of workers that look ten times a second would leave the storage no time
 
 FAILURES_IN_A_ROW: Final = 3
 """After so many failed trials in a row the cause is not the parameters, and the search stops."""
+
+
+class FailuresInARow(RuntimeError):
+    """What fails is not a trial's parameters."""
 
 
 def optimize(
@@ -52,7 +57,7 @@ def optimize(
     interrupted here (Ctrl-C, a full disk) is recorded as failed with the reason and queued to be begun again.
 
     Raises:
-        RuntimeError: three trials in a row failed.
+        FailuresInARow: three trials in a row failed.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; everything is recorded.
     """
     study, deadline = opened.study, None if timeout is None else time.monotonic() + timeout
@@ -82,13 +87,14 @@ def optimize(
             pause = POLL_SECONDS[0]
             if opened.artifacts is not None:
                 opened.artifacts.clear(study)
+            remove_settled(study, opened.progress)
             if ended.state == TrialState.FAIL:
                 failures.append(ended.user_attrs.get(ENDED, "unknown"))
             else:
                 failures.clear()
             on_trial(ended)
             if len(failures) >= FAILURES_IN_A_ROW:
-                raise RuntimeError(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
+                raise FailuresInARow(f"{len(failures)} trials in a row failed; the last one: {failures[-1]}")
 
 
 def _next_trial(

@@ -3,11 +3,15 @@
 Of the names, chosen to read well in the dashboard, each stands here once.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from optuna.trial import FrozenTrial
 
 from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
+from sentiment.errors import InputError, MissingExtraError
+from sentiment.foreign import one_line
 from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = [
@@ -35,12 +39,15 @@ __all__ = [
     "OTHERS",
     "PATIENCE",
     "PREDICTIONS",
+    "RESUMED",
     "ROUND_OF",
     "ROWS",
     "SECONDS",
     "SEED",
     "SPACE",
     "SPACE_DEFAULTS",
+    "TRIALS",
+    "as_recorded",
     "family_of_trial",
     "why_ended",
 ]
@@ -48,6 +55,7 @@ __all__ = [
 # ------------------------------------------------------------------ of a study
 
 DATA: Final = "data"
+TRIALS: Final = "trials asked for"
 FINGERPRINT: Final = "data fingerprint"
 SPACE: Final = "space"
 SPACE_DEFAULTS: Final = "default space"
@@ -81,8 +89,38 @@ PREDICTIONS: Final = "predictions"
 """Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
 there were other checkpoints, what these said, float32 [C, n, K]: kept while the trial is among the best."""
 OTHERS: Final = "other checkpoints"
+RESUMED: Final = "resumed from epoch"
+"""Of a trial that stands in for one which was killed, and went on from where that one was scored last."""
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"
+
+
+@contextmanager
+def as_recorded(study: str) -> Iterator[None]:
+    """Read what is recorded in a study, which may come from anywhere: by another program, a later version, by hand.
+
+    Only what reads belongs into it: a mistake of ours in there would be told as one of the study's.
+
+    Raises:
+        InputError: it is not what this program writes.
+    """
+    try:
+        yield
+    except (InputError, MissingExtraError):
+        raise
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise InputError(
+            f"study {study!r} has on record what this program does not write ({type(error).__name__}: "
+            f"{one_line(str(error))[:200]}); was it changed by hand, or made by another program or version?"
+        ) from error
 
 
 def why_ended(trial: FrozenTrial) -> str | None:

@@ -8,9 +8,10 @@ import torch
 from optuna.trial import TrialState
 
 from search.study.create import SearchStudy
+from search.study.definition import MOST_THREADS
 from search.study.objective import environment, refuse_changed
-from search.study.records import CONFIG, CURVE, ENVIRONMENT
-from sentiment.errors import InputError
+from search.study.records import CONFIG, CURVE, ENVIRONMENT, as_recorded
+from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.models.family import Report, Resources
 from sentiment.models.registry import config_of, train
 
@@ -71,11 +72,13 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
     trial = trials[number]
     if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or CURVE not in trial.user_attrs:
         raise InputError(f"trial {number} is {trial.state.name.lower()} and has no scores to compare; choose another")
-    recorded = tuple(report["macro_f1"] for report in trial.user_attrs[CURVE])
-    then = trial.user_attrs[ENVIRONMENT]
+    with as_recorded(opened.study.study_name):
+        recorded = tuple(float(report["macro_f1"]) for report in trial.user_attrs[CURVE])
+        then = dict(trial.user_attrs[ENVIRONMENT])
+        refuse_unless_whole(f"trial {number}: threads", then["threads"], 1, MOST_THREADS)
+        config = config_of(trial.user_attrs[CONFIG])
+        device = device or str(then["device"])
     torch.set_num_threads(then["threads"])
-    device = device or then["device"]
-    config = config_of(trial.user_attrs[CONFIG])
     refuse_changed(number, config, then, opened.cache, device)
     now = environment(config, opened.cache, device)
 

@@ -15,6 +15,10 @@ __all__ = ["CELL_SHARE", "Cells", "refuse_too_many", "without_long_cells"]
 
 CELL_SHARE: Final = 16
 """One cell may take up this part of what the whole file may have: 16 MiB of 256."""
+ROW_BYTES: Final = 64
+"""Of what a file may have, that a row counts at least: in memory the shortest one takes several times as much."""
+FREE_ROWS: Final = 1 << 20
+"""That it may have all the same, however few bytes it may have."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,22 @@ class Cells:
 
 
 def refuse_too_many(rows: int, columns: int, path: str, max_bytes: int) -> None:
-    """Refuses a table with more cells than bytes are allowed: few bytes of JSON or Parquet can stand for many cells.
+    """Refuses a table with more cells than bytes are allowed, since few bytes of JSON or Parquet can stand for many
+    cells; and one of so many short rows that they would not fit where a file of so many bytes does.
 
     Raises:
         InputError: it has more.
     """
+    as_bytes = rows * ROW_BYTES if rows > FREE_ROWS else 0
     if rows * columns > max_bytes:
         raise InputError(
             f"{path}: {rows:,} rows of {columns:,} columns are more cells than the {max_bytes:,} bytes allowed; "
-            f"{raise_the_limit(2 * rows * columns)}"
+            f"{raise_the_limit(2 * max(rows * columns, as_bytes))}"
+        )
+    if as_bytes > max_bytes:
+        raise InputError(
+            f"{path}: {rows:,} rows, more than {max(FREE_ROWS, max_bytes // ROW_BYTES):,}; in memory the shortest has "
+            f"more than {ROW_BYTES} bytes, and {raise_the_limit(2 * as_bytes)}"
         )
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sentiment.errors import InputError
-from sentiment.files.cells import without_long_cells
+from sentiment.files.cells import refuse_too_many, without_long_cells
 from sentiment.files.columns import match_column
 from sentiment.files.delimited import read_delimited
 from sentiment.files.demo import PREFIX, SOURCE, demo_reviews, demo_source
 from sentiment.files.encodings import as_utf8, refuse_nul
 from sentiment.files.jsonlines import read_json_lines
 from sentiment.files.parquet import read_parquet
-from sentiment.files.unpacking import MAX_BYTES, read_unpacked
+from sentiment.files.unpacking import MAX_BYTES, raise_the_limit, read_unpacked
 
 __all__ = ["Table", "joined", "read_table"]
 
@@ -36,6 +36,10 @@ _SUFFIX_FORMATS: Final = {
     ".pq": "parquet",
 }
 _SAMPLE_BYTES: Final = 1 << 16
+LINE_BYTES: Final = 8
+"""Of what a file may have, that a line counts at least."""
+FREE_LINES: Final = 1 << 23
+"""That it may have all the same."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ def read_table(
         if not data or data.isspace():
             raise InputError(f"{name}: the file is empty; it needs a header with column names, and rows")
         refuse_nul(data, name)
+        _refuse_too_many_lines(data, name, max_bytes)
         if kind == "jsonl":
             cells = read_json_lines(data, columns, name, max_bytes)
         else:
@@ -123,6 +128,7 @@ def read_table(
     del data
     if not any(cells.names):
         raise InputError(f"{name}: no column has a name; the first line that is not blank must give names")
+    refuse_too_many(cells.table.num_rows, 1, name, max_bytes)
     cells = without_long_cells(cells, name, max_bytes)
     if not cells.table.num_rows and not cells.unusable:
         raise InputError(f"{name}: the file has a header but no rows")
@@ -159,6 +165,13 @@ def joined(tables: Sequence[Table]) -> Table:
         path=" + ".join(table.path for table in tables),
         recognised=any(table.recognised for table in tables),
     )
+
+
+def _refuse_too_many_lines(data: bytes, name: str, max_bytes: int) -> None:
+    """Before they are parsed. Texts in quotes may have many lines, so these are far more than there may be rows."""
+    lines = max(data.count(b"\n"), data.count(b"\r"))
+    if lines > max(FREE_LINES, max_bytes // LINE_BYTES):
+        raise InputError(f"{name}: {lines:,} lines are more than a table has; {raise_the_limit(LINE_BYTES * lines)}")
 
 
 def _sniff_format(data: bytes) -> str:

@@ -64,6 +64,8 @@ def refuse_irregular(path: Path) -> None:
     if not stat.S_ISREG(mode):
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a device" if stat.S_ISCHR(mode) else "not a regular file"
         raise InputError(f"{path}: this is {kind}, which cannot be read twice; save what it gives to a file first")
+    if any(path.resolve().is_relative_to(made_up) for made_up in ("/proc", "/sys")):  # memory, or what has no end
+        raise InputError(f"{path}: this is no file on a disk; save what it gives to a file first")
 
 
 def raise_the_limit(needed: int) -> str:

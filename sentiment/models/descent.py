@@ -11,14 +11,21 @@ validation rows, are not all finite has diverged. It is not scored, not reported
 that has no other checkpoint is worth a network that says nothing: all classes are equally likely, and there are no
 weights.
 
+**The rule for what was killed**: with a file to keep it in, the whole state of a run is kept after a scoring, and a run
+that finds it goes on from there, to the same bits (`_Run`, `sentiment.models.progress`).
+
 This room does not know who asks for the training, nor why; a caller that wants to stop a run raises from `on_report`.
 """
 
 import math
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -29,8 +36,10 @@ from torch.nn import functional as F
 from sentiment.metrics import collapse, cross_entropy, macro_f1
 from sentiment.models.class_weights import class_weights
 from sentiment.models.family import Model, Report, Trained
+from sentiment.models.progress import Progress, State, digest_of
+from sentiment.models.registry import family_of
 
-__all__ = ["Descent", "Labelled", "Learner", "descend", "seconds_of", "seeded"]
+__all__ = ["Descent", "Labelled", "Learner", "descend", "scorings", "seconds_of", "seeded"]
 
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
@@ -94,6 +103,8 @@ class Learner(Generic[B]):
     validation_labels: np.ndarray
     """int64 [n]."""
     classes: tuple[str, ...]
+    reads: Callable[[], tuple[np.ndarray | str, ...]]
+    """What decides, beside config and labels, what its network begins as, and all that it reads."""
 
 
 @contextmanager
@@ -112,10 +123,13 @@ def descend(
     on_batch: Callable[[int, int], None],
     device: str,
     end_early: bool,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Train, and keep the best checkpoint.
 
-    On the same machine, with the same thread count, within `seeded`, equal arguments give equal results, bit for bit.
+    On the same machine, with the same thread count, within `seeded`, equal arguments give equal results, bit for bit,
+    seconds apart; also where `progress` holds the state that an earlier run was killed with.
 
     Args:
         learner: what is trained, on what.
@@ -123,20 +137,27 @@ def descend(
         on_batch: called after each batch with the batches done and all batches of the run.
         device: a torch device.
         end_early: end a run that has collapsed by half of its epochs. A run that diverges ends in any case.
+        progress: see `Resources`.
+        on_resume: see `Resources`.
     """
     config: Descent = learner.config
     network, optimizer = learner.network, learner.optimizer
-    rng = np.random.default_rng(config.seed)
     rates = [group["lr"] for group in optimizer.param_groups]
     weights = _class_weights(config, learner.labels, len(learner.classes), device)
     per_epoch = learner.batches_per_epoch
     total = per_epoch * config.epochs
     scoring_points = _scoring_points(config, per_epoch)
-    best = _BestCheckpoint(learner)
+    run = _Run(learner, device)
+    kept = None if progress is None else Progress(progress, lambda: _belongs_to(learner, device, end_early))
+    if kept is not None and (state := kept.read()) is not None:
+        run.go_on(state)
+        on_resume(run.done / per_epoch)
+        for known in run.best.reports:
+            on_report(known)
     losses: list[Tensor] = []
-    ended: str | None = None
 
-    for done, batch in enumerate((batch for _ in range(config.epochs) for batch in learner.epoch(rng)), start=1):
+    for done, batch in enumerate(run.batches(), start=run.done + 1):
+        run.done = done
         network.train()
         factor = _schedule(config, done - 1, total)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -153,24 +174,28 @@ def descend(
         on_batch(done, total)
 
         if done % FINITE_CHECK == 0 and not math.isfinite(losses[-1]):
-            ended = _diverged(NO_LOSS, done / per_epoch, config)
+            run.ended = _diverged(NO_LOSS, done / per_epoch, config)
         if done in scoring_points:
             train_loss = float(torch.stack(losses).mean())
             losses.clear()
-            report = best.score(done / per_epoch, train_loss)
+            report = run.best.score(done / per_epoch, train_loss)
             if wrong := _wrong_loss(train_loss, len(learner.classes)) or (NO_ANSWER if report is None else None):
-                ended = ended or _diverged(wrong, done / per_epoch, config)
+                run.ended = run.ended or _diverged(wrong, done / per_epoch, config)
             if report is not None:
                 on_report(report)
             # Half of the epochs, and one whole epoch without a single sign of life: slow starters get their time.
-            lifeless = best.collapses[-config.evaluations_per_epoch :]
+            lifeless = run.best.collapses[-config.evaluations_per_epoch :]
             if end_early and 0.5 <= done / total < 1 <= done / per_epoch and all(lifeless):
-                ended = ended or f"collapsed by epoch {done / per_epoch:g} of {config.epochs}: {lifeless[-1]}"
-        if ended:
+                run.ended = run.ended or f"collapsed by epoch {done / per_epoch:g} of {config.epochs}: {lifeless[-1]}"
+            if kept is not None and not run.over:
+                kept.write(run.state)
+        if run.ended:
             break
-    if not best.reports:  # it diverged before it was scored once; what it came to must still be known
-        on_report(best.nothing(done / per_epoch))
-    return best.trained(ended)
+    if not run.best.reports:  # it diverged before it was scored once; what it came to must still be known
+        on_report(run.best.nothing(run.done / per_epoch))
+    if kept is not None:
+        kept.write(run.state)
+    return run.best.trained(run.ended)
 
 
 def seconds_of(train: Callable[..., Any], config: Any, data: Any, device: str) -> float:
@@ -201,8 +226,119 @@ class _Enough(Exception):
     """The price of a batch is known."""
 
 
+class _Run(Generic[B]):
+    """How far a run has come, and all that the rest of it follows from."""
+
+    def __init__(self, learner: Learner[B], device: str) -> None:
+        self.learner = learner
+        self.device = device
+        self.done = 0
+        """Batches."""
+        self.ended: str | None = None
+        self.best = _BestCheckpoint(learner)
+        self._order = np.random.default_rng(learner.config.seed)
+        self._epoch_began: Any = self._order.bit_generator.state
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.ended is not None or self.done == self.learner.batches_per_epoch * self.learner.config.epochs
+
+    def batches(self) -> Iterator[B]:
+        """Those that are left. An epoch that was begun is drawn again, and what was done of it passed over."""
+        if self.over:
+            return
+        epoch = max(0, self.done - 1) // self.learner.batches_per_epoch
+        self._order.bit_generator.state = self._epoch_began
+        yield from islice(self._epochs(epoch), self.done - epoch * self.learner.batches_per_epoch, None)
+
+    def _epochs(self, first: int) -> Iterator[B]:
+        for _ in range(first, self.learner.config.epochs):
+            self._epoch_began = self._order.bit_generator.state
+            yield from self.learner.epoch(self._order)
+
+    def state(self) -> State:
+        """Of a run that is over, only what came of it."""
+        tensors = {f"best.{name}": value for name, value in self.best.weights.items()}
+        tensors["probabilities"] = torch.from_numpy(self.best.probabilities)
+        tensors |= {f"others.{place}": torch.from_numpy(said) for place, (_, said) in enumerate(self.best.others)}
+        if not self.over:
+            tensors |= {f"network.{name}": value for name, value in self.learner.network.state_dict().items()}
+            for number, own in self.learner.optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{number}.{name}": value for name, value in own.items() if value is not None}
+            tensors |= {f"random.{name}": value for name, value in _random_state(self.device).items()}
+        values = {
+            "done": self.done,
+            "ended": self.ended,
+            "epoch began": self._epoch_began,
+            "seconds": time.perf_counter() - self.best.started,
+            "reports": [asdict(report) for report in self.best.reports],
+            "macro_f1": self.best.macro_f1,
+            "collapsed": self.best.collapsed,
+            "collapses": self.best.collapses,
+            "others": [score for score, _ in self.best.others],
+        }
+        return State(tensors, values)
+
+    def go_on(self, state: State) -> None:
+        """Be where the run was that left `state`."""
+        values, best = state.values, self.best
+        self.done, self.ended, self._epoch_began = values["done"], values["ended"], values["epoch began"]
+        best.started = time.perf_counter() - values["seconds"]
+        best.reports = [Report(**report) for report in values["reports"]]
+        best.macro_f1, best.collapsed, best.collapses = values["macro_f1"], values["collapsed"], values["collapses"]
+        best.weights = _part(state, "best.")
+        best.probabilities = state.tensors["probabilities"].numpy()
+        best.others = [
+            (score, state.tensors[f"others.{place}"].numpy()) for place, score in enumerate(values["others"])
+        ]
+        if self.over:
+            return
+        self.learner.network.load_state_dict(_part(state, "network."))
+        optimizer, own = self.learner.optimizer, dict[int, dict[str, Tensor]]()
+        for name, value in _part(state, "optimizer.").items():
+            number, _, of = name.partition(".")
+            own.setdefault(int(number), {})[of] = value
+        optimizer.load_state_dict({"state": own, "param_groups": optimizer.state_dict()["param_groups"]})
+        _set_random_state(self.device, _part(state, "random."))
+
+
+def _part(state: State, start: str) -> dict[str, Tensor]:
+    return {name.removeprefix(start): value for name, value in state.tensors.items() if name.startswith(start)}
+
+
+def _random_state(device: str) -> dict[str, Tensor]:
+    """Of torch's own generators, which draw what is dropped; uint8."""
+    cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.startswith("cuda") else {}
+    return {"cpu": torch.get_rng_state()} | cuda
+
+
+def _set_random_state(device: str, state: dict[str, Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.startswith("cuda"):
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def _belongs_to(learner: Learner[Any], device: str, end_early: bool) -> dict[str, Any]:
+    """All that decides the bits of a run."""
+    config = learner.config
+    family = family_of(config.family)
+    libraries = {name: version(name) for name in family.libraries_of(config)}
+    return libraries | {
+        "config": {"family": config.family, **config.to_dict()},
+        "data": digest_of([*learner.classes, learner.labels, learner.validation_labels, *learner.reads()]),
+        "end early": end_early,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
+    }
+
+
 class _BestCheckpoint:
-    """The state of a run: its reports, and the best checkpoint so far."""
+    """The reports of a run, and its best checkpoint so far."""
 
     def __init__(self, learner: Learner[Any]) -> None:
         self.learner = learner
@@ -272,6 +408,11 @@ class _BestCheckpoint:
 
 def _precision(config: Descent, device: str) -> torch.autocast:
     return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def scorings(config: Any, per_epoch: int) -> int:
+    """How often a whole run of a `Descent` with so many batches an epoch is scored."""
+    return len(_scoring_points(config, per_epoch))
 
 
 def _scoring_points(config: Descent, per_epoch: int) -> frozenset[int]:

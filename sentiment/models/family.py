@@ -86,11 +86,37 @@ class Resources:
     """Called now and then with what is done and all that is to do."""
     end_early: bool = True
     """End a run that has come to nothing by half of its way."""
+    progress: Path | None = None
+    """Where the state of an unfinished training is kept, so that it goes on from its last scoring if it is killed
+    (`sentiment.models.progress`); None keeps none. It stays there until whoever names it removes it."""
+    on_resume: Callable[[float], None] = lambda epoch: None
+    """Called when a training goes on from such a state, with the epoch that it had come to. After that `on_report` is
+    called with each of the reports of then; nothing is scored a second time."""
+
+    memory: int | None = None
+    """Bytes of `device` that may be taken beside what is taken already; None: nobody counts them."""
+
+    def refuse_above(self, needed: int) -> None:
+        """Refuse a training that needs so many bytes, if that is more than there is.
+
+        Raises:
+            MemoryError: it is.
+        """
+        if self.memory is not None and needed > self.memory:
+            raise MemoryError(
+                f"its training would need at least {_size(needed)} of memory; {_size(self.memory)} is free "
+                "for this worker"
+            )
 
     @property
     def of_descent(self) -> dict[str, Any]:
         """What `sentiment.models.descent.descend` takes of it, by name."""
-        return {name: getattr(self, name) for name in ("on_report", "on_batch", "device", "end_early")}
+        names = ("on_report", "on_batch", "device", "end_early", "progress", "on_resume")
+        return {name: getattr(self, name) for name in names}
+
+
+def _size(number: int) -> str:
+    return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.0f} MiB"
 
 
 @dataclass(frozen=True)
@@ -231,11 +257,17 @@ class Family(ABC):
 
         Raises:
             InputError: this machine cannot do it.
+            MemoryError: it needs more than `resources.memory`, and was not begun.
         """
 
     @abstractmethod
     def seconds(self, config: Any, dataset: "Dataset", resources: Resources) -> float:
         """About how long that takes, measured on a small part of it."""
+
+    def bytes(self, config: Any, dataset: "Dataset", resources: Resources) -> int:
+        """What that takes of `resources.device` at once, at least: never more than it really does, and often half of
+        it. 0 where nothing can be said."""
+        return 0
 
     @abstractmethod
     def load(self, config: Any, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:

@@ -16,7 +16,7 @@ from sentiment.tokens.ngrams import HASHES, Bags, NgramCorpus, Ngrams
 
 __all__ = [
     *("WIDE_BEGINNING", "WIDE_CHARACTERS", "WIDE_DROPOUT", "WIDE_NGRAMS", "WIDE_WORDS"),
-    *("BagBatch", "NgramLogits", "bag_batch", "log_count_ratios"),
+    *("BagBatch", "NgramLogits", "bag_batch", "log_count_ratios", "parts_of"),
 ]
 
 # What a wide network reads: so many words, and characters of a word, in a row at most, and so many n-grams. A bundle
@@ -57,6 +57,12 @@ def bag_batch(bags: Bags, rows: np.ndarray) -> BagBatch:
     places = np.repeat(bags.offsets[rows] - starts, lengths) + np.arange(lengths.sum())
     ids, weights = bags.ids[places].astype(np.int64), bags.weights[places]
     return BagBatch(torch.from_numpy(ids), torch.from_numpy(weights), torch.from_numpy(starts))
+
+
+def parts_of(corpus: NgramCorpus) -> tuple[np.ndarray, ...]:
+    """All that there is in it."""
+    bags = corpus.bags
+    return corpus.ngrams.hashes, corpus.ngrams.idf, bags.ids, bags.weights, bags.offsets
 
 
 class NgramLogits(nn.Module):

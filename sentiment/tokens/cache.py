@@ -66,7 +66,7 @@ def _open(directory: Path, wanted: dict[str, Any], make: Callable[[Parts], Made]
     try:
         manifest = json.loads((directory / _MANIFEST).read_bytes())
         files = manifest.pop("files")
-        if manifest != wanted or any(_checksum(directory / name) != recorded for name, recorded in files.items()):
+        if manifest != wanted or any(_checksum(directory, name) != recorded for name, recorded in files.items()):
             return None
         return make({name: _read(directory / name) for name in files})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -80,7 +80,10 @@ def _read(path: Path) -> np.ndarray | str:
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-def _checksum(path: Path) -> dict[str, Any]:
+def _checksum(directory: Path, name: str) -> dict[str, Any]:
+    path = directory / name
+    if path.parent != directory or not path.is_file():  # a manifest may come from anywhere, and a device has no end
+        raise ValueError(f"{name} is no file of {directory}")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"sha256": digest, "bytes": file.tell()}
@@ -95,5 +98,5 @@ def _write(parts: Parts, wanted: dict[str, Any], directory: Path) -> None:
             np.save(file, part, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
-    files = {name: _checksum(directory / name) for name in parts}
+    files = {name: _checksum(directory, name) for name in parts}
     write_through(directory / _MANIFEST, json.dumps(wanted | {"files": files}, indent=1).encode())

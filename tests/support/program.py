@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PROGRAM", "run", "start"]
+__all__ = ["PROGRAM", "ROOT", "run", "start"]
 
+ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "search")
 
 
@@ -16,7 +17,7 @@ def start(folder: Path, *arguments: Any, storage: str = "sqlite:///study.db", **
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OPTUNA_STORAGE": storage},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OPTUNA_STORAGE": storage},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -99,9 +99,9 @@ class PostgreSQL:
 
 
 @contextmanager
-def grpc_proxy(url: str) -> Iterator[str]:
+def grpc_proxy(url: str, port: int | None = None) -> Iterator[str]:
     """Optuna's own gRPC proxy before the storage at `url`, as a process; its URL."""
-    port = free_port()
+    port = port or free_port()
     program = (
         "import os, optuna; from optuna.storages import get_storage, run_grpc_proxy_server\n"
         f"run_grpc_proxy_server(get_storage(os.environ['URL']), host='{LOOPBACK}', port={port})"

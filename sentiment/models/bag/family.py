@@ -26,9 +26,11 @@ class Bags(Family):
 
     def train(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
-        from sentiment.models.bag.training import train, training_data
+        from sentiment.models.bag.training import needed, train, training_data
 
-        return train(config, training_data(config, dataset, resources.cache), **resources.of_descent)
+        data = training_data(config, dataset, resources.cache)
+        resources.refuse_above(needed(config, data, resources.device))
+        return train(config, data, **resources.of_descent)
 
     def seconds(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a few batches."""
@@ -36,6 +38,12 @@ class Bags(Family):
         from sentiment.models.descent import seconds_of
 
         return seconds_of(train, config, training_data(config, dataset, resources.cache), resources.device)
+
+    def bytes(self, config: BagConfig, dataset: "Dataset", resources: Resources) -> int:
+        """See `Family.bytes`."""
+        from sentiment.models.bag.training import needed, training_data
+
+        return needed(config, training_data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: BagConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

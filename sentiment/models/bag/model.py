@@ -17,7 +17,7 @@ from sentiment.models.ngrams import BagBatch, NgramLogits, bag_batch
 from sentiment.models.weights import WEIGHTS, read_size, read_weights, weights_size
 from sentiment.tokens.ngrams import Bags, Ngrams
 
-__all__ = ["BagModel", "BagNetwork", "load", "predict_probabilities"]
+__all__ = ["BagModel", "BagNetwork", "load", "predict_probabilities", "shapes"]
 
 SCORED_TOGETHER: Final = 4096
 """Texts that are scored at a time."""
@@ -56,7 +56,7 @@ class BagModel:
     @cached_property
     def network(self) -> BagNetwork:
         """The network itself, in evaluation mode."""
-        network = _shapes(self.config, self.sizes["ngrams"], self.n_classes)
+        network = shapes(self.config, self.sizes["ngrams"], self.n_classes)
         network.load_state_dict(self.weights, assign=True)
         return network.to(self.device).eval()
 
@@ -93,12 +93,13 @@ def predict_probabilities(network: BagNetwork, bags: Bags, rows: np.ndarray) -> 
 def load(config: BagConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> BagModel:
     """See `sentiment.models.family.Family.load`."""
     size = read_size(sizes, "ngrams", 0, int(bounds(BagConfig, "ngrams")[1]))
-    expected = _shapes(config, size, n_classes).state_dict()
+    expected = shapes(config, size, n_classes).state_dict()
     model = BagModel(config, n_classes, read_weights(read(WEIGHTS, weights_size(expected)), expected))
     model.ngrams  # noqa: B018  refused here, if they are none
     return model
 
 
-def _shapes(config: BagConfig, ngrams: int, n_classes: int) -> BagNetwork:
+def shapes(config: BagConfig, ngrams: int, n_classes: int) -> BagNetwork:
+    """The network on torch's meta device: names and shapes, and not one number."""
     with torch.device("meta"):
         return BagNetwork(config, ngrams, n_classes)

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from sentiment.models.bag.config import BagConfig
-from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities
-from sentiment.models.descent import Learner, descend, seeded
+from sentiment.models.bag.model import BagModel, BagNetwork, predict_probabilities, shapes
+from sentiment.models.descent import Learner, descend, scorings, seeded
 from sentiment.models.family import Report, Trained
-from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios
+from sentiment.models.memory import MOMENTS, bytes_of_descent
+from sentiment.models.ngrams import BagBatch, bag_batch, log_count_ratios, parts_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.ngrams import NgramCorpus, load_ngrams
 
-__all__ = ["TrainingData", "train", "training_data"]
+__all__ = ["TrainingData", "needed", "train", "training_data"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,32 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Train, and keep the best checkpoint; the arguments and the guarantees are those of networks."""
     with seeded(config.seed, device):
         learner = _learner(config, data, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
+
+
+def needed(config: BagConfig, data: TrainingData, device: str) -> int:
+    """Bytes that `train` has on `device` at once, at least (`sentiment.models.memory`)."""
+    return bytes_of_descent(
+        shapes(config, len(data.corpus.ngrams), len(data.classes)),
+        moments=MOMENTS[config.optimizer],
+        activations=0,  # of a batch nothing is kept but its bags
+        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        keeps_best=device == "cpu",
+    )
 
 
 def _learner(config: BagConfig, data: TrainingData, device: str) -> Learner[_Batch]:
@@ -91,6 +113,7 @@ def _learner(config: BagConfig, data: TrainingData, device: str) -> Learner[_Bat
         labels=data.labels,
         validation_labels=data.validation_labels,
         classes=data.classes,
+        reads=lambda: (data.train, data.validation, *parts_of(data.corpus)),
     )
 
 

@@ -41,15 +41,23 @@ class Encoders(Family):
 
     def train(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
-        from sentiment.models.encoder.training import train, training_data
+        from sentiment.models.encoder.training import needed, train, training_data
 
-        return train(config, training_data(config, dataset, resources.cache), **resources.of_descent)
+        data = training_data(config, dataset, resources.cache)
+        resources.refuse_above(needed(config, data, resources.device))
+        return train(config, data, **resources.of_descent)
 
     def seconds(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> float:
         """See `Family.seconds`."""
         from sentiment.models.encoder.training import price, training_data
 
         return price(config, training_data(config, dataset, resources.cache), resources.device)
+
+    def bytes(self, config: EncoderConfig, dataset: "Dataset", resources: Resources) -> int:
+        """See `Family.bytes`."""
+        from sentiment.models.encoder.training import needed, training_data
+
+        return needed(config, training_data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: EncoderConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

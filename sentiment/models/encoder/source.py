@@ -33,6 +33,8 @@ WEIGHTS: Final = "model.safetensors"
 INDEX: Final = "model.safetensors.index.json"
 MOST_BYTES: Final = 1 << 26
 """Of each JSON file."""
+MOST_WEIGHTS: Final = 1 << 34
+"""Bytes of all weights together: as many numbers as an encoder may have, in float64."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def find_pretrained(model: str, cache: Path) -> Pretrained:
         )
     folder = _folder(model, cache)
     weights = _weights(folder)
+    _refuse_large(folder, weights)
     described = _json(folder, CONFIG)
     return Pretrained(folder, described, _text(folder, TOKENIZER), weights, _content_hash(folder, weights))
 
@@ -179,6 +182,13 @@ def _weights(folder: Path) -> tuple[Path, ...]:
             f"give a folder with {WEIGHTS}"
         )
     raise InputError(f"{folder} has no {WEIGHTS}; give the folder of a pretrained encoder")
+
+
+def _refuse_large(folder: Path, weights: tuple[Path, ...]) -> None:
+    """Before anything is read of them: a file with holes in it may be larger than any disk."""
+    size = sum(path.stat().st_size for path in weights)
+    if size > MOST_WEIGHTS:
+        raise InputError(f"the weights in {folder} have {size:,} bytes, more than the {MOST_WEIGHTS:,} that they may")
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:

@@ -13,18 +13,19 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError, naming
-from sentiment.models.descent import Learner, descend, seconds_of, seeded
+from sentiment.models.descent import Learner, descend, scorings, seconds_of, seeded
 from sentiment.models.encoder.architecture import body_of, described_by, read_config, shapes
 from sentiment.models.encoder.config import EncoderConfig
 from sentiment.models.encoder.model import EncoderModel, answer, limits, pooled_batches
 from sentiment.models.encoder.network import Classifier, optimizer_of
 from sentiment.models.encoder.source import find_pretrained
 from sentiment.models.family import Report, Trained
+from sentiment.models.memory import MOMENTS, bytes_of_descent, padded_tokens
 from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled_batches
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import load_pretrained_corpus
 
-__all__ = ["TrainingData", "price", "train", "training_data"]
+__all__ = ["TrainingData", "needed", "price", "train", "training_data"]
 
 MEASURED_ROWS: Final = 256
 """Training rows from which the price of a frozen body is estimated."""
@@ -41,6 +42,8 @@ class TrainingData:
     """The config of `transformers`."""
     tokenizer_json: str
     weights: tuple[Path, ...]
+    sha256: str = ""
+    """Of the encoder's files."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def training_data(config: EncoderConfig, dataset: Dataset, cache: Path) -> Train
         encoder=encoder,
         tokenizer_json=found.tokenizer_json,
         weights=found.weights,
+        sha256=found.sha256,
     )
 
 
@@ -85,6 +89,8 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Fine-tune, and keep the best checkpoint; the arguments and the guarantees are those of networks.
 
@@ -94,7 +100,35 @@ def train(
     with seeded(config.seed, device):
         network = _fresh(config, data, device)
         learner = (_fine_tuned if config.trained_layers else _frozen)(config, data, network, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
+
+
+def needed(config: EncoderConfig, data: TrainingData, device: str) -> int:
+    """Bytes that `train` has on `device` at once, at least (`sentiment.models.memory`)."""
+    body = shapes(data.encoder)
+    with torch.device("meta"):
+        network = Classifier(config, body, len(data.classes))
+    if not config.trained_layers:
+        weights = sum(weight.numel() for weight in body.parameters())
+        return 4 * (weights + len(data.train) * network.head.linear.in_features)
+    # Of each layer that is trained, what its first product and the last of its feed-forward part read.
+    read = data.encoder.hidden_size + getattr(data.encoder, "intermediate_size", 0)
+    a_token = (2 if config.precision == "bfloat16" else 4) * read * len(network.trained_layers)
+    return bytes_of_descent(
+        network,
+        moments=MOMENTS[config.optimizer],
+        activations=a_token * padded_tokens(data.train.lengths(config.max_tokens), config.batch_size),
+        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        keeps_best=device == "cpu",
+    )
 
 
 def _fresh(config: EncoderConfig, data: TrainingData, device: str) -> Classifier:
@@ -174,6 +208,7 @@ def _learner(config: EncoderConfig, data: TrainingData, **own: Any) -> Learner[A
         labels=data.train.labels,
         validation_labels=data.validation.labels,
         classes=data.classes,
+        reads=lambda: (*data.train.parts, *data.validation.parts, data.sha256),
         **own,
     )
 

@@ -62,6 +62,7 @@ class Ensembles(Family):
         """Train the members one after another; then weigh them by the validation rows, unless weights are given."""
         from sentiment.models.ensemble.model import mean
         from sentiment.models.ensemble.selection import select
+        from sentiment.models.progress import member_progress
 
         started = time.perf_counter()
         trained = []
@@ -70,7 +71,8 @@ class Ensembles(Family):
             def on_batch(done: int, total: int, before: int = number) -> None:
                 resources.on_batch(before * total + done, len(config.members) * total)
 
-            own = replace(resources, on_report=lambda report: None, on_batch=on_batch)
+            progress = member_progress(resources.progress, number)  # of one that has ended too: it is not made again
+            own = replace(resources, on_report=lambda report: None, on_batch=on_batch, progress=progress)
             trained.append(train(member, dataset, own))
         labels, classes = dataset.labels("validation"), dataset.classes
         said = [one.probabilities for one in trained]
@@ -89,6 +91,10 @@ class Ensembles(Family):
     def seconds(self, config: EnsembleConfig, dataset: "Dataset", resources: Resources) -> float:
         """Of its members together."""
         return sum(family_of(member.family).seconds(member, dataset, resources) for member in config.members)
+
+    def bytes(self, config: EnsembleConfig, dataset: "Dataset", resources: Resources) -> int:
+        """Of the member that needs most; they are trained one after another."""
+        return max(family_of(member.family).bytes(member, dataset, resources) for member in config.members)
 
     def load(self, config: EnsembleConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

@@ -47,6 +47,12 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def parts(self) -> tuple[np.ndarray, ...]:
+        """All that there is in it but n-grams."""
+        there = (self.encoded.ids, self.encoded.offsets, self.rows, self.labels, self.targets)
+        return tuple(part for part in there if part is not None)
+
     def lengths(self, max_tokens: int) -> np.ndarray:
         """Tokens of each example after the cut, int64 [n]."""
         lengths: np.ndarray = np.minimum(self.encoded.lengths[self.rows], max_tokens)

@@ -47,9 +47,11 @@ class Networks(Family):
 
     def train(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> Trained:
         """See `Family.train`."""
-        from sentiment.models.network.training import train
+        from sentiment.models.network.training import needed, train
 
-        return train(config, _data(config, dataset, resources.cache), **resources.of_descent)
+        data = _data(config, dataset, resources.cache)
+        resources.refuse_above(needed(config, data, resources.device))
+        return train(config, data, **resources.of_descent)
 
     def seconds(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> float:
         """From a few batches."""
@@ -57,6 +59,12 @@ class Networks(Family):
         from sentiment.models.network.training import train
 
         return seconds_of(train, config, _data(config, dataset, resources.cache), resources.device)
+
+    def bytes(self, config: NetworkConfig, dataset: "Dataset", resources: Resources) -> int:
+        """See `Family.bytes`."""
+        from sentiment.models.network.training import needed
+
+        return needed(config, _data(config, dataset, resources.cache), resources.device)
 
     def load(self, config: NetworkConfig, n_classes: int, sizes: Mapping[str, Any], read: Read) -> Model:
         """See `Family.load`."""

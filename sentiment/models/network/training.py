@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,20 @@ import torch
 from torch import Tensor
 
 from sentiment.errors import InputError
-from sentiment.models.descent import Learner, descend, seeded
+from sentiment.models.descent import Learner, descend, scorings, seeded
 from sentiment.models.family import Report, Trained
+from sentiment.models.memory import MOMENTS, bytes_of_descent, padded_tokens
 from sentiment.models.network.batches import Batch, Examples, moved_to, shuffled_batches
 from sentiment.models.network.config import NetworkConfig
 from sentiment.models.network.model import NetworkModel, predict_probabilities
-from sentiment.models.network.network import Network, build_model
+from sentiment.models.network.network import Network, build_model, model_without_memory
 from sentiment.models.network.precision import has_bfloat16_lstm
-from sentiment.models.ngrams import WIDE_BEGINNING, log_count_ratios
+from sentiment.models.ngrams import WIDE_BEGINNING, log_count_ratios, parts_of
 from sentiment.reviews.dataset import Dataset
 from sentiment.tokens.corpus import Corpus
 from sentiment.tokens.ngrams import NgramCorpus
 
-__all__ = ["TrainingData", "train", "training_data"]
+__all__ = ["TrainingData", "needed", "train", "training_data"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def train(
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
     end_early: bool = True,
+    progress: Path | None = None,
+    on_resume: Callable[[float], None] = lambda epoch: None,
 ) -> Trained:
     """Train `config` on `data` and keep the best checkpoint.
 
@@ -74,6 +78,8 @@ def train(
         on_batch: called after each batch with the batches done and all batches of the run.
         device: a torch device.
         end_early: end a run that has collapsed by half of its epochs. A run that diverges ends in any case.
+        progress: see `Resources`.
+        on_resume: see `Resources`.
 
     On the same machine, with the same thread count, equal arguments give equal results, bit for bit.
     Torch's global random state is left as it was.
@@ -88,7 +94,50 @@ def train(
         )
     with seeded(config.seed, device):
         learner = _learner(config, data, device)
-        return descend(learner, on_report=on_report, on_batch=on_batch, device=device, end_early=end_early)
+        return descend(
+            learner,
+            on_report=on_report,
+            on_batch=on_batch,
+            device=device,
+            end_early=end_early,
+            progress=progress,
+            on_resume=on_resume,
+        )
+
+
+def needed(config: NetworkConfig, data: TrainingData, device: str) -> int:
+    """Bytes that `train` has on `device` at once, at least (`sentiment.models.memory`)."""
+    ngrams = 0 if data.wide is None else len(data.wide.ngrams)
+    tokens = padded_tokens(data.train.lengths(config.max_tokens), config.batch_size)
+    if config.pad_to is not None:
+        tokens = min(config.batch_size, len(data.train)) * config.pad_to
+    return bytes_of_descent(
+        model_without_memory(config, data.vocabulary_size, len(data.classes), ngrams),
+        moments=MOMENTS[config.optimizer] or int(config.momentum > 0),
+        activations=tokens * _bytes_a_token(config),
+        scorings=scorings(config, math.ceil(len(data.train) / config.batch_size)),
+        keeps_best=device == "cpu",
+    )
+
+
+def _bytes_a_token(config: NetworkConfig) -> int:
+    """What stays of each token until backward: its vector, and what each layer over it needs to go back."""
+    assert config.kernel_sizes is not None
+    each = 2 if config.precision == "bfloat16" else 4
+    masked, windows = config.padding == "masked", len(config.kernel_sizes)
+    numbers, width = 0, config.embedding_size
+    if windows:
+        # Of a window its features; masked, also these with zeros at pads, and the padded vectors that it read.
+        padded = sum(size > 1 for size in config.kernel_sizes)
+        numbers += config.filters * windows * (1 + masked) + masked * padded * width
+        width = config.filters * windows
+    if config.recurrent != "none" and (masked or not windows):  # as written, it reads one vector of each text then
+        width = config.hidden_size * (1 + config.bidirectional)
+        kept = {"lstm": 5, "gru": 4}[str(config.recurrent)]  # the state and the gates that it was made of
+        numbers += config.layers * width * kept
+    if config.pooling in ("max", "attention") and masked:  # without pads, or what answers the last state
+        numbers += width
+    return 4 * config.embedding_size + each * numbers
 
 
 def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[Batch]:
@@ -115,6 +164,12 @@ def _learner(config: NetworkConfig, data: TrainingData, device: str) -> Learner[
         labels=data.train.labels,
         validation_labels=data.validation.labels,
         classes=data.classes,
+        reads=lambda: (
+            *data.train.parts,
+            *data.validation.parts,
+            str(data.vocabulary_size),
+            *(() if data.wide is None else parts_of(data.wide)),
+        ),
     )
 
 

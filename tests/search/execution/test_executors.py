@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from search.execution.again import TIMES, do_lost_again
 from search.execution.contract import Ended, Executor, WorkerLost
 from search.execution.interrupts import Interrupts
 from search.execution.local_processes import LocalProcesses
+from search.execution.ray_cluster import RayCluster
 from search.execution.this_process import ThisProcess
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc").is_dir(), reason="who still runs is read from /proc")
@@ -24,20 +27,29 @@ NEEDS_PROC = pytest.mark.skipif(not Path("/proc").is_dir(), reason="who still ru
 EXECUTORS: Final[dict[str, Executor]] = {
     "this process": ThisProcess(),
     "local processes": LocalProcesses(2, ["search.cli.preloaded"]),
+    "ray": RayCluster(2),
 }
-WORKERS: Final = {"this process": 1, "local processes": 2}
-EVERYWHERE = pytest.mark.parametrize("kind", EXECUTORS)
+WORKERS: Final = {"this process": 1, "local processes": 2, "ray": 2}
+NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
+ON_RAY = pytest.param("ray", marks=NEEDS_RAY)
+EVERYWHERE = pytest.mark.parametrize("kind", ["this process", "local processes", ON_RAY])
+WHERE_WORKERS_LEAVE = pytest.mark.parametrize("kind", ["this process", "local processes"])
+"""Those of Ray wait for the next who asks, until their cluster ends."""
+SEVERAL = pytest.mark.parametrize("kind", ["local processes", ON_RAY])
 
 PROGRAM = """
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tests.search.execution import test_executors
 if __name__ == "__main__":
     folder, job, jobs, kind = sys.argv[1:]
     asked = [partial(getattr(test_executors, job), number=number) for number in range(int(jobs))]
-    for ended in test_executors.EXECUTORS[kind].do(asked, Path(folder)):
-        ended.result()
+    executor = test_executors.EXECUTORS[kind]
+    with executor if kind == "ray" else nullcontext():
+        for ended in executor.do(asked, Path(folder)):
+            ended.result()
 """
 
 
@@ -85,6 +97,24 @@ def die_if_first(folder: Path, number: int) -> int:
     if number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return touch(folder, number)
+
+
+def die_twice(folder: Path, number: int) -> None:
+    """The first two kill who does them; the next two end when both have begun."""
+    if number < 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    touch(folder, number)
+    if number < 4:
+        wait_until(lambda: {2, 3} <= set(begun(folder)))
+        (folder / f"met-{number}").touch()
+
+
+def die_at_first(folder: Path, number: int, times: int) -> int:
+    """So often it kills who does it."""
+    (folder / f"try-{number}-{os.getpid()}-{time.monotonic_ns()}").touch()
+    if len(list(folder.glob(f"try-{number}-*"))) <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
 
 
 def die(folder: Path, number: int) -> None:
@@ -155,6 +185,14 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _ray_ends() -> Iterator[None]:
+    yield
+    ray = EXECUTORS["ray"]
+    assert isinstance(ray, RayCluster)
+    ray.__exit__(None, None, None)
+
+
 @EVERYWHERE
 def test_every_job_is_done_once_and_told_with_its_result(tmp_path: Path, kind: str) -> None:
     polls: list[None] = []
@@ -170,7 +208,7 @@ def test_no_jobs_are_done_at_once(tmp_path: Path, kind: str) -> None:
 
 
 @NEEDS_PROC
-@EVERYWHERE
+@WHERE_WORKERS_LEAVE
 def test_what_a_job_raises_is_raised_here_once_those_at_hand_have_ended_and_no_other_begins(
     tmp_path: Path, kind: str
 ) -> None:
@@ -181,7 +219,7 @@ def test_what_a_job_raises_is_raised_here_once_those_at_hand_have_ended_and_no_o
 
 
 @NEEDS_PROC
-@EVERYWHERE
+@WHERE_WORKERS_LEAVE
 def test_whoever_stops_listening_interrupts_the_jobs_at_hand_and_no_other_begins(tmp_path: Path, kind: str) -> None:
     jobs = [partial(touch, number=0), *(partial(sleep, number=number) for number in range(1, 6))]
     ended = EXECUTORS[kind].do(jobs, tmp_path)
@@ -235,14 +273,44 @@ def test_when_who_does_a_job_is_killed_no_other_begins_and_all_leave(tmp_path: P
     assert not any(runs(pid) for pid in begun(tmp_path).values())
 
 
-def test_one_that_is_killed_takes_its_own_job_along_and_the_others_go_on(tmp_path: Path) -> None:
-    ended = do(tmp_path, die_if_first, 6, "local processes")
+@SEVERAL
+def test_one_that_is_killed_takes_its_own_job_along_and_the_others_go_on(tmp_path: Path, kind: str) -> None:
+    ended = do(tmp_path, die_if_first, 6, kind)
     assert [one.job for one in ended if isinstance(one.outcome, WorkerLost)] == [0]
     assert sorted(one.result() for one in ended if one.job) == [1, 4, 9, 16, 25]
 
 
-def test_when_all_are_killed_every_job_is_told_as_lost(tmp_path: Path) -> None:
-    ended = do(tmp_path, die, 5, "local processes")
+@EVERYWHERE
+def test_a_job_that_is_appended_meanwhile_is_done_too(tmp_path: Path, kind: str) -> None:
+    jobs = [partial(touch, number=0)]
+    results = []
+    for ended in EXECUTORS[kind].do(jobs, tmp_path):
+        results.append(ended.result())
+        if len(jobs) < 5:
+            jobs.append(partial(touch, number=len(jobs)))
+    assert results == [0, 1, 4, 9, 16]
+
+
+@SEVERAL
+def test_the_place_of_one_that_is_killed_is_taken_by_another(tmp_path: Path, kind: str) -> None:
+    ended = do(tmp_path, die_twice, 5, kind)
+    assert {one.job for one in ended if isinstance(one.outcome, WorkerLost)} == {0, 1}
+    assert {one.job for one in ended} == set(range(5))
+    # Both workers that there were died; two jobs ran at once again.
+    assert {path.name for path in tmp_path.glob("met-*")} >= {"met-2", "met-3"}
+
+
+@SEVERAL
+def test_lost_jobs_are_given_anew_so_often_and_not_more_often(tmp_path: Path, kind: str) -> None:
+    jobs = [partial(die_at_first, number=number, times=TIMES) for number in range(2)]
+    assert sorted((one.job, one.outcome) for one in do_lost_again(EXECUTORS[kind], jobs, tmp_path)) == [(0, 0), (1, 1)]
+    with pytest.raises(WorkerLost):
+        list(do_lost_again(EXECUTORS[kind], [partial(die_at_first, number=2, times=TIMES + 1)], tmp_path))
+
+
+@SEVERAL
+def test_when_all_are_killed_every_job_is_told_as_lost(tmp_path: Path, kind: str) -> None:
+    ended = do(tmp_path, die, 5, kind)
     assert sorted(one.job for one in ended) == [0, 1, 2, 3, 4]
     assert all(isinstance(one.outcome, WorkerLost) for one in ended)
 
@@ -252,18 +320,21 @@ def test_one_for_whom_no_job_is_left_leaves_and_the_others_go_on(tmp_path: Path)
     assert [one.result() for one in do(tmp_path, outlast_the_first, 2, "local processes")] == [0, 1]
 
 
-def test_a_result_that_cannot_be_sent_is_told_as_an_error(tmp_path: Path) -> None:
+@SEVERAL
+def test_a_result_that_cannot_be_sent_is_told_as_an_error(tmp_path: Path, kind: str) -> None:
     with pytest.raises(RuntimeError, match="not_to_be_sent"):
-        do(tmp_path, not_to_be_sent, 1, "local processes")
+        do(tmp_path, not_to_be_sent, 1, kind)
 
 
-def test_an_error_that_cannot_be_made_again_is_told_by_its_words(tmp_path: Path) -> None:
+@SEVERAL
+def test_an_error_that_cannot_be_made_again_is_told_by_its_words(tmp_path: Path, kind: str) -> None:
     with pytest.raises(RuntimeError, match="what went wrong and where cannot be sent"):
-        do(tmp_path, fail_in_two_words, 1, "local processes")
+        do(tmp_path, fail_in_two_words, 1, kind)
 
 
-def test_what_a_process_warns_of_is_told_in_one_line_and_what_it_prints_nowhere(tmp_path: Path) -> None:
-    out, err = begin(tmp_path, warn, 1).communicate(timeout=120)
+@SEVERAL
+def test_what_a_process_warns_of_is_told_in_one_line_and_what_it_prints_nowhere(tmp_path: Path, kind: str) -> None:
+    out, err = begin(tmp_path, warn, 1, kind).communicate(timeout=120)
     assert (out, err.splitlines()) == ("", ["sentiment-search: learning rates may bite"])
 
 
@@ -293,8 +364,9 @@ def test_when_what_they_are_forked_from_is_killed_while_they_start_they_are_told
 
 
 @NEEDS_PROC
-def test_they_leave_when_the_parent_is_killed(tmp_path: Path) -> None:
-    parent = begin(tmp_path)
+@SEVERAL
+def test_they_leave_when_the_parent_is_killed(tmp_path: Path, kind: str) -> None:
+    parent = begin(tmp_path, kind=kind)
     wait_until(lambda: len(begun(tmp_path)) == 2)
     parent.kill()
     parent.communicate(timeout=120)

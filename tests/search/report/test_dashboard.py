@@ -1,12 +1,14 @@
 """The real optuna-dashboard on a study of ours, over its HTTP API and, where there is one, in a browser."""
 
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -26,6 +28,7 @@ from search.study.optimization import optimize
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
 from tests.support.program import start
+from tests.support.sockets import listening
 from tests.support.tiny import definition
 
 CHROMIUM = shutil.which("chromium")
@@ -188,6 +191,41 @@ def test_answers_only_this_machine(server: str) -> None:
     with socket.socket() as other:
         other.settimeout(5)
         assert other.connect_ex((own, port)) != 0
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the system does not say who listens")
+def test_listens_on_loopback_alone(searched: Searched, tmp_path: Path) -> None:
+    process, address = begun(tmp_path, searched)
+    try:
+        heard = listening(process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+    assert [str(port) for _, port in heard] == [address.rsplit(":", 1)[1]]
+    assert all(ip.is_loopback for ip, _ in heard)
+
+
+def test_what_listens_everywhere_is_seen() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as server, socket.create_server(("127.0.0.1", 0)) as own:
+        heard = dict((port, str(ip)) for ip, port in listening(os.getpid()))
+        assert heard[server.getsockname()[1]] == "0.0.0.0"
+        assert heard[own.getsockname()[1]] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost.evil"])
+def test_does_not_answer_a_page_that_took_its_address_for_a_name_of_its_own(server: str, host: str) -> None:
+    # A page from elsewhere whose name is made to lead to 127.0.0.1 would be let in by the browser.
+    request = urllib.request.Request(f"{server}/api/studies", headers={"Host": host})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=120)
+    assert refused.value.code == 403
+    assert b"open it as http://127.0.0.1" in refused.value.read()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9000", "[::1]:8080", "LOCALHOST"])
+def test_answers_through_a_tunnel_from_another_port(server: str, host: str) -> None:
+    request = urllib.request.Request(f"{server}/api/studies", headers={"Host": host})
+    assert urllib.request.urlopen(request, timeout=120).status == 200
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; `make browser` installs it")

@@ -39,3 +39,41 @@ def test_the_processes_of_a_search_have_no_storage_among_their_arguments(tmp_pat
     assert len(seen) >= 3  # the program and its workers; and what starts and tracks them
     assert not [line for line in seen.values() if "geheim" in line]
     assert "geheim" not in out + err
+
+
+@pytest.mark.skipif(not (PROCESSES / "self" / "stat").exists(), reason="this system has no /proc")
+def test_a_password_that_was_given_as_an_argument_is_gone_from_it_before_the_work_begins(tmp_path: Path) -> None:
+    process = start(tmp_path, "worker", "--study", "x", "--storage", "postgresql://me:geheim@127.0.0.1:1/db")
+    seen: list[dict[int, str]] = []
+    while process.poll() is None:
+        seen.append(arguments(process.pid))
+        time.sleep(0.01)
+    out, err = process.communicate()
+    assert process.returncode == 2
+    assert "postgresql://me:***@127.0.0.1:1/db cannot be opened" in err
+    assert "geheim" not in out + err
+    without = [any("env:SENTIMENT_SEARCH_URL_1" in line for line in each.values()) for each in seen]
+    assert any(without)
+    assert not any("geheim" in line for each in seen[without.index(True) :] for line in each.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["run", "--storage", "{url}"], ["run", "--storage", "env:SENTIMENT_SEARCH_URL_1"]),
+        (["run", "--stor={url}", "x"], ["run", "--stor=env:SENTIMENT_SEARCH_URL_1", "x"]),
+        (["run", "--storage", "sqlite:///a.db"], None),
+        (["storage", "copy", "{url}", "{url}"], None),
+        (["predict", "model", "{url}", "storage", "--json"], None),
+    ],
+)
+def test_only_what_stands_for_a_storage_is_taken_for_one(words: list[str], kept: list[str] | None) -> None:
+    from search.cli.hidden import without_passwords
+
+    url = "mysql://me:geheim@host/db"
+    given = [word.format(url=url) for word in words]
+    found, variables = without_passwords(["python", *given])
+    if words[0] == "storage":
+        kept = ["storage", "copy", "env:SENTIMENT_SEARCH_URL_1", "env:SENTIMENT_SEARCH_URL_2"]
+    assert found == ["python", *(kept or given)]
+    assert set(variables.values()) == ({url} if kept else set())

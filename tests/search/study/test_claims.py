@@ -198,6 +198,20 @@ class TestALostTrial:
         assert claim(study, 1) is None
         assert claim(study, 2)
 
+    def test_that_comes_further_each_time_is_begun_again_as_often_as_it_takes(
+        self, study: optuna.Study, dead: dict[str, Any]
+    ) -> None:
+        running(study, dead)
+        for death in range(3 * RETRIES):
+            trial = study.get_trials(deepcopy=False)[-1]
+            study._storage.set_trial_user_attr(trial._trial_id, CONFIG, {})
+            for step in range(1, death + 2):  # it is told of the scorings before, and makes one more
+                study._storage.set_trial_intermediate_value(trial._trial_id, step, 0.5)
+            assert begin_lost_again(study) == 1
+            assert claim(study, 9)
+            study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, dead)
+        assert states(study)[-1] == TrialState.RUNNING
+
     def test_of_a_process_that_fell_silent_is_begun_again_more_often_than_one_of_a_process_that_died(
         self, study: optuna.Study
     ) -> None:

@@ -60,6 +60,11 @@ class TestAStudyFile:
         [
             ("[data\npath = 1", "is not TOML: Expected ']' at the end of a table declaration (at line 1"),
             (b"name = '\xff'", "is not UTF-8 (byte 8)"),
+            (
+                DATA + "a." * 500_000 + "a = 1",
+                "line 5 has more than 500 dots, which is nested too deeply",
+            ),  # hours to parse
+            (DATA + "[" + "a." * 500_000 + "a]", "has more than 500 dots"),
             ("", '[data] needs path = "reviews.csv"'),
             ("data = 3", "data is 3; it must be a table"),
             ("[data]\npath = 'r.csv'\ntext = 'text'", '[data] needs label = "stars"'),
@@ -111,6 +116,20 @@ class TestAStudyFile:
 NAMES_OF_NO_FOLDER = [
     *("", "..", ".hidden", "a/b", "a\nb", "a\0b", "\ud800", "x" * 201, "각" * 67),
     *("/somewhere/abs", "../../../evil", "a\\b", " a", "a ", "cache", "Cache", "cmp: baseline", "\u200b"),
+    *(
+        "x.",
+        "...",
+        "con",
+        "NUL",
+        "Aux.toml",
+        "com1",
+        "LPT9.x",
+        "a\u202eb",
+        "\u200dx",
+        "\x1b[31m",
+        "x\x7f",
+        "\\\\host\\share",
+    ),
 ]
 
 

@@ -1,4 +1,7 @@
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,16 @@ from optuna.trial import TrialState
 
 from search import Objective, Space
 from search.storage.artifacts import TrialArtifacts
+from search.storage.databases import open_storage
+from search.study.create import create_or_resume, make_objective
+from search.study.optimization import optimize
+from search.study.positions import FINISHED
 from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
 from sentiment.metrics import macro_f1
 from sentiment.models.family import Report
 from sentiment.models.network.config import NetworkConfig
 from sentiment.reviews.dataset import Dataset, load_dataset
-from tests.support.tiny import SPACE, source
+from tests.support.tiny import SPACE, definition, source
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +192,67 @@ class TestAnAudit:
         first = ran_on()
         assert 2 <= len(first) <= 10  # outside once in 160 times, and the seed is fixed
         assert ran_on() == first
+
+
+class TestATrialThatWouldNotFit:
+    def test_fails_alone_with_what_it_would_need_and_is_not_begun_again(
+        self, reviews_csv: Path, tmp_path: Path
+    ) -> None:
+        sizes = SPACE | {"architecture": "textcnn", "kernel_sizes": [[2]], "embedding_size": [16, 8192], "epochs": 1}
+        opened = create_or_resume(
+            definition(reviews_csv, space=sizes), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path / "artifacts"
+        )
+        optimize(opened, trials=6, objective=make_objective(opened, memory=8_000_000))
+        ended = {trial.params["embedding_size"]: trial for trial in opened.study.get_trials()}
+        refused = ended[8192]
+        assert ended[16].state in FINISHED and refused.state == TrialState.FAIL
+        assert re.fullmatch(
+            r"MemoryError: its training would need at least \d\d MiB of memory; 8 MiB is free for this worker",
+            refused.user_attrs[ENDED],
+        )
+        assert CURVE not in refused.user_attrs
+        assert not any("failed_trial" in trial.system_attrs for trial in opened.study.get_trials())
+
+    def test_ends_a_search_of_a_space_in_which_nothing_fits(self, reviews_csv: Path, tmp_path: Path) -> None:
+        opened = create_or_resume(
+            definition(reviews_csv), open_storage(f"sqlite:///{tmp_path}/study.db"), tmp_path / "artifacts"
+        )
+        with pytest.raises(RuntimeError, match="3 trials in a row failed; the last one: MemoryError: its training"):
+            optimize(opened, trials=5, objective=make_objective(opened, memory=1000))
+        assert [trial.state for trial in opened.study.get_trials()][:3] == [TrialState.FAIL] * 3
+
+
+OUT_OF_MEMORY = """
+import resource, sys
+from pathlib import Path
+import optuna
+from search import Objective, Space
+from sentiment.models.registry import family_of, train
+from sentiment.reviews.dataset import load_dataset
+from tests.support.tiny import SPACE, definition, source
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+reviews, cache = sys.argv[1:]
+space = SPACE | {"architecture": "textcnn", "kernel_sizes": [[2]], "epochs": 1, "batch_size": 64}
+objective = Objective(load_dataset(source(Path(reviews))), Space.of(space), cache=Path(cache))
+study = optuna.create_study(direction="maximize")
+study.optimize(objective, n_trials=1)  # so that all libraries are there
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, resource.RLIM_INFINITY))
+objective.space = Space.of(space | {"embedding_size": 8192, "filters": 8192})
+study.optimize(objective, n_trials=1, catch=(RuntimeError, MemoryError))
+objective.space = Space.of(space)
+study.optimize(objective, n_trials=1)
+print([trial.state.name for trial in study.trials])
+"""
+
+
+def test_one_that_runs_out_of_memory_fails_with_that_reason_and_the_next_one_is_trained(
+    reviews_csv: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("resource")
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", OUT_OF_MEMORY, str(reviews_csv), str(tmp_path / "cache")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "['COMPLETE', 'FAIL', 'COMPLETE']"

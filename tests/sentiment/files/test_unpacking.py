@@ -5,6 +5,8 @@ import io
 import json
 import lzma
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,7 @@ from sentiment.files.unpacking import read_unpacked
 from sentiment.foreign import visible
 
 MEGABYTE = 1 << 20
+ROOT = Path(__file__).parents[3]
 COMPRESSIONS = [(".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstandard.compress)]
 
 
@@ -97,6 +100,47 @@ class TestACellThatIsTooLong:
         assert f"--max-bytes {limit}" in message
         assert read_table(path, ("other",), max_bytes=limit).column("other").to_pylist()[1] == long
         assert read_table(path, ("text", "label"), max_bytes=limit - 1).num_rows == 102
+
+
+BOMBS: dict[str, tuple[str, bytes, bytes, int]] = {
+    "ten gibibytes of zeros in gzip": ("r.csv.gz", b"", gzip.compress(bytes(64 * MEGABYTE)), 160),
+    "ten gibibytes of zeros in xz": ("r.csv.xz", b"", lzma.compress(bytes(64 * MEGABYTE)), 160),
+    "ten gibibytes of zeros in zstd": ("r.csv.zst", b"", zstandard.compress(bytes(64 * MEGABYTE)), 160),
+    "a hundred million rows": ("r.csv.gz", b"text,label\n", gzip.compress(b",\n" * (4 * MEGABYTE)), 31),
+    "sixty million rows": ("r.csv.gz", b"text,label\n", gzip.compress(b"a,1\n" * (2 * MEGABYTE)), 31),
+    "a hundred million rows with other ends": ("r.csv.gz", b"text,label\r", gzip.compress(b",\r" * (4 * MEGABYTE)), 31),
+    "eighty million objects": ("r.jsonl.gz", b"", gzip.compress(b"{}\n" * (2 * MEGABYTE)), 41),
+}
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, done.returncode, (done.stdout + done.stderr).strip())
+"""
+
+
+class TestAFileThatStandsForMuchMore:
+    @pytest.mark.parametrize("bomb", BOMBS)
+    def test_is_refused_by_the_program_in_one_line_and_within_bounds(self, tmp_path: Path, bomb: str) -> None:
+        name, head, packed, times = BOMBS[bomb]
+        begun = {"gz": gzip, "xz": lzma}.get(name[-2:])
+        path = write(tmp_path / name, (begun.compress(head) if begun else b"") + packed * times)
+        assert path.stat().st_size < 11 * MEGABYTE
+        order = [sys.executable, "-m", "search", "inspect", str(path), "--text", "text", "--label", "label"]
+        # In a process between, since the peak of children is that of all there ever were.
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *order], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        kilobytes, status, told = done.stdout.split(" ", 2)
+        assert (status, len(told.splitlines())) == ("2", 1) and "if that is meant, raise the limit" in told
+        assert int(kilobytes) < 1024 * 1500
+
+    def test_of_rows_may_have_a_million_however_short(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "r.csv", b"text,label\n" + b"a,1\n" * (1 << 20))
+        assert read_table(path, max_bytes=8 * MEGABYTE).num_rows == 1 << 20
+        with path.open("ab") as file:
+            file.write(b"a,1\n")
+        assert "1,048,577 rows, more than 1,048,576" in refusal(path, max_bytes=8 * MEGABYTE)
+        assert read_table(path, max_bytes=128 * MEGABYTE).num_rows == (1 << 20) + 1
 
 
 class TestParquet:

@@ -131,6 +131,17 @@ def test_a_manifest_that_makes_no_sense_is_damage(manifest, tmp_path):
         assert_equal(load_corpus(dataset(MIXED), "word", 200, tmp_path), whole)
 
 
+@pytest.mark.parametrize("name", ["../outside.json", "/dev/zero", "/dev/stdin", "..", ".", "deep/er.json", "a\0b"])
+def test_a_manifest_that_names_a_file_elsewhere_is_damage_and_that_file_is_not_read(name, tmp_path):
+    whole = load_corpus(dataset(MIXED), "word", 200, tmp_path / "cache")
+    path = the_only(tmp_path / "cache") / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["files"] = {name: {"sha256": "0", "bytes": 1}} | manifest["files"]
+    path.write_text(json.dumps(manifest))
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert_equal(load_corpus(dataset(MIXED), "word", 200, tmp_path / "cache"), whole)
+
+
 def test_each_file_of_the_cache_stands_in_the_manifest_with_its_checksum(tmp_path):
     load_corpus(dataset(MIXED), "word", 200, tmp_path)
     manifest = json.loads((the_only(tmp_path) / "manifest.json").read_text())

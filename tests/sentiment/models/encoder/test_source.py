@@ -178,6 +178,33 @@ class TestAFolder:
         (folder / "model.safetensors").write_bytes(content[: int(part * len(content))])
         assert "model.safetensors is damaged" in refused(folder, dataset, cache)
 
+    @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+    def test_with_a_device_in_the_place_of_a_file_is_refused(
+        self, dataset: Dataset, cache: Path, folder: Path, name: str
+    ) -> None:
+        (folder / name).unlink()
+        (folder / name).symlink_to("/dev/zero")
+        assert f"has no {name}" in refused(folder, dataset, cache)
+
+    def test_with_weights_larger_than_any_is_refused_before_they_are_read(
+        self, dataset: Dataset, cache: Path, folder: Path
+    ) -> None:
+        os.truncate(folder / "model.safetensors", 1 << 40)  # a file with holes
+        assert "1,099,511,627,776 bytes, more than the 17,179,869,184" in refused(folder, dataset, cache)
+
+    def test_with_a_file_that_is_a_link_to_another_is_no_worse_and_never_shown(
+        self, dataset: Dataset, cache: Path, folder: Path, tmp_path: Path
+    ) -> None:
+        # The cache of the hub is made of such links; what is behind one is read as what it should be, or not at all.
+        (tmp_path / "secret").write_text("hunter2 is the password")
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            kept = (folder / name).read_bytes()
+            (folder / name).unlink()
+            (folder / name).symlink_to(tmp_path / "secret")
+            assert "hunter2" not in refused(folder, dataset, cache)
+            (folder / name).unlink()
+            (folder / name).write_bytes(kept)
+
     def test_with_weights_that_are_no_numbers_is_refused(self, dataset: Dataset, cache: Path, folder: Path) -> None:
         weights = safetensors.torch.load_file(folder / "model.safetensors")
         weights["encoder.layer.0.output.dense.bias"][3] = torch.nan

@@ -1,0 +1,41 @@
+"""Jobs whose worker was lost, given to another one."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from typing import Final
+
+from search.execution.contract import Ended, Executor, Result, Shared, WorkerLost
+
+__all__ = ["TIMES", "do_lost_again"]
+
+TIMES: Final = 3
+"""How often a lost job is given anew: it may be the job that kills them."""
+
+LOSSES_IN_A_ROW: Final = 10
+"""With so many and no job that ended well between them, it is not one job that kills workers."""
+
+
+def do_lost_again(
+    executor: Executor, jobs: Sequence[Callable[[Shared], Result]], shared: Shared
+) -> Generator[Ended[Result], None, None]:
+    """As `Executor.do`, of jobs that may be begun a second time: one whose worker is lost is given anew, after those
+    that wait, and told of when it has ended.
+
+    Raises:
+        WorkerLost: workers were lost again and again.
+    """
+    asked, times, lost = list(jobs), Counter[int](), 0
+    first = list(range(len(asked)))
+    """The place that each had among those that were asked for."""
+    for ended in executor.do(asked, shared):
+        number = first[ended.job]
+        if not isinstance(ended.outcome, WorkerLost):
+            lost = 0
+            yield Ended(number, ended.outcome)
+            continue
+        times[number] += 1
+        lost += 1
+        if times[number] > TIMES or lost > LOSSES_IN_A_ROW:
+            raise ended.outcome
+        asked.append(asked[ended.job])
+        first.append(number)
