@@ -5,6 +5,7 @@ complete before the trial says that it has one: a record never points to a file 
 """
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,13 +74,12 @@ class TrialArtifacts:
         self._in_place(trial.number).fetch_bundle(trial.user_attrs[WEIGHTS]["manifest sha256"])
         return self.folder(trial.number)
 
-    def discard(self, number: int) -> None:
-        """Remove the weights of a trial, half-written ones too."""
-        folder = self.folder(number)
-        for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
-            shutil.rmtree(left, ignore_errors=True)
-        if self.place is not None:
-            self._in_place(number).remove()
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Remove the weights of trials, half-written ones too."""
+        for folder in map(self.folder, numbers):
+            for left in (folder, *folder.parent.glob(f".{folder.name}.*.tmp")):
+                shutil.rmtree(left, ignore_errors=True)
+        self._remove_from_bucket(numbers)
 
     def has(self, trial: FrozenTrial) -> bool:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
@@ -148,12 +148,16 @@ class TrialArtifacts:
         ]
         for number in behind:
             shutil.rmtree(self.folder(number), ignore_errors=True)
-        if behind and self.place is not None:
-            with suppress(OSError):  # what is left there now is removed the next time
-                there = self.place.names(TRIAL)  # once, not for each of them
-                for number in behind:
-                    if _name(number) in there:
-                        self._in_place(number).remove()
+        with suppress(OSError):  # what is left there now is removed the next time
+            self._remove_from_bucket(behind)
+
+    def _remove_from_bucket(self, numbers: Sequence[int]) -> None:
+        if not numbers or self.place is None:
+            return
+        there = self.place.names(TRIAL)  # once, not for each of them
+        for number in numbers:
+            if _name(number) in there:
+                self._in_place(number).remove()
 
     def _completed(self, study: optuna.Study) -> list[tuple[float, int]]:
         """(value, number) of the completed trials, best first; of equals the earlier."""

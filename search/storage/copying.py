@@ -2,8 +2,8 @@
 
 Rows are copied as they are, a few hundred trials in one transaction, since Optuna's own way is a transaction for each
 attribute of each trial. What is then there is read back as a search reads it, from both sides, and compared field by
-field. Until that is done for all studies of a command they are marked (`half_copies`), in one transaction at the start,
-and the marks go in one at the end: killed in between, the same command goes on where it was.
+field. Until that is done for all studies of a command they are marked (`half_copies`), in one transaction at the
+start, and the marks go in one at the end: killed in between, the same command goes on where it was.
 """
 
 import hashlib

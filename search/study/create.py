@@ -368,10 +368,13 @@ def remove_leftovers(opened: SearchStudy) -> None:
     if opened.artifacts is None or opened.predictions is None:
         return
     opened.artifacts.clear(opened.study)
-    for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        opened.artifacts.discard(trial.number)
+    failed = [trial.number for trial in opened.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))]
+    opened.artifacts.discard(failed)
+    in_bucket = ArtifactPath.of(opened.predictions).names() if failed else set()
+    for number in failed:
         for name in (predictions_file, checkpoints_file):
-            file = ArtifactPath.of(name(opened.predictions, trial.number))
-            file.remove()
-            for left in file.local.parent.glob(f"*{file.local.stem}.*.tmp"):
+            file = ArtifactPath.of(name(opened.predictions, number))
+            for left in (file.local, *file.local.parent.glob(f"*{file.local.stem}.*.tmp")):
                 left.unlink(missing_ok=True)
+            if file.name in in_bucket:
+                file.remove()
