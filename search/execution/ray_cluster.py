@@ -69,7 +69,7 @@ class RayCluster:
     def __enter__(self) -> "RayCluster":
         """
         Raises:
-            InputError: Ray is not installed, or the address cannot be one.
+            InputError: Ray is not installed, the address cannot be one, or nobody answers there.
         """
         if find_spec("ray") is None:
             raise InputError("--launcher ray needs the extra `ray`: pip install 'sentiment-search[ray]'")
@@ -184,8 +184,6 @@ class RayCluster:
         # What its daemons complain of, it would print to standard output, amidst the answer.
         connection.print_to_stdstream = lambda *_, **__: None
         try:
-            if address != "auto":
-                _refuse_silent(address)
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())

@@ -38,8 +38,8 @@ filters = 8
 batch_size = 32
 epochs = 1
 [[idea]]
-name = "Adam"
-change = {{ optimizer = "adam" }}
+name = "LSTM"
+change = {{ architecture = "lstm", hidden_size = 8 }}
 [budget]
 trials = 1
 pairs = 2
