@@ -195,10 +195,12 @@ def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     found = []
     with suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                command, parent = " ".join(child.cmdline()), child.parent()
+            with suppress(psutil.Error, IndexError):  # one that has just ended has no command
+                command, parent = child.cmdline(), child.parent()
                 forked = parent is not None and all("forkserver" in " ".join(one.cmdline()) for one in (child, parent))
-                if forked or "default_worker.py" in command or command.startswith("ray::"):
+                # As it starts, and once it has called itself by its task; raylets and agents have other names.
+                starts = "python" in command[0] and any(part.endswith("default_worker.py") for part in command[:4])
+                if forked or starts or command[0].startswith(("ray::_do", "ray::IDLE")):
                     found.append(child)
     return found
 

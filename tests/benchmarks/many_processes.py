@@ -42,7 +42,8 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from search.execution.contract import WorkerLost
-from search.execution.local_processes import LocalProcesses, cores
+from search.execution.local_processes import LocalProcesses
+from search.execution.machine import cores
 from search.storage.databases import open_storage
 from search.study import objective as objectives
 from search.study.create import create_or_resume, open_recorded
