@@ -1,13 +1,13 @@
-"""Where work runs. Whoever has jobs hands them to an `Executor` (`contract`): this process, several of this machine, or a
-Ray cluster.
+"""Where work runs. Whoever has jobs hands them to an `Executor` (`contract`): this process, several of this machine, or
+a Ray cluster.
 
 It knows nothing of studies: it is given functions and calls them. Wherever they run, one policy holds:
 
 - **Ctrl-C**, or SIGTERM, in any phase ends the jobs at hand, which record what they can, and begins no other; then
   `KeyboardInterrupt` is raised to whoever asked. A second one does nothing: it would break off what the first began.
 - **A worker that is killed** takes its job along, and nothing else: whoever asked is told `WorkerLost` of that job, and
-  decides whether the others go on. A job is never begun twice: what may be done again stands in the studies, and whoever
-  knows so of a job appends it to the list anew (`again` does, so and so often). While jobs wait, another worker takes
+  decides whether the others go on. A job is never begun twice: what may be done again stands in the studies, and
+  whoever knows so of a job appends it anew (`again` does, so and so often). While jobs wait, another worker takes
   the place of one that is lost. Workers end with their parent, and when no job is left for them; those of a Ray cluster
   are its own, and wait for whoever asks next.
 - **What a job raises** is raised to whoever asked, once the jobs at hand have ended; no other begins.
