@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from search.study.optimization import FailuresInARow
 from sentiment.errors import InputError
 from tests.support.tiny import write_study_file
 
@@ -85,6 +86,17 @@ def test_what_goes_wrong_in_run_is_told_by_each_in_one_line_and_gives_the_exit_s
     assert done.stderr.count(line) == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout.startswith("{")
+
+
+def fail_in_a_row(*asked: Any, **named: Any) -> NoReturn:
+    raise FailuresInARow("3 trials in a row failed; the last one: RuntimeError: no such device")
+
+
+def test_a_run_of_failures_is_told_in_one_line_by_however_many_workers(tmp_path: Path, reviews_csv: Path) -> None:
+    write_study_file(tmp_path / "study.toml", reviews_csv, trials=4)
+    done = run(tmp_path, fail_in_a_row, "run")
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("3 trials in a row failed") == 1, done.stderr
 
 
 @pytest.mark.parametrize(
