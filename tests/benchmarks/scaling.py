@@ -8,7 +8,7 @@ Trainings are those of `curves.jsonl`: each step of a curve takes its recorded s
 them stretched so that a training that is not pruned takes `--minutes` on average. The pruner's rule is ours
 (`search.study.pruner`), and knows what a worker would know at that moment. Asking for a trial, each report and telling
 its result take the storage for so many milliseconds, which serves one after another; drawing parameters takes only the
-worker's own time. The defaults are measured by `many_processes` and `search_overhead`.
+worker's own time. The defaults are round numbers; `many_processes` measures those of a machine.
 
 On paper. Let T be the mean seconds of a training, c what the worker adds alone (sampler, its own statements), s the
 seconds for which a trial holds the storage, w those for which it waits for others. A worker makes a trial each
@@ -75,7 +75,7 @@ COSTS: Final = {
     "postgresql": Costs(0.002, 0.0002, 0.001, 0.120),
     "grpc": Costs(0.020, 0.004, 0.012, 0.120),
 }
-"""Of `many_processes`, on one processor for each worker: what is serial of SQLite is its write lock; of PostgreSQL the
+"""Round numbers for one processor each, not measured; flags replace them. What is serial of SQLite is its write lock; of PostgreSQL the
 row of the study, which a new trial locks; of the proxy all that its one Python process does."""
 
 
