@@ -8,7 +8,7 @@ Trainings are those of `curves.jsonl`: each step of a curve takes its recorded s
 them stretched so that a training that is not pruned takes `--minutes` on average. The pruner's rule is ours
 (`search.study.pruner`), and knows what a worker would know at that moment. Asking for a trial, each report and telling
 its result take the storage for so many milliseconds, which serves one after another; drawing parameters takes only the
-worker's own time. The defaults are measured by `many_processes` and `search_overhead`.
+worker's own time. The defaults are round numbers; `many_processes` measures those of a machine.
 
 On paper. Let T be the mean seconds of a training, c what the worker adds alone (sampler, its own statements), s the
 seconds for which a trial holds the storage, w those for which it waits for others. A worker makes a trial each
@@ -75,8 +75,8 @@ COSTS: Final = {
     "postgresql": Costs(0.002, 0.0002, 0.001, 0.120),
     "grpc": Costs(0.020, 0.004, 0.012, 0.120),
 }
-"""Of `many_processes`, on one processor for each worker: what is serial of SQLite is its write lock; of PostgreSQL the
-row of the study, which a new trial locks; of the proxy all that its one Python process does."""
+"""Round numbers for one processor each, not measured; flags replace them. Serial of SQLite is its write lock; of
+PostgreSQL the row of the study, which a new trial locks; of the proxy all that its one Python process does."""
 
 
 @dataclass(frozen=True)
@@ -279,9 +279,9 @@ def _best_at(found: Sequence[tuple[float, float]], budget: float) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=list(WORKERS))
-    parser.add_argument("--storage", choices=list(COSTS), default="sqlite", help="whose measured costs are taken")
+    parser.add_argument("--storage", choices=list(COSTS), default="sqlite", help="whose costs are assumed")
     for name in ("ask", "report", "tell", "sampler"):
-        parser.add_argument(f"--{name}-ms", type=float, help="instead of the measured cost")
+        parser.add_argument(f"--{name}-ms", type=float, help="instead of what is assumed")
     parser.add_argument("--minutes", type=float, default=1.0, help="of a training in full, on average; 0: as recorded")
     parser.add_argument("--per-worker", type=int, default=20, help="trials for each worker, in the first table")
     parser.add_argument("--trials", type=int, default=150, help="in all, in the second")
