@@ -4,6 +4,9 @@ Numbers in, numbers out: this room knows no torch, no Optuna, no files and nothi
 (coverage of the intervals, error rates of the verdicts) is shown by simulation with known truth:
 `python -m tests.benchmarks.simulate_statistics`.
 
+`scipy` is imported as a whole, which reads a part of it when that is first used: the largest takes a second, and who
+only shows what is on record uses none.
+
 All scores are fractions: a macro-F1 of 0.80 is 80 points, a difference of 0.01 is one point.
 """
 

@@ -37,7 +37,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+import scipy
 
 from search.statistics.inputs import finite
 
@@ -239,7 +239,7 @@ def chance_of_decision(difference: Difference, pairs: int, *, region: float, con
         return float(abs(difference.mean) > reach or abs(difference.mean) + reach < region)
 
     def below(value: float) -> float:
-        return float(stats.t.cdf((value - difference.mean) / spread, difference.units - 1))
+        return float(scipy.stats.t.cdf((value - difference.mean) / spread, difference.units - 1))
 
     inside = max(region - reach, 0.0)
     return below(-reach) + 1 - below(reach) + (below(min(inside, reach)) - below(-min(inside, reach)))
@@ -274,7 +274,7 @@ class Error:
         high = 1.0
         while self._above(high) > 1 - share:
             high *= 2
-        root = optimize.brentq(lambda value: self._above(value) - (1 - share), 0.0, high, rtol=1e-9)
+        root = scipy.optimize.brentq(lambda value: self._above(value) - (1 - share), 0.0, high, rtol=1e-9)
         return float(root) * self._spread
 
     def _above(self, value: float) -> float:
@@ -284,7 +284,7 @@ class Error:
         b_over, b_weight = _reciprocal_chi2(self.b_degrees)
         whole = self.a + self.b
         spread = np.sqrt(self.a / whole * a_over[:, None] + self.b / whole * b_over)
-        return float(a_weight @ special.ndtr(-value / spread) @ b_weight)
+        return float(a_weight @ scipy.special.ndtr(-value / spread) @ b_weight)
 
 
 @lru_cache(maxsize=64)
@@ -296,8 +296,8 @@ def _reciprocal_chi2(degrees: float) -> tuple[Floats, Floats]:
     """
     normal = np.linspace(-8, 8, 65)
     weights = np.exp(-np.square(normal) / 2)
-    lower, upper = special.ndtr(normal), special.ndtr(-normal)
-    chi2 = np.where(normal < 0, stats.chi2.ppf(lower, degrees), stats.chi2.isf(upper, degrees))
+    lower, upper = scipy.special.ndtr(normal), scipy.special.ndtr(-normal)
+    chi2 = np.where(normal < 0, scipy.stats.chi2.ppf(lower, degrees), scipy.stats.chi2.isf(upper, degrees))
     return degrees / chi2, weights / weights.sum()
 
 
@@ -314,4 +314,4 @@ def _one_beats_one(pairs: Floats, parts: _Parts) -> float:
     centres = pairs.mean() + deviations
     if of_rows == 0.0:
         return float(np.mean((centres > 0) + 0.5 * (centres == 0)))
-    return float(special.ndtr(centres / math.sqrt(of_rows)).mean())
+    return float(scipy.special.ndtr(centres / math.sqrt(of_rows)).mean())

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from search.statistics.crossed import Floats
 from search.statistics.inputs import finite
@@ -85,7 +85,9 @@ def _counts_left_out(
     for draw in range(draws):
         below[:, draw] = np.searchsorted(np.sort(rng.random(n)), share)
     counts = np.arange(n + 1)[:, None]
-    tails = np.stack([stats.binom.cdf(counts, n, share), stats.binom.sf(counts - 1, n, share)])  # [2, n + 1, M]
+    tails = np.stack(
+        [scipy.stats.binom.cdf(counts, n, share), scipy.stats.binom.sf(counts - 1, n, share)]
+    )  # [2, n + 1, M]
     few, many = np.full(len(share), -1), np.full(len(share), n + 1)
     missed = np.zeros(draws, dtype=bool)
     least_likely_first = np.argsort(tails, axis=None, kind="stable")[: int((tails <= left_out).sum())]

@@ -32,7 +32,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 from search.statistics.crossed import Difference, Floats, chance_of_decision
 from search.statistics.verdicts import ALPHA, NO_DIFFERENCE
@@ -151,17 +151,19 @@ def _levels(pairs: tuple[int, ...], shares: tuple[float, ...], alpha: float) -> 
     for number, share in zip(pairs, shares, strict=True):
         step = math.sqrt(number - before)
         high = 38 * math.sqrt(number)  # beyond are 1e-315 of all, less than any look has to spend
-        bound = float(optimize.brentq(_excess, 0.0, high, args=(at / step, mass, step, share * alpha), xtol=1e-10))
-        levels.append(float(2 * special.ndtr(-bound / math.sqrt(number))))
+        bound = float(
+            scipy.optimize.brentq(_excess, 0.0, high, args=(at / step, mass, step, share * alpha), xtol=1e-10)
+        )
+        levels.append(float(2 * scipy.special.ndtr(-bound / math.sqrt(number))))
         nodes, weights = _nodes(2 ** math.ceil(math.log2(max(8 * bound / step, 128.0))))  # few sizes, which are kept
         reached = nodes * bound
-        mass = weights * bound * (stats.norm.pdf((reached[:, None] - at) / step) / step @ mass)
+        mass = weights * bound * (scipy.stats.norm.pdf((reached[:, None] - at) / step) / step @ mass)
         at, before = reached, number
     return tuple(levels)
 
 
 def _excess(bound: float, at: Floats, mass: Floats, step: float, wanted: float) -> float:
-    beyond = special.ndtr(at - bound / step) + special.ndtr(-at - bound / step)
+    beyond = scipy.special.ndtr(at - bound / step) + scipy.special.ndtr(-at - bound / step)
     return float(mass @ beyond) - wanted
 
 

@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from search.statistics.crossed import Floats, effective_degrees
 from search.statistics.inputs import check_classes, finite
@@ -69,7 +69,7 @@ def optimism(best_search_score: float, fresh_scores: npt.ArrayLike, *, confidenc
     if len(scores) < 2:
         raise ValueError(f"two fresh scores or more are needed, but got {len(scores)}")
     error = float(scores.std(ddof=1)) / math.sqrt(len(scores))
-    reach = float(stats.t.ppf(0.5 + confidence / 2, len(scores) - 1)) * error
+    reach = float(scipy.stats.t.ppf(0.5 + confidence / 2, len(scores) - 1)) * error
     mean = best - float(scores.mean())
     return Optimism(mean, mean - reach, mean + reach)
 
@@ -332,7 +332,7 @@ class _Choice:
         error = math.hypot(math.sqrt(square * n / (n - 1)), UNSURE * added)
         if error == 0.0:
             return 0.0
-        return float(stats.t.ppf(0.5 + confidence / 2, effective_degrees(influence))) * error
+        return float(scipy.stats.t.ppf(0.5 + confidence / 2, effective_degrees(influence))) * error
 
     def _by_group(self, values: Floats) -> Floats:
         """Sums [g, K] of what each row has, [n, K]."""

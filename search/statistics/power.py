@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from search.statistics.crossed import Difference, Error
 
@@ -95,7 +95,7 @@ def exaggeration(difference: Difference, level: float) -> float:
     threshold = error.quantile(1 - level / 2) / difference.standard_error
     seen = max(abs(difference.mean) / difference.standard_error, threshold)
     truth = np.linspace(0.0, seen + 6.0, 400)
-    found = np.logaddexp(stats.norm.logsf(threshold - truth), stats.norm.logcdf(-threshold - truth))
-    likelihood = special.softmax(stats.norm.logpdf(seen - truth) - found)
+    found = np.logaddexp(scipy.stats.norm.logsf(threshold - truth), scipy.stats.norm.logcdf(-threshold - truth))
+    likelihood = scipy.special.softmax(scipy.stats.norm.logpdf(seen - truth) - found)
     left = float(likelihood @ truth)
     return max(0.0, 1 - left / seen) * difference.mean

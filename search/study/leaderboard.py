@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import optuna
+import scipy
 from optuna.trial import FrozenTrial, TrialState
-from scipy import stats
 
 from search.statistics import score_error
 from search.storage.artifacts import TrialArtifacts
@@ -415,7 +415,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and not why_ended(trial)]
     best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
     won = sum(value > best for value in ran_on)
-    interval = stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
+    interval = scipy.stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
     gain = max(0.0, max(ran_on) - best)
     condemned = len(pruned) + len(ran_on)
     return Audit(condemned, len(ran_on), won, float(interval.low), float(interval.high), gain)
