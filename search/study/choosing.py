@@ -162,8 +162,13 @@ def _record_ensemble(
 
     def weigh(probabilities: np.ndarray, of: np.ndarray) -> np.ndarray:
         """Of each trial the checkpoint that is best on these rows; and of these what `select` says."""
-        scores = np.array([macro_f1(of, one.argmax(axis=1), n_classes) for one in probabilities])
-        chosen = [start + int(scores[start:end].argmax()) for start, end in zip(starts, ends, strict=True)]
+
+        def best_of(checkpoints: np.ndarray) -> int:
+            if len(checkpoints) == 1:  # as of most of ten thousand trials
+                return 0
+            return int(np.argmax([macro_f1(of, one.argmax(axis=1), n_classes) for one in checkpoints]))
+
+        chosen = [start + best_of(probabilities[start:end]) for start, end in zip(starts, ends, strict=True)]
         weights = np.zeros(len(probabilities))
         weights[chosen] = select(probabilities[chosen], of, n_classes)
         return weights
