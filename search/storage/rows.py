@@ -9,14 +9,14 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Column, Connection, Select, Table, or_, select
+from sqlalchemy import Connection, Select, Table, bindparam, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 __all__ = ["Written", "read_trial", "read_trials", "write_trial"]
@@ -43,17 +43,13 @@ def read_trials(
         included: ids of trials.
         greater_than: an id; -1: all trials.
     """
-    trials = _table(models.TrialModel)
-    asked = select(trials).where(trials.c.study_id == study_id)
-    if states is not None:
-        asked = asked.where(trials.c.state.in_(list(states)))
+    which, given = "all", {"study": study_id, "than": greater_than, "ids": list(included)}
     if greater_than > -1:
-        newer, named = trials.c.trial_id > greater_than, list(included)
-        if len(named) > FEW:
-            asked = asked.where(trials.c.trial_id >= min(*named, greater_than + 1))
-        else:
-            asked = asked.where(or_(newer, trials.c.trial_id.in_(named)) if named else newer)
-    found = connection.execute(asked.order_by(trials.c.trial_id)).all()
+        which = "newer or named" if included else "newer"
+        if len(included) > FEW:
+            which, given["than"] = "newer", min(*included, greater_than + 1) - 1
+    asked_for = None if states is None else frozenset(states)
+    found = connection.execute(_trials(asked_for, which), given).all()
     if greater_than > -1:
         found = [row for row in found if row.trial_id > greater_than or row.trial_id in included]
     return _frozen(connection, found)
@@ -65,8 +61,7 @@ def read_trial(connection: Connection, trial_id: int) -> FrozenTrial:
     Raises:
         KeyError: there is no such trial.
     """
-    trials = _table(models.TrialModel)
-    found = connection.execute(select(trials).where(trials.c.trial_id == trial_id)).all()
+    found = connection.execute(_trial(), {"trial": trial_id}).all()
     if not found:
         raise KeyError(models.NOT_FOUND_MSG)
     return _frozen(connection, found)[0]
@@ -137,11 +132,10 @@ def write_trial(connection: Connection, trial_id: int, written: Written) -> None
         UpdateFinishedTrialError: it has ended.
         IntegrityError: it has such a parameter.
     """
-    trials = _table(models.TrialModel)
-    state = connection.execute(select(trials.c.state).where(trials.c.trial_id == trial_id)).scalar_one_or_none()
-    if state is None:
+    found = connection.execute(_trial(), {"trial": trial_id}).one_or_none()
+    if found is None:
         raise KeyError(models.NOT_FOUND_MSG)
-    if state.is_finished():
+    if found.state.is_finished():
         raise UpdateFinishedTrialError(f"Trial#{trial_id} has already finished and can not be updated.")
     of_trial = {"trial_id": trial_id}
     if written.params:
@@ -172,17 +166,9 @@ def write_trial(connection: Connection, trial_id: int, written: Written) -> None
 
 def _put(connection: Connection, model: Any, key: str, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or what they hold into rows of the same trial and key."""
-    if not rows:
-        return
-    table, values = _table(model), [name for name in rows[0] if name not in ("trial_id", key)]
-    if connection.dialect.name in ("mysql", "mariadb"):
-        into_mysql = mysql.insert(table)
-        changed = {name: into_mysql.inserted[name] for name in values}
-        connection.execute(into_mysql.on_duplicate_key_update(**changed), rows)
-        return
-    insert: Any = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
-    changed = {name: insert.excluded[name] for name in values}
-    connection.execute(insert.on_conflict_do_update(index_elements=["trial_id", key], set_=changed), rows)
+    if rows:
+        values = tuple(name for name in rows[0] if name not in ("trial_id", key))
+        connection.execute(_upsert(connection.dialect.name, model, key, values), rows)
 
 
 class _Rows:
@@ -195,18 +181,57 @@ class _Rows:
         """Of each row the trial's id and these columns."""
         if not self._ids:
             return
-        table = _table(model)
-        trial_id: Column[int] = table.c.trial_id
-        asked: Select[Any] = select(trial_id, *(table.c[name] for name in columns))
-        if len(self._ids) <= FEW:
-            asked = asked.where(trial_id.in_(self._ids))
-        else:
-            asked = asked.where(trial_id.between(self._ids[0], self._ids[-1]))
-        if order is not None:
-            asked = asked.order_by(table.c[order])
-        for row in self._connection.execute(asked):
+        few = len(self._ids) <= FEW
+        given = {"ids": list(self._ids)} if few else {"first": self._ids[0], "last": self._ids[-1]}
+        for row in self._connection.execute(_of_trials(model, columns, order, few), given):
             if row[0] in self._wanted:
                 yield row
+
+
+# To write a statement down takes SQLAlchemy as long as SQLite to answer it: each is written once.
+
+
+@cache
+def _trials(states: frozenset[TrialState] | None, which: str) -> Select[Any]:
+    trials = _table(models.TrialModel)
+    asked = select(trials).where(trials.c.study_id == bindparam("study"))
+    if states is not None:
+        asked = asked.where(trials.c.state.in_(sorted(states)))
+    if which == "newer":
+        asked = asked.where(trials.c.trial_id > bindparam("than"))
+    elif which == "newer or named":
+        named = trials.c.trial_id.in_(bindparam("ids", expanding=True))
+        asked = asked.where(or_(trials.c.trial_id > bindparam("than"), named))
+    return asked.order_by(trials.c.trial_id)
+
+
+@cache
+def _trial() -> Select[Any]:
+    trials = _table(models.TrialModel)
+    return select(trials).where(trials.c.trial_id == bindparam("trial"))
+
+
+@cache
+def _of_trials(model: Any, columns: tuple[str, ...], order: str | None, few: bool) -> Select[Any]:
+    table = _table(model)
+    trial_id = table.c.trial_id
+    asked = select(trial_id, *(table.c[name] for name in columns))
+    if few:
+        asked = asked.where(trial_id.in_(bindparam("ids", expanding=True)))
+    else:
+        asked = asked.where(trial_id.between(bindparam("first"), bindparam("last")))
+    return asked if order is None else asked.order_by(table.c[order])
+
+
+@cache
+def _upsert(dialect: str, model: Any, key: str, values: tuple[str, ...]) -> Any:
+    table = _table(model)
+    if dialect in ("mysql", "mariadb"):
+        into_mysql = mysql.insert(table)
+        return into_mysql.on_duplicate_key_update(**{name: into_mysql.inserted[name] for name in values})
+    insert: Any = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    changed = {name: insert.excluded[name] for name in values}
+    return insert.on_conflict_do_update(index_elements=["trial_id", key], set_=changed)
 
 
 def _table(model: Any) -> Table:

@@ -31,7 +31,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent
 from search.storage.waiting import asked_again
-from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, positions, repeat
+from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, of_one_reading, positions, repeat
 from search.study.records import CONFIG, ENDED
 
 __all__ = [
@@ -228,6 +228,7 @@ def _positions_begun(trials: Sequence[FrozenTrial]) -> int:
     return len(set(positions(trials).values()))
 
 
+@of_one_reading
 def _standing(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     """Position to the trial that stands for it: the first that has not failed to be begun again, if there is any."""
     order, standing = positions(trials), dict[int, FrozenTrial]()
@@ -329,6 +330,7 @@ def _scorings(trial: FrozenTrial) -> int:
     return max(trial.intermediate_values, default=0)
 
 
+@of_one_reading
 def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The newest failed trial of each position that is to be begun again and at which no other stands."""
     order, standing = positions(trials), _standing(trials)
