@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["hide_passwords", "without_passwords"]
 
 OPTION: Final = "--storage"
-SHORTEST: Final = len("--st")
+SHORTEST: Final = len("--s")
 
 
 def hide_passwords() -> None:

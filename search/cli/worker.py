@@ -1,7 +1,7 @@
 """`sentiment-search worker`: works on a study beside others; what `run` has its workers do."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from search.cli.asked import device_of, set_threads
@@ -25,16 +25,10 @@ def command(args: argparse.Namespace) -> int:
     device = device_of(args.device)
     if args.artifacts.bucket is not None:
         args.artifacts.prepare()
-    from search.storage.databases import load_study, open_storage, storage_url
-    from search.study.records import TRIALS
+    from search.storage.databases import storage_url
 
-    url = storage_url(args.storage)
-    study = load_study(args.study, open_storage(url, create=False))
-    trials = args.trials or study.user_attrs.get(TRIALS)
-    if not isinstance(trials, int):
-        raise InputError(f"study {args.study!r} does not say how many trials it shall have; give --trials")
-    say(f"Working on {args.study} until it has {trials} trials; {len(study.trials)} were begun.")
-    work_on(args.study, url, args.artifacts, trials, timeout, args.threads, device, data=args.data)
+    asked = (args.artifacts, args.trials, timeout, args.threads, device)
+    work_on(args.study, storage_url(args.storage), *asked, data=args.data, tell=say)
     say(f"Nothing is left to do here; `sentiment-search report {args.study}` shows what was found.")
     return 0
 
@@ -43,19 +37,26 @@ def work_on(
     name: str,
     url: str,
     artifacts: Artifacts,
-    trials: int,
+    trials: int | None,
     timeout: float | None,
     threads: int,
     device: str,
     dataset: "Dataset | None" = None,
     data: Sequence[str] | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> int:
-    """Work on a study until it has so many trials; everything else stands in it, but for the data if they are given."""
+    """Work on a study until it has so many trials, or as many as `run` asked for; everything else stands in it, but
+    for the data if they are given."""
     set_threads(threads)
     from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
+    from search.study.records import TRIALS
 
     opened = open_recorded(name, open_storage(url, create=False), artifacts, dataset, data)
+    trials = trials or opened.study.user_attrs.get(TRIALS)
+    if not isinstance(trials, int):
+        raise InputError(f"study {name!r} does not say how many trials it shall have; give --trials")
+    tell(f"Working on {name} until it has {trials} trials; it has {opened.finished}.")
     optimize(opened, trials=trials, timeout=timeout, objective=make_objective(opened, device=device))
     return 0

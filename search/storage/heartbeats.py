@@ -6,27 +6,34 @@ not; so from its first look it takes as long as silence must last to be told. A 
 beats, whatever way whoever looks has come.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 import optuna
-import sqlalchemy
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from search.storage.proxy import Proxy
+from search.storage.relational import Relational
+from search.storage.waiting import asked_again
 
-__all__ = ["GRACE_SECONDS", "HEARTBEAT", "HEARTBEAT_SECONDS", "beat", "beats", "first_beat", "silent"]
+__all__ = ["GRACE_SECONDS", "HEARTBEAT", "HEARTBEAT_SECONDS", "beat", "beats", "first_beat", "silent", "take_over"]
 
 HEARTBEAT_SECONDS: Final = 10
 GRACE_SECONDS: Final = 40
+CALM_SECONDS: Final = 30
+"""In which a process that waited for the storage, and paused in between, has come back and shown that it lives."""
 
 HEARTBEAT: Final = "heartbeat"
-"""The system attribute that beats, where there is no table for it: [what tells processes apart, beats]."""
+"""The system attribute that beats, where there is no table for it: [what tells processes apart, a number]."""
 
 _last_change: dict[tuple[int, str], float] = {}
 """Trial and beat to when this process saw it first, in seconds of its own clock."""
+_calm_since = -math.inf
+"""When this process last met a storage that was away."""
+_asked_again = 0
 
 
 def beats(storage: Any) -> bool:
@@ -36,55 +43,63 @@ def beats(storage: Any) -> bool:
 
 def first_beat(storage: Any, process: str) -> dict[str, Any]:
     """The system attributes with which a trial is made, so that it has shown a heartbeat from its first moment."""
-    return {HEARTBEAT: [process, 0]} if isinstance(storage, Proxy) else {}
+    return {HEARTBEAT: _beat_of(process)} if isinstance(storage, Proxy) else {}
 
 
-def beat(storage: Any, trial_id: int, process: str, count: int) -> None:
+def beat(storage: Any, trial_id: int, process: str) -> None:
     """Record that the process lives.
 
     Args:
         storage: of a study.
         trial_id: of the trial at hand.
         process: what tells it apart.
-        count: how often it has done so for this trial.
 
     Raises:
         UpdateFinishedTrialError: the trial has ended, as far as the storage looks.
     """
     behind = _behind_cache(storage)
     if isinstance(behind, Proxy):
-        behind.set_trial_system_attr(trial_id, HEARTBEAT, [process, count])
+        behind.set_trial_system_attr(trial_id, HEARTBEAT, _beat_of(process))
     elif isinstance(behind, RDBStorage):
         behind.record_heartbeat(trial_id)
+
+
+def take_over(storage: Any, trial: FrozenTrial, process: str) -> None:
+    """The first heartbeat of a process that takes a trial which waited, maybe since another one put it back."""
+    if trial.system_attrs.get(HEARTBEAT) and not isinstance(_behind_cache(storage), Proxy):
+        storage.set_trial_system_attr(trial._trial_id, HEARTBEAT, None)
+    beat(storage, trial._trial_id, process)
 
 
 def silent(study: optuna.Study, running: Sequence[FrozenTrial]) -> set[int]:
     """The ids of those running trials whose process has not shown that it lives for a while.
 
-    One that has shown no heartbeat yet is given its first: the time runs from here on.
+    One that has shown no heartbeat yet is given its first: the time runs from here on. While the storage was away
+    nobody could show any; so after that nothing is told until all have had the time.
     """
-    by_attribute = [trial for trial in running if HEARTBEAT in trial.system_attrs]
-    others = [trial for trial in running if HEARTBEAT not in trial.system_attrs]
-    found, now = set(), time.monotonic()
+    global _calm_since, _asked_again
+    now = time.monotonic()
+    if asked_again() != _asked_again:
+        _asked_again, _calm_since = asked_again(), now
+        _last_change.clear()
+    by_attribute = [trial for trial in running if trial.system_attrs.get(HEARTBEAT)]
+    others = [trial for trial in running if not trial.system_attrs.get(HEARTBEAT)]
+    found = set()
     for trial in by_attribute:
         since = _last_change.setdefault((trial._trial_id, str(trial.system_attrs[HEARTBEAT])), now)
         if now - since > GRACE_SECONDS:
             found.add(trial._trial_id)
     behind = _behind_cache(study._storage)
-    if not others or not isinstance(behind, RDBStorage) or behind.heartbeat_interval is None:
-        return found
-    stale = set(behind._get_stale_trial_ids(study._study_id))
-    found |= {trial._trial_id for trial in others if trial._trial_id in stale}
-    unknown = [trial._trial_id for trial in others if trial._trial_id not in stale]
-    if unknown:
-        asked = sqlalchemy.text("SELECT trial_id FROM trial_heartbeats WHERE trial_id IN :trials")
-        asked = asked.bindparams(sqlalchemy.bindparam("trials", unknown, expanding=True))
-        with behind.engine.connect() as connection:
-            shown = {row.trial_id for row in connection.execute(asked)}
-        for trial_id in unknown:
-            if trial_id not in shown:
-                behind.record_heartbeat(trial_id)
-    return found
+    if others and isinstance(behind, Relational):
+        stale = set(behind._get_stale_trial_ids(study._study_id))
+        found |= {trial._trial_id for trial in others if trial._trial_id in stale}
+        for trial_id in behind.unheard([trial._trial_id for trial in others if trial._trial_id not in stale]):
+            behind.record_heartbeat(trial_id)
+    return found if now - _calm_since > CALM_SECONDS else set()
+
+
+def _beat_of(process: str) -> list[Any]:
+    return [process, time.time_ns()]  # another one each time, also if the same process takes the same trial again
 
 
 def _behind_cache(storage: Any) -> Any:

@@ -4,9 +4,12 @@ Optuna's waits for ever for an answer that is lost on the way. This one does not
 knows no passwords and no encryption: it belongs into a network that is trusted.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import GrpcStorageProxy
 from optuna.storages._base import BaseStorage
 from optuna.storages._grpc.client import GrpcClientCache
@@ -14,7 +17,7 @@ from optuna.storages._grpc.client import GrpcClientCache
 from search.storage.waiting import waits
 from sentiment.errors import InputError
 
-__all__ = ["SCHEME", "Proxy", "proxy_at"]
+__all__ = ["ANSWER_SECONDS", "SCHEME", "Proxy", "proxy_at"]
 
 SCHEME: Final = "grpc://"
 PORT: Final = 13000
@@ -39,10 +42,36 @@ class Proxy(GrpcStorageProxy):
         self._stub = StorageServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._cache = GrpcClientCache(self._stub)
 
+    def set_trial_param(self, trial_id: int, param_name: str, param_value_internal: float, distribution: Any) -> None:
+        """As Optuna's, but also of a trial that was begun before the proxy was started anew."""
+        given = (trial_id, param_name, param_value_internal, distribution)
+        try:
+            super().set_trial_param(*given)
+        except KeyError:  # the server has not read the trial: it does when it is asked for all of the study
+            for study_id in list(self._cache.studies):
+                self.get_all_trials(study_id, deepcopy=False)
+            super().set_trial_param(*given)
+
+
+def _as_a_storage(method: Callable[..., Any]) -> Callable[..., Any]:
+    """What goes wrong is what goes wrong with a storage, so that who uses one need not know of this one."""
+    asked = waits(method)
+
+    @wraps(method)
+    def answered(*args: Any, **kwargs: Any) -> Any:
+        import grpc
+
+        try:
+            return asked(*args, **kwargs)
+        except grpc.RpcError as error:
+            raise StorageInternalError(f"the proxy says: {error.details()}") from error
+
+    return answered
+
 
 for _name, _method in list(vars(BaseStorage).items()):
     if not _name.startswith("_") and callable(_method) and _name in vars(GrpcStorageProxy):
-        setattr(Proxy, _name, waits(getattr(GrpcStorageProxy, _name)))
+        setattr(Proxy, _name, _as_a_storage(getattr(Proxy, _name)))
 
 
 def proxy_at(url: str) -> Proxy:

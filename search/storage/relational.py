@@ -2,9 +2,10 @@
 once, and read at once (`rows`); it waits for a server that is away (`waiting`); transactions on a SQLite file take
 turns."""
 
+import json
 import sqlite3
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, Final
@@ -19,7 +20,7 @@ from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storage.rows import Written, read_trial, read_trials, write_trial
-from search.storage.waiting import waits
+from search.storage.waiting import asked_again, waits
 
 __all__ = ["Relational", "at_once"]
 
@@ -27,6 +28,7 @@ READS: Final = (
     *("get_study_id_from_name", "get_study_name_from_id", "get_study_directions", "get_study_user_attrs"),
     *("get_study_system_attrs", "get_all_studies", "get_trial", "get_trial_user_attrs", "get_trial_system_attrs"),
     *("get_trial_id_from_study_id_trial_number", "_get_trials", "_get_best_trial_id", "_get_stale_trial_ids"),
+    "unheard",
 )
 WRITES: Final = (
     *("create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "_create_new_trial"),
@@ -78,11 +80,12 @@ class Relational(RDBStorage):
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Transactions of this thread write nothing."""
+        before = getattr(self._reading, "now", False)
         self._reading.now = True
         try:
             yield
         finally:
-            self._reading.now = False
+            self._reading.now = before
 
     @contextmanager
     def holding(self, trial_id: int) -> Iterator[None]:
@@ -102,12 +105,37 @@ class Relational(RDBStorage):
         finally:
             del self._held[trial_id]
 
-    @waits
     def _write(self, trial_id: int, written: Written) -> None:
-        # All or nothing, so if a first try came through and its answer did not, the parameters that are there end the
-        # second, which is right.
-        with _create_scoped_session(self.scoped_session, True) as session:
-            write_trial(session.connection(), trial_id, written)
+        before = asked_again()
+
+        @waits
+        def attempt() -> None:
+            # All or nothing: if a first try came through and its answer did not, the parameters that are there end the
+            # second, which is right.
+            with _create_scoped_session(self.scoped_session, asked_again() != before) as session:
+                write_trial(session.connection(), trial_id, written)
+
+        attempt()
+
+    @waits
+    def put_back(self, trial_id: int, attribute: str, holder: Any) -> None:
+        """Let a trial wait again and be nobody's, if it runs and `attribute` says that `holder` has it. In one step:
+        were it done twice, because an answer was lost, the second time it would be taken from whoever has it by then.
+        """
+        with _create_scoped_session(self.scoped_session) as session:
+            trial = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
+            attributes = models.TrialUserAttributeModel
+            held = session.query(attributes).filter_by(trial_id=trial_id, key=attribute).one_or_none()
+            if trial.state == TrialState.RUNNING and held is not None and json.loads(str(held.value_json)) == holder:
+                held.value_json = json.dumps(None)
+                trial.state = TrialState.WAITING
+
+    def unheard(self, trial_ids: Sequence[int]) -> set[int]:
+        """Those of the trials that have shown no heartbeat yet."""
+        beats = models.TrialHeartbeatModel
+        with _create_scoped_session(self.scoped_session) as session:
+            heard = session.query(beats.trial_id).filter(beats.trial_id.in_(list(trial_ids))).all()
+        return set(trial_ids) - {row.trial_id for row in heard}
 
     def _put(self, trial_id: int, change: Callable[[Written], None]) -> None:
         """Write something of a trial, or hold it."""
@@ -136,11 +164,13 @@ class Relational(RDBStorage):
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """As Optuna's."""
-        self._put(trial_id, lambda written: written.user_attributes.update({key: value}))
+        written_down = json.dumps(value)  # now: it may be another value when it is written
+        self._put(trial_id, lambda written: written.user_attributes.update({key: written_down}))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """As Optuna's."""
-        self._put(trial_id, lambda written: written.system_attributes.update({key: value}))
+        written_down = json.dumps(value)
+        self._put(trial_id, lambda written: written.system_attributes.update({key: written_down}))
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """As Optuna's."""

@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -100,8 +101,8 @@ def _frozen(connection: Connection, found: Sequence[Any]) -> list[FrozenTrial]:
             state=row.state,
             value=None,
             values=[value for _, value in sorted(values[row.trial_id].items())] if row.trial_id in values else None,
-            datetime_start=row.datetime_start,
-            datetime_complete=row.datetime_complete,
+            datetime_start=_local(row.datetime_start),
+            datetime_complete=_local(row.datetime_complete),
             params=params[row.trial_id],
             distributions=distributions[row.trial_id],
             user_attrs=user[row.trial_id],
@@ -113,6 +114,11 @@ def _frozen(connection: Connection, found: Sequence[Any]) -> list[FrozenTrial]:
     ]
 
 
+def _local(stored: datetime | None) -> datetime | None:
+    """Times are stored in UTC, and Optuna's trials have those of this place; both say nothing of it."""
+    return None if stored is None else stored.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+
+
 @dataclass
 class Written:
     """What is to be written of a trial."""
@@ -120,8 +126,9 @@ class Written:
     params: dict[str, tuple[float, BaseDistribution]] = field(default_factory=dict)
     """In Optuna's internal numbers."""
     reports: dict[int, float] = field(default_factory=dict)
-    user_attributes: dict[str, Any] = field(default_factory=dict)
-    system_attributes: dict[str, Any] = field(default_factory=dict)
+    user_attributes: dict[str, str] = field(default_factory=dict)
+    system_attributes: dict[str, str] = field(default_factory=dict)
+    """As JSON."""
 
 
 def write_trial(connection: Connection, trial_id: int, written: Written) -> None:
@@ -160,7 +167,7 @@ def write_trial(connection: Connection, trial_id: int, written: Written) -> None
         (models.TrialUserAttributeModel, written.user_attributes),
         (models.TrialSystemAttributeModel, written.system_attributes),
     ):
-        rows = [of_trial | {"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]
+        rows = [of_trial | {"key": key, "value_json": value} for key, value in attributes.items()]
         _put(connection, model, "key", rows)
 
 

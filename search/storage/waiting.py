@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from search.execution.interrupts import has_come
 
-__all__ = ["WAIT_SECONDS", "asked_again", "is_away", "waits"]
+__all__ = ["WAIT_SECONDS", "asked_again", "is_away", "wait_at_most", "waits"]
 
 WAIT_SECONDS: Final = 300
 """For a server that restarts, or a network that is mended, while trials of hours are trained."""
@@ -26,8 +26,10 @@ LEAVE_SECONDS: Final = 5
 """The same once Ctrl-C came: who leaves waits no longer, and its trial is begun again by whoever comes."""
 LONGEST_PAUSE: Final = 5.0
 
-AWAY_STATES: Final = ("08", "57P", "53300", "40001", "40P01")
-"""How the codes of PostgreSQL begin that pass: no connection, shutdown and start, too many clients, deadlocks."""
+AWAY_STATES: Final = ("08", "57P", "53300", "40001", "40P01", "55P03")
+"""How the codes of PostgreSQL begin that pass: no connection, shutdown and start, too many clients, locks."""
+AWAY_WORDS: Final = ("starting up", "shutting down", "recovery", "too many", "connection slots")
+"""In what PostgreSQL says to who may not connect now, which has no code yet. Another refusal, a password say, stays."""
 AWAY_NUMBERS: Final = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055})
 """The same of MySQL."""
 
@@ -35,6 +37,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _here = threading.local()
+_most: float = WAIT_SECONDS
 
 
 def asked_again() -> int:
@@ -57,11 +60,19 @@ def is_away(error: BaseException | None) -> bool:
 
 def _has_passing_code(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", False)
-    if state is None:  # of psycopg, which has none for a server that it cannot reach
-        return type(error).__name__ == "OperationalError"
+    if state is None:  # of psycopg, which has none before it is connected
+        if type(error).__name__ != "OperationalError":
+            return False
+        return "FATAL" not in str(error) or any(words in str(error) for words in AWAY_WORDS)
     if state:
         return str(state).startswith(AWAY_STATES)
     return bool(error is not None and error.args and error.args[0] in AWAY_NUMBERS)
+
+
+def wait_at_most(seconds: float) -> None:
+    """In this process, from now on: who serves others lets them wait for themselves."""
+    global _most
+    _most = seconds
 
 
 def waits(asked: Callable[P, R]) -> Callable[P, R]:
@@ -80,10 +91,10 @@ def waits(asked: Callable[P, R]) -> Callable[P, R]:
             except Exception as error:
                 if not is_away(error):
                     raise
-                if time.monotonic() - began > (LEAVE_SECONDS if has_come() else WAIT_SECONDS):
+                if time.monotonic() - began > (LEAVE_SECONDS if has_come() else _most):
                     raise StorageInternalError("the database stayed away") from error
                 if pause > 1:
-                    warnings.warn(f"the database is away; waiting for it, up to {WAIT_SECONDS} s", stacklevel=2)
+                    warnings.warn(f"the database is away; waiting for it, up to {_most:.0f} s", stacklevel=2)
                 _here.asked_again = asked_again() + 1
                 time.sleep(pause)
         raise AssertionError

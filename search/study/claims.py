@@ -29,8 +29,8 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent
-from search.storage.waiting import asked_again
+from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent, take_over
+from search.storage.relational import Relational
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, of_one_reading, positions, repeat
 from search.study.records import CONFIG, ENDED
 
@@ -98,13 +98,11 @@ def claim(
         position = _positions_begun(trials)
         if ends(trials, position) or not _is_due(trials, position, total, round_of):
             return None
-        claimed, asked = {_claim_of(me): me} | first_beat(storage, _claim_of(me)), asked_again()
+        claimed = {_claim_of(me): me} | first_beat(storage, _claim_of(me))
         template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs=claimed)
         taken = storage.create_new_trial(study._study_id, template_trial=template)
-        if asked_again() != asked:
-            _put_back_others(study, taken, me)
     try:
-        return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends) else None
+        return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends, (me, len(trials))) else None
     except BaseException as error:
         number = next(trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id == taken)
         with suppress(StorageInternalError):
@@ -201,7 +199,7 @@ class Heartbeat:
     def __enter__(self) -> None:
         # Not a thread of Optuna's: it dies at the first write that fails, and Ctrl-C can leave it behind.
         if beats(self._trial.storage):
-            self._beat(0)
+            self._beat()
             threading.Thread(target=self._beat_on, daemon=True).start()
 
     def __exit__(
@@ -209,16 +207,13 @@ class Heartbeat:
     ) -> None:
         self._ended.set()
 
-    def _beat(self, count: int) -> None:
-        beat(self._trial.storage, self._trial._trial_id, _claim_of(_this_process()), count)
+    def _beat(self) -> None:
+        beat(self._trial.storage, self._trial._trial_id, _claim_of(_this_process()))
 
     def _beat_on(self) -> None:
-        count = 0
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            count += 1
-            # A full or locked database is told of where it is written to; so is a trial that others took for lost.
-            with suppress(StorageInternalError, UpdateFinishedTrialError):
-                self._beat(count)
+            with suppress(Exception):  # whatever it is, it is told of where the trial is written to
+                self._beat()
 
 
 # ------------------------------------------------------------------------------------------------- claiming
@@ -265,7 +260,7 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     storage = study._storage
     try:
         storage.set_trial_system_attr(trial._trial_id, _claim_of(me), me)
-        beat(storage, trial._trial_id, _claim_of(me), 0)  # it may have been put back long ago, and be silent since
+        take_over(storage, trial, _claim_of(me))
         if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
             storage.set_trial_system_attr(trial._trial_id, _claim_of(me), None)
             return False
@@ -275,12 +270,27 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     return True
 
 
-def _put_back_others(study: optuna.Study, taken: int, me: dict[str, Any]) -> None:
-    """Queue again what the storage made for this process though its answer was lost, so that it was asked again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        claims = [name for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value == me]
-        if claims and trial._trial_id != taken and CONFIG not in trial.user_attrs:
-            begin_again(study, trial.number, "the answer that it was made was lost")
+def _begin_twins_again(
+    study: optuna.Study, trials: Sequence[FrozenTrial], taken: int, me: dict[str, Any], known: int
+) -> list[FrozenTrial]:
+    """Queue again what the storage made for this process beside the trial that it got: an answer was lost, so it was
+    asked again, by Optuna or by us (`search.storage.waiting`).
+
+    Args:
+        study: of the trials.
+        trials: all of them.
+        taken: the id of the one that this process has.
+        me: this process.
+        known: trials that there were before it asked for one.
+    """
+    twins = [
+        trial
+        for trial in trials[known:]
+        if trial.state == TrialState.RUNNING and trial._trial_id != taken and trial.user_attrs.get(WORKER) == me
+    ]
+    for trial in twins:
+        begin_again(study, trial.number, "the answer that it was made was lost")
+    return twins
 
 
 def _claim_of(me: dict[str, Any]) -> str:
@@ -293,18 +303,27 @@ def _holds(
     total: int,
     round_of: int | None,
     ends: Callable[[Sequence[FrozenTrial], int], object],
+    since: tuple[dict[str, Any], int],
 ) -> bool:
     """Whether a trial that was just taken may go on: its position is among the first `total`, its round has begun, and
     the search does not end before it. Otherwise it is put back into the queue.
+
+    `since` names the process that took it, and how many trials there were when it looked.
     """
     storage, trials = study._storage, study.get_trials(deepcopy=False)
+    if _begin_twins_again(study, trials, trial_id, *since):
+        trials = study.get_trials(deepcopy=False)
     mine = next(trial for trial in trials if trial._trial_id == trial_id)
     position = positions(trials)[mine.number]
     over = not _has_begun(mine) and ends(trials, position)
     if not over and _is_due(trials, position, total, round_of):
         return True
-    storage.set_trial_user_attr(trial_id, WORKER, None)
-    storage.set_trial_state_values(trial_id, TrialState.WAITING)
+    behind = getattr(storage, "_backend", storage)
+    if isinstance(behind, Relational):
+        behind.put_back(trial_id, WORKER, since[0])
+    else:
+        storage.set_trial_user_attr(trial_id, WORKER, None)
+        storage.set_trial_state_values(trial_id, TrialState.WAITING)
     time.sleep(random.uniform(0, 0.2))  # so that those who gave way together do not meet again
     return False
 
@@ -343,7 +362,13 @@ def _not_yet_repeated(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def _this_process() -> dict[str, Any]:
-    return {"host": platform.node(), "pid": os.getpid(), "started": _started(os.getpid()), "boot": _boot()}
+    return {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "thread": threading.get_native_id(),
+        "started": _started(os.getpid()),
+        "boot": _boot(),
+    }
 
 
 def _is_gone(process: dict[str, Any]) -> bool:

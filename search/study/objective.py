@@ -216,11 +216,11 @@ class Objective:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
                 raise RuntimeError(str(error)) from None
             raise
+        self._record(trial, [_row(report) for report in trained.reports])
         with at_once(trial):
             return self._keep(trial, trained)
 
     def _keep(self, trial: optuna.Trial, trained: Trained) -> float:
-        self._record(trial, [_row(report) for report in trained.reports])
         if self.predictions is not None:
             kept: dict[str, Any] = dict(
                 keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)

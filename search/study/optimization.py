@@ -127,6 +127,8 @@ def _next_trial(
         return None
     except BaseException as error:
         if trial is None:
+            if isinstance(error, StorageInternalError):  # it was away, and then Ctrl-C came, which was held back
+                interrupts.raise_if_any_came()
             raise
         cause, taken_over = f"{type(error).__name__}: {error}", False
         # The storage may be what it failed of; and Ctrl-C meanwhile is no reason to forget the error.
