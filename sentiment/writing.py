@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -25,7 +24,8 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: it cannot be written; the error names the file, and nothing of it is left.
     """
-    write_whole_from(path, BytesIO(content))
+    with replaced(path) as temporary:
+        write_through(temporary, content)
 
 
 def write_whole_from(path: Path, content: BinaryIO) -> None:

@@ -343,8 +343,10 @@ def helped(command: str) -> frozenset[str]:
 
 
 def all_options() -> frozenset[str]:
+    """Of all commands and benchmarks, those of `storage` with what it does."""
     benchmarks = [benchmark_options(path.stem) or () for path in (ROOT / "tests" / "benchmarks").glob("*.py")]
-    return frozenset().union(*map(helped, commands()), *benchmarks)
+    of_actions = [frozenset(re.findall(r"--[a-z-]+", program_help("storage", action))) for action in ("copy", "serve")]
+    return frozenset().union(*map(helped, commands()), *of_actions, *benchmarks)
 
 
 def exists(file: str) -> bool:

@@ -71,7 +71,7 @@ class TrialArtifacts:
         Raises:
             InputError: they are not there, or are not what was recorded.
         """
-        self._in_place(trial.number).fetch_bundle(trial.user_attrs[WEIGHTS]["manifest sha256"])
+        self._in_place(trial.number).fetch_bundle(str(_weights(trial).get("manifest sha256")))
         return self.folder(trial.number)
 
     def discard(self, numbers: Sequence[int]) -> None:
@@ -138,9 +138,7 @@ class TrialArtifacts:
     def clear(self, study: optuna.Study) -> None:
         """Remove the weights of trials that neither stay nor are among the best; an equal of the last of these is."""
         completed = self._completed(study)
-        staying = {
-            trial.number for trial in study.get_trials(deepcopy=False) if STAYS in trial.user_attrs.get(WEIGHTS, ())
-        }
+        staying = {trial.number for trial in study.get_trials(deepcopy=False) if STAYS in _weights(trial)}
         behind = [
             number
             for value, number in completed[self.keep_best :]
@@ -168,6 +166,12 @@ class TrialArtifacts:
 
 def _name(number: int) -> str:
     return f"{TRIAL}{number:05d}"
+
+
+def _weights(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial recorded of its weights; a database may come from anywhere."""
+    record = trial.user_attrs.get(WEIGHTS)
+    return record if isinstance(record, dict) else {}
 
 
 def facts_of(study: optuna.Study, trial: int | str, macro_f1: float, dataset: "Dataset") -> dict[str, Any]:

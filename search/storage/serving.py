@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 
 from optuna.storages import BaseStorage, get_storage
 
 from search.storage.databases import experimental_features
+from search.storage.proxy import ANSWER_SECONDS
+from search.storage.waiting import wait_at_most
 from sentiment.errors import InputError, MissingExtraError
 
 __all__ = ["THREADS", "is_loopback", "serve_storage"]
@@ -33,6 +35,26 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _if_somebody_listens() -> Any:
+    """What a worker has given up waiting for is not done any more: it has asked again since."""
+    import grpc
+
+    class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+        def intercept_service(self, continuation: Any, details: Any) -> Any:
+            handler = continuation(details)
+
+            def answer(request: Any, context: Any) -> Any:
+                if not context.is_active():
+                    context.abort(grpc.StatusCode.CANCELLED, "nobody waits for the answer")
+                return handler.unary_unary(request, context)
+
+            return handler and grpc.unary_unary_rpc_method_handler(
+                answer, handler.request_deserializer, handler.response_serializer
+            )
+
+    return Interceptor()
 
 
 def serve_storage(storage: BaseStorage, host: str, port: int, on_ready: Callable[[str], None]) -> None:
@@ -59,7 +81,8 @@ def serve_storage(storage: BaseStorage, host: str, port: int, on_ready: Callable
     # Not Optuna's make_server, which does not say which port it took, nor that one is taken: with SO_REUSEPORT two
     # servers would share it, and clients the two.
     options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MOST_BYTES)]
-    server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
+    wait_at_most(ANSWER_SECONDS / 3)  # then the worker is told, while it still listens, and asks again
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=options, interceptors=[_if_somebody_listens()])
     add: Callable[[object, object], None] = add_StorageServiceServicer_to_server
     with experimental_features():
         add(OptunaStorageProxyService(get_storage(storage)), server)

@@ -33,6 +33,9 @@ AWAY_WORDS: Final = ("starting up", "shutting down", "recovery", "too many", "co
 AWAY_NUMBERS: Final = frozenset({1040, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055})
 """The same of MySQL."""
 
+BEHIND_PROXY: Final = ("stayed away", "raised during the commit")
+"""In what a proxy tells of a database that it cannot reach: ours; and Optuna's, which says it of a full disk too."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -53,7 +56,7 @@ def is_away(error: BaseException | None) -> bool:
         if (code := getattr(error, "code", None)) is not None and callable(code):  # of gRPC, which may not be installed
             name, details = getattr(code(), "name", ""), str(getattr(error, "details", lambda: "")())
             # The proxy is there, and the database behind it is not.
-            return name in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or "raised during the commit" in details
+            return name in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or any(words in details for words in BEHIND_PROXY)
         error = error.__cause__ or error.__context__
     return False
 

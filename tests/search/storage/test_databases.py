@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from search.storage.databases import holds_secret, load_study, open_storage, shown, storage_url
+from search.storage.relational import at_once
 from sentiment.errors import InputError
 
 
@@ -229,3 +230,40 @@ def test_an_unknown_study_is_refused_with_the_names_of_those_there_are(tmp_path:
     with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has 넷플릭스"):
         load_study("netflix", storage)
     assert load_study("넷플릭스", storage).study_name == "넷플릭스"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its time zone")
+def test_times_are_those_of_this_place_as_optuna_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    try:
+        url = f"sqlite:///{tmp_path / 'study.db'}"
+        study = optuna.create_study(storage=open_storage(url), study_name="times")
+        study.tell(study.ask(), 1.0)
+        plain = optuna.load_study(study_name="times", storage=url).trials
+        ours = optuna.load_study(study_name="times", storage=open_storage(url)).trials
+        assert [trial.datetime_start for trial in ours] == [trial.datetime_start for trial in plain]
+        assert [trial.datetime_complete for trial in ours] == [trial.datetime_complete for trial in plain]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_is_recorded_at_once_is_as_it_was_said_and_is_there_when_something_goes_wrong(tmp_path: Path) -> None:
+    study = optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path / 'study.db'}"))
+    trial = study.ask()
+    curve = [1]
+    with pytest.raises(RuntimeError), at_once(trial):
+        trial.suggest_float("x", 0, 1)
+        trial.suggest_float("y", 0, 1)
+        trial.set_user_attr("curve", curve)
+        curve.append(2)
+        trial.report(0.5, 1)
+        raise RuntimeError
+    seen = study.get_trials()[0]
+    assert seen.user_attrs == {"curve": [1]}
+    assert list(seen.params) == ["x", "y"]
+    assert seen.intermediate_values == {1: 0.5}
+    study.tell(trial, 1.0)
+    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError), at_once(trial):
+        trial.set_user_attr("late", True)
