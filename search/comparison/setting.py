@@ -16,6 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.comparison.ideas import PAIRS, Arm, Comparison
+from search.execution.memory import most_bytes
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
 from search.storage.half_copies import refuse_half_copied
@@ -134,8 +135,9 @@ class Setting:
 
     @property
     def resources(self) -> Resources:
-        """Of each training; none is ended early, so that what collapses costs what it costs."""
-        return Resources(self.cache, self.device, end_early=False)
+        """Of each training, in the process that trains; none is ended early, so that what collapses costs what it
+        costs."""
+        return Resources(self.cache, self.device, end_early=False, memory=most_bytes(self.device))
 
     def progress_file(self, part: str, name: str) -> Path:
         """Where a training of the random trials or of the pairs keeps its state until it is recorded."""
