@@ -48,7 +48,8 @@ def replaced(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written; the error names the file, and nothing of it is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # In two containers that share the folder, processes have the same number.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
         temporary.replace(path)

@@ -26,6 +26,7 @@ SMALLER = (
     (r"--workers (\d+|auto)", "--workers 2"),
     (r"^pip .*$", ""),
     (r"^nohup ", ""),
+    (r"^srun ", ""),
 )
 
 

@@ -19,9 +19,7 @@ from search.console import explained, say, tell_in_one_line
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["KILLED_BY", "answer", "fail", "status_of"]
-
-KILLED_BY: Final = "the system does so when memory runs out (fewer --workers need less)"
+__all__ = ["answer", "fail", "killed_by", "status_of"]
 
 NO_SUCH_PLACE: Final = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
@@ -71,6 +69,13 @@ def status_of(work: Callable[[], int], storage: Callable[[], str]) -> int:
         tell(explained(error, storage()), style="red")
         _discard_unwritable_output()
         return 1
+
+
+def killed_by(launcher: str | None) -> str:
+    """What is known of the end of workers, by who started them."""
+    if launcher == "ray":
+        return "a process or a node of the Ray cluster was lost, which Ray's own logs tell more of"
+    return "the system does so when memory runs out (fewer --workers need less)"
 
 
 def fail(reason: str, status: int) -> int:

@@ -158,7 +158,12 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="workers go in step: the same seed and number of workers give the same trials every time",
     )
-    run.add_argument("--threads", type=int, metavar="N", help="CPU threads of each worker (cores / workers)")
+    run.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="CPU threads of each worker (cores / workers; on a Ray cluster that is there already 1)",
+    )
     run.add_argument("--seed", type=int, metavar="N", help="decides what is sampled, and each trial's seed (0)")
     run.add_argument(
         "--patience",
@@ -174,8 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--device",
-        default="cpu",
-        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1; with --gpus cuda",
     )
 
     compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json, launched)
@@ -195,8 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of each (%(default)s)")
     compare.add_argument(
         "--device",
-        default="cpu",
-        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1",
+        help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1; with --gpus cuda",
     )
 
     worker = add("worker", "join a running study from another process or machine", storage)

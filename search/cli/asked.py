@@ -14,6 +14,7 @@ from sentiment.errors import InputError, refuse_unless_whole
 __all__ = [
     "classes_of",
     "definition_of",
+    "device_for",
     "device_of",
     "executor_of",
     "local_processes",
@@ -22,6 +23,7 @@ __all__ = [
     "set_threads",
     "shown_storage",
     "study_of",
+    "threads_of",
     "workers_of",
 ]
 
@@ -37,7 +39,7 @@ def definition_of(args: argparse.Namespace) -> Any:
         if getattr(args, name) is not None
     }
     if args.workers == "auto":
-        changes["workers"] = workers_of(args.workers, device_of(args.device))
+        changes["workers"] = workers_of(args.workers, device_for(args))
     if args.timeout is not None:
         changes["timeout"] = parse_duration(args.timeout)
     space: dict[str, Any] = {}
@@ -135,32 +137,42 @@ def workers_of(workers: int | str, device: str) -> int:
     return workers_for(free_bytes(), cores(), len(_gpus(device)) or int(device.startswith("cuda")))
 
 
+def threads_of(args: argparse.Namespace, workers: int, threads: int | None) -> int:
+    """Of each worker: as many as are asked for, or as there are cores for here; on a Ray cluster that is there already,
+    whose machines are others, one."""
+    from search.execution.machine import threads_each
+
+    return threads or (1 if args.launcher == "ray" and _ray_address(args) else threads_each(workers))
+
+
+def _ray_address(args: argparse.Namespace) -> str | None:
+    """Of a cluster that is there already; None if one is started here."""
+    address = args.ray_address or os.environ.get("RAY_ADDRESS")
+    return None if address in (None, "", "local") else address
+
+
 def executor_of(
     args: argparse.Namespace, workers: int, threads: int | None, device: str
 ) -> AbstractContextManager[Any]:
-    """Where the work of a command runs, within `with`; `threads` each, or as many as there are cores for.
+    """Where the work of a command runs, within `with`; `threads` each, or as `threads_of` says.
 
     Raises:
         InputError: it cannot run there.
     """
-    from search.execution.machine import cores, shared_out, threads_each
+    from search.execution.machine import cores, shared_out
 
+    threads = threads_of(args, workers, threads)
     if args.launcher != "ray":
-        for flag, given in (("--ray-address", args.ray_address), ("--gpus", args.gpus)):
-            if given is not None:
-                raise InputError(f"{flag} is for --launcher ray")
         if workers > 1:
-            say(shared_out(workers, threads or threads_each(workers), device, _gpus(device)) + ".")
+            say(shared_out(workers, threads, device, _gpus(device)) + ".")
         return nullcontext(local_processes(workers, _gpus(device)))
-    if args.gpus is not None and not (0 < args.gpus < 1 or (args.gpus >= 1 and args.gpus == int(args.gpus))):
-        raise InputError(f"--gpus {args.gpus:g}: give a share such as 0.25, or a whole number")
     from search.execution.ray_cluster import RayCluster
     from search.storage.databases import storage_url
 
-    address = args.ray_address or os.environ.get("RAY_ADDRESS")
-    cluster = RayCluster(
-        workers, cpus=threads or threads_each(workers), gpus=args.gpus or 0, address=address, cores=cores()
-    )
+    cluster = RayCluster(workers, cpus=threads, gpus=args.gpus or 0, address=_ray_address(args), cores=cores())
+    if not cluster.is_own:
+        each = f"{workers} worker{'s' * (workers > 1)} of {threads} thread{'s' * (threads > 1)}"
+        say(f"{each} on the Ray cluster (--threads says how many), on {device}.")
     if not cluster.is_own and storage_url(args.storage).startswith("sqlite"):
         say(
             "The studies are in a SQLite file: workers on other machines than this one cannot share it, and a network "
@@ -186,8 +198,34 @@ def _gpus(device: str) -> list[str]:
     return visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
 
 
-def device_of(name: str) -> str:
-    """A torch device that works here; auto is the GPU, if there is one."""
+def device_for(args: argparse.Namespace) -> str:
+    """The torch device that the work of a command runs on, where it runs; "cpu" if nothing is said.
+
+    Where Ray places the workers on machines with GPUs, it shows each its own, as "cuda": this one need not have any.
+
+    Raises:
+        InputError: there is no such device, or the flags do not go together.
+    """
+    if args.launcher != "ray":
+        for flag, given in (("--ray-address", args.ray_address), ("--gpus", args.gpus)):
+            if given is not None:
+                raise InputError(f"{flag} is for --launcher ray")
+        return device_of(args.device)
+    if args.gpus is not None and not (0 < args.gpus < 1 or (args.gpus >= 1 and args.gpus == int(args.gpus))):
+        raise InputError(f"--gpus {args.gpus:g}: give a share such as 0.25, or a whole number")
+    if args.device is not None and args.device.startswith("cuda:"):
+        raise InputError(f"--device {args.device}: Ray shows each worker its own GPU, as cuda; give --device cuda")
+    if args.gpus is None:
+        return device_of(args.device)
+    if args.device not in (None, "auto", "cuda"):
+        raise InputError(f"--gpus {args.gpus:g} would reserve GPUs that --device {args.device} does not use; give one")
+    return "cuda"
+
+
+def device_of(name: str | None) -> str:
+    """A torch device that works here; auto is the GPU, if there is one, and "cpu" is what nobody named."""
+    if name is None:
+        return "cpu"
     if name == "cpu":
         return name
     import torch

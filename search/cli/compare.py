@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from search.cli.answer import KILLED_BY, fail
+from search.cli.answer import fail, killed_by
 from search.cli.arguments import same_command
-from search.cli.asked import device_of, executor_of, make_folder, workers_of
+from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of
 from search.console import say, show, show_json
 from sentiment.errors import InputError, refuse_unless_whole
 
@@ -25,7 +25,9 @@ def command(args: argparse.Namespace) -> int:
     refuse_unless_whole("--threads", args.threads, 1, MOST_THREADS)
 
     comparisons = [read_comparison(path) for path in args.study_files]
-    device = device_of(args.device)
+    device = device_for(args)
+    if args.dry_run:
+        device = device_of(device)  # what it measures, it measures here
     _check_extras(args.out, comparisons)
     args.artifacts.prepare()
 
@@ -68,7 +70,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 compared = compare(setting, executor=executor, on_training=on_training)
         except WorkerLost:
             return fail(
-                f"a worker was killed; {KILLED_BY}. Everything that was finished is kept. "
+                f"a worker was killed; {killed_by(args.launcher)}. Everything that was finished is kept. "
                 f"Go on with the same command: {same_command(args)}",
                 1,
             )

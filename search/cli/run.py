@@ -7,9 +7,9 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from search.cli.answer import KILLED_BY
+from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_of, executor_of, set_threads
+from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import say, show, show_json
@@ -23,14 +23,13 @@ __all__ = ["command", "export_flag"]
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     definition = definition_of(args)
-    device = device_of(args.device)
+    device = device_for(args)
 
     from search.storage.databases import holds_secret, open_storage, storage_url
 
     url = storage_url(args.storage)
     storage = open_storage(url)
 
-    from search.execution.machine import threads_each
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
     from search.study.choosing import correct_for_choosing
@@ -39,7 +38,7 @@ def command(args: argparse.Namespace) -> int:
     from search.study.optimization import optimize
 
     opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
-    threads = definition.threads or threads_each(definition.workers)
+    threads = threads_of(args, definition.workers, definition.threads)
     say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
@@ -86,7 +85,7 @@ def command(args: argparse.Namespace) -> int:
         advice = f"Go on with the same command: {same_command(args)}" if short else "The others did their work."
         if shares.replaced:
             advice = f"They were replaced, {shares.replaced} times in all. {advice}"
-        say(f"\n{killed} of {workers} workers were killed; {KILLED_BY}. {advice}")
+        say(f"\n{killed} of {workers} workers were killed; {killed_by(args.launcher)}. {advice}")
     if interrupted:
         say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
         return 130

@@ -5,26 +5,31 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from search.cli.answer import fail, status_of
 from search.console import explained
 from search.execution.again import TIMES
 from search.execution.contract import Ended, WorkerLost
+from search.execution.interrupts import told_to_end
 
 if TYPE_CHECKING:
     from search.study.create import SearchStudy
 
 __all__ = ["Shares"]
 
+INTERRUPTED: Final = 130
+"""The exit status of what Ctrl-C ended."""
+
 
 class Shares:
     """The jobs of a search, and what came of them."""
 
     def __init__(self, opened: "SearchStudy", trials: int, timeout: float | None, workers: int, url: str) -> None:
-        """`url` is that of the storage; `timeout` in seconds is counted from here."""
+        """`url` is that of the storage; `timeout` in seconds is counted from here, wherever and whenever a share is
+        begun: by the clocks of the machines, which are to agree."""
         self._opened, self._trials, self._url = opened, trials, url
-        self._ends = None if timeout is None else time.monotonic() + timeout
+        self._ends = None if timeout is None else time.time() + timeout
         self._places = list(range(workers))
         """Of each job: whose place it takes."""
         self._times = Counter[int]()
@@ -60,7 +65,7 @@ class Shares:
             self._finished = opened.finished
             self._times.clear()
         self._times[place] += 1
-        over = self._ends is not None and time.monotonic() >= self._ends
+        over = self._ends is not None and time.time() >= self._ends
         if self._times[place] > TIMES or over or opened.finished >= self._trials or opened.plateau():
             return
         self._places.append(place)
@@ -68,12 +73,20 @@ class Shares:
         self.replaced += 1
 
     def _job(self) -> Callable[[Callable[..., int]], int | str]:
-        left = None if self._ends is None else max(0.0, self._ends - time.monotonic())
-        return partial(_share, timeout=left, url=self._url)
+        return partial(_share, ends=self._ends, url=self._url)
 
 
-def _share(work: Callable[..., int], timeout: float | None, url: str) -> int | str:
-    """In a worker: its exit status, or why trials fail one after another; whatever else goes wrong is told there."""
+def _share(work: Callable[..., int], ends: float | None, url: str) -> int | str:
+    """In a worker: its exit status, or why trials fail one after another; whatever else goes wrong is told there.
+
+    Args:
+        work: on the study.
+        ends: when no trial is begun any more, as `time.time` says it: this share may have waited for its place.
+        url: of the storage.
+
+    Raises:
+        KeyboardInterrupt: this worker alone was told to end.
+    """
     from search.storage.databases import shown
     from search.study.optimization import FailuresInARow
 
@@ -81,10 +94,16 @@ def _share(work: Callable[..., int], timeout: float | None, url: str) -> int | s
 
     def attempted() -> int:
         try:
-            return work(timeout=timeout)
+            return work(timeout=None if ends is None else max(0.0, ends - time.time()))
         except FailuresInARow as error:
             failed.append(explained(error, shown(url)))
             return 1
+        except KeyboardInterrupt:
+            if told_to_end():
+                return INTERRUPTED
+            raise
 
     status = status_of(attempted, partial(shown, url))
+    if status == INTERRUPTED and told_to_end():
+        raise KeyboardInterrupt
     return failed[0] if failed else status

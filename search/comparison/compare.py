@@ -26,6 +26,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from search.comparison.ideas import BASELINE, PAIRS, RANDOM, Arm, tuning_name
+from search.comparison.leftovers import remove_recorded
 from search.comparison.looks import pairs_left, record_looks, record_plan
 from search.comparison.pairs import VALIDATION, fit_linear, train_pair
 from search.comparison.setting import Setting
@@ -228,6 +229,7 @@ def _begin(setting: Setting) -> None:
     search = _curve_record(setting)
     if search is not None:
         setting.study(RANDOM).set_user_attr(RECORD, search)
+    remove_recorded(setting)
 
 
 def _record(setting: Setting) -> dict[str, Any]:

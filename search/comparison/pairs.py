@@ -39,21 +39,19 @@ def train_pair(setting: Setting, index: int, pair: int) -> None:
     """Train an arm's winner with the pair's seed and draw of rows, and record it."""
     arm = setting.comparison.arms[index]
     winner, _ = winner_of(setting, arm, pair % setting.comparison.searches)
-    _train(setting, arm.name, pair, f"arm-{index:02d}", winner, lambda drawn: as_trained(drawn, arm))
+    _train(setting, arm.name, pair, winner, lambda drawn: as_trained(drawn, arm))
 
 
 def fit_linear(setting: Setting, pair: int) -> None:
     """Fit the linear model on the pair's rows, and record it."""
-    _train(setting, LINEAR, pair, "linear", LinearConfig(), lambda drawn: drawn)
+    _train(setting, LINEAR, pair, LinearConfig(), lambda drawn: drawn)
 
 
-def _train(
-    setting: Setting, arm: str, pair: int, file: str, config: Config, labelled: Callable[[Dataset], Dataset]
-) -> None:
+def _train(setting: Setting, arm: str, pair: int, config: Config, labelled: Callable[[Dataset], Dataset]) -> None:
     torch.set_num_threads(setting.threads)
     seed = setting.pair_seed(pair)
     config, drawn = config.replace(seed=seed), labelled(redraw(setting.dataset, seed))
-    progress = setting.progress_file(PAIRS, f"{file}-pair-{pair:03d}")
+    progress = setting.pair_progress(arm, pair)
     trained = train(config, drawn, replace(setting.resources, progress=progress))
     attributes = {
         CONFIG: config.to_dict(),
@@ -65,7 +63,7 @@ def _train(
         ENDED: trained.ended,
         "environment": environment(config, setting.cache, setting.device),
     }
-    record_pair(setting, arm, pair, file, trained.predict(drawn.texts("test")), attributes)
+    record_pair(setting, arm, pair, setting.pair_file(arm), trained.predict(drawn.texts("test")), attributes)
     remove_progress(progress)
 
 

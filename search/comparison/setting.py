@@ -15,7 +15,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import PAIRS, Arm, Comparison
+from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison
+from search.execution.memory import most_bytes
 from search.statistics import Looks
 from search.storage.databases import experimental_features, open_storage
 from search.storage.half_copies import refuse_half_copied
@@ -134,12 +135,27 @@ class Setting:
 
     @property
     def resources(self) -> Resources:
-        """Of each training; none is ended early, so that what collapses costs what it costs."""
-        return Resources(self.cache, self.device, end_early=False)
+        """Of each training, in the process that trains; none is ended early, so that what collapses costs what it
+        costs."""
+        return Resources(self.cache, self.device, end_early=False, memory=most_bytes(self.device))
+
+    def random_progress(self, number: int) -> Path:
+        """Where a random trial keeps the state of its training until it is recorded."""
+        return self.progress_file(RANDOM, f"random-{number:05d}")
+
+    def pair_progress(self, arm: str, pair: int) -> Path:
+        """The same of an arm's pair, the linear model's among them."""
+        return self.progress_file(PAIRS, f"{self.pair_file(arm)}-pair-{pair:03d}")
 
     def progress_file(self, part: str, name: str) -> Path:
-        """Where a training of the random trials or of the pairs keeps its state until it is recorded."""
+        """Where a training of the random trials or of the pairs keeps its state, by the name of its file."""
         return ArtifactPath.of(self.folder).local / part / "progress" / f"{name}.safetensors"
+
+    def pair_file(self, arm: str) -> str:
+        """How the files of an arm's pairs begin."""
+        if arm == LINEAR:
+            return "linear"
+        return f"arm-{[one.name for one in self.comparison.arms].index(arm):02d}"
 
     def name(self, part: str) -> str:
         """What the study of an arm, or of the pairs, is called."""

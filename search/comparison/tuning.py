@@ -36,7 +36,16 @@ from sentiment.models.registry import config_of, train
 from sentiment.reviews.dataset import Dataset, redraw
 from sentiment.reviews.relabel import relabel
 
-__all__ = ["as_trained", "random_config", "random_scores", "random_trials_left", "train_random", "tune", "winner_of"]
+__all__ = [
+    "NUMBER",
+    "as_trained",
+    "random_config",
+    "random_scores",
+    "random_trials_left",
+    "train_random",
+    "tune",
+    "winner_of",
+]
 
 NUMBER: Final = "number"
 
@@ -97,7 +106,7 @@ def train_random(setting: Setting, number: int) -> None:
     """One independent trial of the whole space; recorded when it is done, so that a killed one leaves nothing."""
     torch.set_num_threads(setting.threads)
     config, trial = random_config(setting, number)
-    progress = setting.progress_file(RANDOM, f"random-{number:05d}")
+    progress = setting.random_progress(number)
     trained = train(config, setting.dataset, replace(setting.resources, progress=progress))
     attributes = {
         NUMBER: number,

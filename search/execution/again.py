@@ -12,7 +12,8 @@ TIMES: Final = 3
 """How often a lost job is given anew: it may be the job that kills them."""
 
 LOSSES_IN_A_ROW: Final = 10
-"""With so many and no job that ended well between them, it is not one job that kills workers."""
+"""With more and no job that ended well between them, it is not one job that kills workers; nor is it one machine that
+was lost with all that ran there, if they are more than twice as many as the workers."""
 
 
 def do_lost_again(
@@ -25,6 +26,7 @@ def do_lost_again(
         WorkerLost: workers were lost again and again.
     """
     asked, times, lost = list(jobs), Counter[int](), 0
+    most = max(LOSSES_IN_A_ROW, 2 * executor.workers)
     first = list(range(len(asked)))
     """The place that each had among those that were asked for."""
     for ended in executor.do(asked, shared):
@@ -35,7 +37,7 @@ def do_lost_again(
             continue
         times[number] += 1
         lost += 1
-        if times[number] > TIMES or lost > LOSSES_IN_A_ROW:
+        if times[number] > TIMES or lost > most:
             raise ended.outcome
         asked.append(asked[ended.job])
         first.append(number)

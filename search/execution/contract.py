@@ -33,6 +33,8 @@ class Ended(Generic[Result]):
 class Executor(Protocol):
     """Does jobs, as many at once as it has workers."""
 
+    workers: int
+
     def do(
         self, jobs: Sequence[Callable[[Shared], Result]], shared: Shared, on_poll: Callable[[], None] = ...
     ) -> Generator[Ended[Result], None, None]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
 
-__all__ = ["INTERRUPTS", "Interrupts", "has_come"]
+__all__ = ["INTERRUPTS", "Interrupts", "has_come", "told_to_end"]
 
 INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and the polite kill of a batch system or a shutdown."""
@@ -24,7 +24,7 @@ class Interrupts:
     def __init__(self, *, held: bool = False) -> None:
         """`held`: all are held back, but for what is done in `let_through`."""
         self._handlers: dict[int, Any] = {}
-        self._raised = self._came = False
+        self._raised = self._came = self._first_was_a_kill = False
         self._held = held
 
     def __enter__(self) -> "Interrupts":
@@ -42,6 +42,7 @@ class Interrupts:
         self._raised |= due
         outer = getattr(self._handlers.get(signal.SIGINT), "__self__", None)
         if isinstance(outer, Interrupts):
+            outer._first_was_a_kill |= self._first_was_a_kill and not outer._came
             outer._came |= self._came
             outer._raised |= self._raised
         if due:
@@ -82,6 +83,7 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _on_interrupt(self, number: int, frame: Any) -> None:
+        self._first_was_a_kill |= number == signal.SIGTERM and not self._came
         self._came = True
         if not self._held:
             self._raise_if_due()
@@ -94,5 +96,18 @@ class Interrupts:
 
 def has_come() -> bool:
     """Whether one came and the work at hand, whatever it is, shall end."""
-    listening = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
-    return isinstance(listening, Interrupts) and listening._came
+    listening = _listening()
+    return listening is not None and listening._came
+
+
+def told_to_end() -> bool:
+    """Whether SIGTERM came to this process, and first: somebody wants this process to end. Who interrupts all that it
+    started sends them SIGINT, as a terminal does.
+    """
+    listening = _listening()
+    return listening is not None and listening._first_was_a_kill
+
+
+def _listening() -> Interrupts | None:
+    found = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    return found if isinstance(found, Interrupts) else None

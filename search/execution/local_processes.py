@@ -47,6 +47,8 @@ class _Worker:
         with suppress(EOFError, OSError):
             if self.connection.poll():
                 result, error = self.connection.recv()
+                if isinstance(result, WorkerLost):  # it was told to end, and gets no other job
+                    self.connection.close()
                 return result, error
         self.connection.close()
         return WorkerLost("a worker was killed"), None
@@ -96,7 +98,8 @@ class LocalProcesses:
                             continue
                         number, begun = begun, begun + 1
                         if worker is None or worker.connection.closed:
-                            worker = workers[place] = self._replaced(worker, place, shared, interrupts)
+                            self._replace(workers, place, shared, interrupts)
+                            worker = workers[place]
                         if worker is None:
                             yield Ended(number, WorkerLost("a worker was killed as it started"))
                         else:
@@ -130,16 +133,18 @@ class LocalProcesses:
                     for worker in left:
                         worker.leave()
 
-    def _replaced(self, worker: _Worker | None, place: int, shared: Any, interrupts: Interrupts) -> _Worker | None:
-        """A new one at the place of one that is gone; None if it was killed as it started, which shows as these errors.
+    def _replace(self, workers: list[_Worker | None], place: int, shared: Any, interrupts: Interrupts) -> None:
+        """Start one at the place of one that is gone; nobody is there if it was killed as it started, which shows as
+        these errors.
 
-        Interrupts are held back, since a process that is left half started would stay behind.
+        Interrupts are held back, since a process that is left half started would stay behind. Who is gone has no place
+        any more, whatever goes wrong here: it is not waited for a second time.
         """
         with interrupts.held_back(), _blocked_in_new_processes(), suppress(EOFError, ConnectionError):
-            if worker is not None:
-                worker.leave()
-            return self._start(shared, place)
-        return None
+            gone, workers[place] = workers[place], None
+            if gone is not None:
+                gone.leave()
+            workers[place] = self._start(shared, place)
 
     def _start(self, shared: Any, place: int) -> _Worker:
         forks = "forkserver" in multiprocessing.get_all_start_methods()

@@ -2,11 +2,11 @@
 batch job that we are in."""
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from search.execution.control_groups import ROOT, groups, read
 from search.execution.memory import free_bytes
 
 __all__ = ["cores", "gpu_of", "shared_out", "threads_each", "workers_for"]
@@ -15,14 +15,12 @@ GIB: Final = 2**30
 WORKER_BYTES: Final = 2 * GIB
 """What a worker needs where nothing else is known: torch, the reviews, a small network and its batches."""
 
-CGROUPS: Final = Path("/sys/fs/cgroup")
-MEMBERSHIP: Final = Path("/proc/self/cgroup")
 
-
-def cores() -> int:
-    """CPU cores that this process may use: those that it is bound to, and no more than its control group's quota."""
+def cores(root: Path = ROOT) -> int:
+    """CPU cores that this process may use: those that it is bound to, and no more than the quota of its control groups;
+    `root` is where /proc and /sys are."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([bound, *(int(quota) for quota in _quotas(_groups()))]))
+    return max(1, min([bound, *(int(quota) for quota in _quotas(root))]))
 
 
 def workers_for(free: int | None, cores: int, gpus: int) -> int:
@@ -50,21 +48,12 @@ def shared_out(workers: int, threads: int, device: str, gpus: Sequence[str] = ()
     return f"{line}, on {device}" + (f" ({len(gpus)} of them in turn)" if len(gpus) > 1 else "")
 
 
-def _groups() -> list[Path]:
-    """The control group of this process and those above it (version 2), which limit it too."""
-    with suppress(OSError):
-        for line in MEMBERSHIP.read_text().splitlines():
-            if line.startswith("0::"):
-                own = CGROUPS / line[3:].lstrip("/")
-                return [own, *(parent for parent in own.parents if parent.is_relative_to(CGROUPS))]
-    return []
-
-
-def _quotas(groups: Sequence[Path]) -> list[float]:
-    """Cores' worth of time that each may use, where it is limited."""
-    found = []
-    for group in groups:
-        with suppress(OSError, ValueError):
-            quota, period = (group / "cpu.max").read_text().split()
-            found.append(int(quota) / int(period))  # "max" is no number: not limited
-    return found
+def _quotas(root: Path) -> Iterator[float]:
+    """Cores' worth of time that each of the groups may use, where it is limited."""
+    for group in groups("cpu", root):
+        if group.version == 2:
+            quota, period = (read(group.folder / "cpu.max").split() or ("max", "0"))[:2]
+        else:  # a quota of -1 is none
+            quota, period = (read(group.folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            yield int(quota) / int(period)

@@ -1,22 +1,30 @@
-"""How much memory is free for a worker, as far as this machine says.
+"""How much memory there is for a worker, as far as this machine says: what is free now, and what there can ever be.
 
-Linux says what it has left (`/proc/meminfo`) and what a container may have (cgroups, versions 1 and 2); a GPU says its
-own. Where nobody says anything, nothing is known, and nothing is refused.
+Linux says what it has (`/proc/meminfo`) and what a container may have (`control_groups`); a GPU says its own. Where
+nobody says anything, nothing is known, and nothing is refused.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["free_bytes"]
+from search.execution.control_groups import ROOT, Group, groups, read
 
-ROOT: Final = Path("/")
+__all__ = ["free_bytes", "most_bytes"]
+
 NO_LIMIT: Final = 1 << 60
 """What version 1 says of a group that may have all is about 2^63."""
 
+LIMIT: Final = {1: "memory.limit_in_bytes", 2: "memory.max"}
+USED: Final = {1: "memory.usage_in_bytes", 2: "memory.current"}
+GIVEN_BACK: Final = {
+    1: ("total_inactive_file", "total_active_file"),
+    2: ("inactive_file", "active_file", "slab_reclaimable"),
+}
+"""Of `memory.stat`: what is cached of files. It counts as used, but the kernel gives it up before it ends a process."""
+
 
 def free_bytes(device: str = "cpu", root: Path = ROOT) -> int | None:
-    """Bytes that this process may still take on `device`; None where nobody can tell.
+    """Bytes that this process may still take on `device`, at this moment; None where nobody can tell.
 
     Args:
         device: a torch device. What its own cache holds of a GPU counts as free.
@@ -29,48 +37,44 @@ def free_bytes(device: str = "cpu", root: Path = ROOT) -> int | None:
         return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if device != "cpu":
         return None
-    return min((left for left in (_of_machine(root), *_of_groups(root)) if left is not None), default=None)
+    return _least(_of_machine("MemAvailable", root), *(_left(group) for group in groups("memory", root)))
 
 
-def _of_machine(root: Path) -> int | None:
-    for line in _read(root / "proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
+def most_bytes(device: str = "cpu", root: Path = ROOT) -> int | None:
+    """Bytes that no process can have more of on `device`, whoever else is there: so it is the same at any moment. None
+    where nobody can tell. The arguments are those of `free_bytes`."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[1])
+    if device != "cpu":
+        return None
+    return _least(_of_machine("MemTotal", root), *(_limit(group) for group in groups("memory", root)))
+
+
+def _least(*known: int | None) -> int | None:
+    return min((number for number in known if number is not None), default=None)
+
+
+def _of_machine(name: str, root: Path) -> int | None:
+    for line in read(root / "proc/meminfo").splitlines():
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _of_groups(root: Path) -> Iterator[int | None]:
-    """What is left to each of the groups that this process is in, the outer ones too."""
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        mounted = root / "sys/fs/cgroup"
-        if controllers == "":
-            limit, usage, inactive = "memory.max", "memory.current", "inactive_file"
-        elif "memory" in controllers.split(","):
-            mounted, limit, usage = mounted / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
-            inactive = "total_inactive_file"
-        else:
-            continue
-        own = mounted / path.strip("/")
-        # In a container the path is often that of the host: what is mounted is then the group itself.
-        for group in (own, *own.parents) if own.is_dir() else (mounted,):
-            if not group.is_relative_to(mounted):
-                break
-            most, used = _read(group / limit).strip(), _read(group / usage).strip()
-            if most.isdigit() and used.isdigit() and int(most) < NO_LIMIT:
-                yield max(0, int(most) - int(used) + _reclaimable(group, inactive))
+def _limit(group: Group) -> int | None:
+    limit = group.number(LIMIT[group.version])
+    return None if limit is None or limit >= NO_LIMIT else limit
 
 
-def _reclaimable(group: Path, name: str) -> int:
-    """Pages of files that nobody has read lately: the kernel gives them up before it ends a process."""
-    for line in _read(group / "memory.stat").splitlines():
-        if line.startswith(f"{name} "):
-            return int(line.split()[1])
-    return 0
+def _left(group: Group) -> int | None:
+    limit, used = _limit(group), group.number(USED[group.version])
+    if limit is None or used is None:
+        return None
+    return min(limit, max(0, limit - used + _given_back(group)))
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError:
-        return ""
+def _given_back(group: Group) -> int:
+    said = (line.split() for line in read(group.folder / "memory.stat").splitlines())
+    return sum(int(words[1]) for words in said if words[0] in GIVEN_BACK[group.version])

@@ -35,6 +35,10 @@ __all__ = ["RayCluster"]
 
 POLL_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 10
+START_SECONDS: Final = 180
+"""A cluster of our own has started by then, or does not."""
+END_SECONDS: Final = 60
+"""Then it has ended in its own way, or is killed."""
 _KEY: Final = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """To a cluster that is started here, so that no other user of this machine can run code there."""
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -84,9 +88,7 @@ class RayCluster:
     ) -> None:
         with Interrupts(held=True):
             if self._ray is not None:
-                self._ray.shutdown()
-                self._ray = None
-            self._end_head()
+                self._disconnect()
 
     def do(
         self, jobs: Sequence[Callable[[Shared], Result]], shared: Shared, on_poll: Callable[[], None] = lambda: None
@@ -158,39 +160,40 @@ class RayCluster:
     def _connect(self) -> None:
         if self._ray is not None:
             return
+        if self._address not in (None, "auto"):
+            _refuse_silent(str(self._address))
         with Interrupts() as interrupts, interrupts.held_back():  # a cluster that is half started would stay behind
-            handlers = {name: signal.getsignal(name) for name in INTERRUPTS}
             try:
-                self._ray = self._connected()
+                self._ray = self._connected(interrupts)
+                self._refuse_too_small()
             except BaseException:
-                self._end_head()
+                self._disconnect()
+                interrupts.raise_if_any_came()
                 raise
-            finally:
-                if threading.current_thread() is threading.main_thread():
-                    for name, handler in handlers.items():
-                        signal.signal(name, handler)  # Ray's own for SIGTERM would leave without a word
-        self._say_what_it_lacks()
 
-    def _connected(self) -> Any:
-        address = self._address or self._own()
+    def _connected(self, interrupts: Interrupts) -> Any:
+        address = self._address or self._own(interrupts)
         told = QUIET | (LOOPBACK_ONLY if address.rsplit(":", 1)[0] in LOOPBACK else {})
         if self._address is None:
             told |= _KEY
         # Before it is imported; and for as long as this process lives, since it reads them now and then.
         os.environ.update(told)
         import ray
+        from ray._private import utils
         from ray._private import worker as connection
 
         # What its daemons complain of, it would print to standard output, amidst the answer.
         connection.print_to_stdstream = lambda *_, **__: None
+        utils.set_sigterm_handler = lambda *_: None  # its own would leave without a word
         try:
-            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+            with interrupts.let_through():
+                ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"the Ray cluster at {address} cannot be joined: {reason}") from None
         return ray
 
-    def _own(self) -> str:
+    def _own(self, interrupts: Interrupts) -> str:
         """Start a cluster; its address."""
         # Ray's sockets lie there, and the system takes no long names for sockets.
         folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
@@ -208,24 +211,51 @@ class RayCluster:
             start_new_session=True,
         )
         assert self._head.stdout is not None
-        address = self._head.stdout.readline().strip()
+        limit = threading.Timer(START_SECONDS, _kill, [self._head])
+        limit.daemon = True
+        limit.start()
+        try:
+            with interrupts.let_through():
+                address = self._head.stdout.readline().strip()
+        finally:
+            limit.cancel()
         if not address:
             raise InputError("Ray did not start here; is there room in /tmp, and in memory?")
         return address
 
-    def _end_head(self) -> None:
-        if self._head is not None:
-            with suppress(BrokenPipeError):
-                self._head.communicate()  # closes its standard input
-            self._head = None
+    def _disconnect(self) -> None:
+        """From the cluster; one that was started here ends."""
+        if ray := sys.modules.get("ray"):
+            ray.shutdown()  # of what was never joined, nothing
+        self._ray = None
+        self._end_head()
 
-    def _say_what_it_lacks(self) -> None:
-        """Before hours are spent on waiting for what will not come; a cluster that grows by itself may get it."""
+    def _end_head(self) -> None:
+        if self._head is None:
+            return
+        try:
+            with suppress(BrokenPipeError):
+                self._head.communicate(timeout=END_SECONDS)  # closes its standard input
+        except subprocess.TimeoutExpired:
+            _kill(self._head)
+            self._head.communicate()
+        self._head = None
+
+    def _refuse_too_small(self) -> None:
+        """Before hours are spent on waiting for what will not come.
+
+        Raises:
+            InputError: no node could ever hold a worker.
+        """
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
         room = sum(_room(node, self._cpus, self._gpus) for node in nodes)
-        wanted = f"{self._cpus} cores" + (f" and {self._gpus} GPUs" if self._gpus else "")
-        if room == 0 and self.is_own:
-            raise InputError(f"a worker wants {wanted}, which this machine does not have")
+        wanted = f"{self._cpus} core{'s' * (self._cpus != 1)}"
+        if self._gpus:
+            wanted += f" and {self._gpus:g} GPU{'s' * (self._gpus > 1)}"
+        # Of a head without cores, which holds none by intent, nodes may come when they are asked for.
+        if room == 0 and (self.is_own or any(node.get("CPU") for node in nodes)):
+            where = "this machine does not have" if self.is_own else "no node of the Ray cluster has"
+            raise InputError(f"a worker wants {wanted}, which {where}; give other --threads or --gpus")
         if room < self.workers:
             say(f"The Ray cluster has room for {room} of {self.workers} workers of {wanted} each; the others wait.")
 
@@ -236,6 +266,15 @@ def _room(node: dict[str, float], cpus: int, gpus: float) -> int:
     if gpus >= 1:
         return min(room, int(node.get("GPU", 0) // gpus))
     return min(room, int(node.get("GPU", 0)) * int(1 / gpus + 1e-9)) if gpus else room
+
+
+def _kill(head: "subprocess.Popen[str]") -> None:
+    """With its group, which the cluster's processes are in."""
+    with suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(head.pid, signal.SIGKILL)
+        else:
+            head.kill()
 
 
 def _refuse_silent(address: str) -> None:

@@ -12,6 +12,8 @@ __all__ = ["THIS_PROCESS", "ThisProcess"]
 class ThisProcess:
     """An `Executor` that loses nobody: when this process is killed, there is nobody to be told."""
 
+    workers = 1
+
     def do(
         self, jobs: Sequence[Callable[[Shared], Result]], shared: Shared, on_poll: Callable[[], None] = lambda: None
     ) -> Generator[Ended[Result], None, None]:

@@ -24,7 +24,7 @@ import numpy as np
 import optuna
 import torch
 
-from search.execution.memory import free_bytes
+from search.execution.memory import most_bytes
 from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
@@ -139,7 +139,8 @@ class Objective:
         progress: folder that keeps the states of unfinished trainings, from which a trial that was killed goes on when
             it is begun again; who gives it removes them in time (`search.study.progress`). None keeps none.
         memory: bytes that a training may take, so that one which cannot do with them fails before it is begun. None: as
-            many as are free then, where that is known.
+            many as the machine, its control group or the GPU has, where that is known: what others hold of them at the
+            moment refuses nothing.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
     """
@@ -200,7 +201,7 @@ class Objective:
 
         try:
             on_batch = partial(self.on_batch, trial)
-            memory = free_bytes(self.device) if self.memory is None else self.memory
+            memory = most_bytes(self.device) if self.memory is None else self.memory
             resources = Resources(
                 self.cache,
                 self.device,

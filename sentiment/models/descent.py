@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -43,6 +44,11 @@ __all__ = ["Descent", "Labelled", "Learner", "descend", "seconds_of", "seeded"]
 
 MEASURED_BATCHES: Final = 12
 """Batches from which the price of a training is estimated; the first half warms up."""
+PROCESSOR: Final = (
+    *("model name", "cpu family", "model", "stepping"),  # x86
+    *("CPU implementer", "CPU variant", "CPU part", "CPU revision"),  # ARM
+)
+"""What /proc/cpuinfo says of the model of a processor; a virtual machine may say little in its name."""
 FINITE_CHECK: Final = 50
 """Batches between two looks at whether the loss is still a number."""
 OTHERS: Final = 8
@@ -333,8 +339,20 @@ def _belongs_to(learner: Learner[Any], device: str, end_early: bool) -> dict[str
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "processor": _processor(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
     }
+
+
+@cache
+def _processor() -> str:
+    """Its model: two that can do the same may add in another order, by the sizes of their caches."""
+    with suppress(OSError):
+        lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()]
+        said = {name.strip(): value.strip() for name, _, value in reversed(lines)}  # of the first one
+        if found := " ".join(said[name] for name in PROCESSOR if name in said):
+            return found
+    return platform.processor()
 
 
 class _BestCheckpoint:

@@ -94,18 +94,18 @@ class Resources:
     called with each of the reports of then; nothing is scored a second time."""
 
     memory: int | None = None
-    """Bytes of `device` that may be taken beside what is taken already; None: nobody counts them."""
+    """Bytes of `device` that there are at most, whoever else takes of them; None: nobody counts them."""
 
     def refuse_above(self, needed: int) -> None:
-        """Refuse a training that needs so many bytes, if that is more than there is.
+        """Refuse a training that needs so many bytes, if that is more than there can ever be.
 
         Raises:
             MemoryError: it is.
         """
         if self.memory is not None and needed > self.memory:
+            where = "this machine (or its control group)" if self.device == "cpu" else self.device
             raise MemoryError(
-                f"its training would need at least {_size(needed)} of memory; {_size(self.memory)} is free "
-                "for this worker"
+                f"its training would need at least {_size(needed)} of memory; {where} has {_size(self.memory)}"
             )
 
     @property

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,6 +97,39 @@ def die_if_first(folder: Path, number: int) -> int:
     if number == 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return touch(folder, number)
+
+
+def be_told_to_end_if_first(folder: Path, number: int) -> int:
+    """As by `kill`, or by a watch over memory."""
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(600)
+    return touch(folder, number)
+
+
+class StartsTwo:
+    """What workers are given, a folder; for want of processes a third one cannot be started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.starts = folder, 0
+
+    def __reduce__(self) -> tuple[type[Path], tuple[str]]:
+        self.starts += 1
+        if self.starts > 2:
+            raise OSError(11, "Resource temporarily unavailable")
+        return Path, (str(self.folder),)
+
+
+class LosesAMachine:
+    """An executor of 16 workers, all of which are lost at first."""
+
+    workers = 16
+
+    def do(
+        self, jobs: Sequence[Callable[[Any], Any]], shared: Any, on_poll: Callable[[], None] = lambda: None
+    ) -> Generator[Ended[Any], None, None]:
+        for number, job in enumerate(jobs):  # those that are appended too
+            yield Ended(number, WorkerLost("a worker was lost") if number < 16 else job(shared))
 
 
 def die_twice(folder: Path, number: int) -> None:
@@ -280,6 +313,21 @@ def test_one_that_is_killed_takes_its_own_job_along_and_the_others_go_on(tmp_pat
     assert sorted(one.result() for one in ended if one.job) == [1, 4, 9, 16, 25]
 
 
+@SEVERAL
+def test_one_that_is_told_to_end_is_lost_as_one_that_is_killed_and_the_others_go_on(tmp_path: Path, kind: str) -> None:
+    ended = do(tmp_path, be_told_to_end_if_first, 6, kind)
+    assert [one.job for one in ended if isinstance(one.outcome, WorkerLost)] == [0]
+    assert sorted(one.result() for one in ended if one.job) == [1, 4, 9, 16, 25]
+
+
+@NEEDS_PROC
+def test_that_no_other_can_be_started_is_told_once_all_have_left(tmp_path: Path) -> None:
+    jobs = [partial(die_if_first, number=0), *(partial(sleep, number=number) for number in range(1, 4))]
+    with pytest.raises(OSError, match="Resource temporarily unavailable"):
+        list(LocalProcesses(2).do(jobs, StartsTwo(tmp_path)))
+    assert not any(runs(pid) for pid in begun(tmp_path).values())
+
+
 @EVERYWHERE
 def test_a_job_that_is_appended_meanwhile_is_done_too(tmp_path: Path, kind: str) -> None:
     jobs = [partial(touch, number=0)]
@@ -306,6 +354,11 @@ def test_lost_jobs_are_given_anew_so_often_and_not_more_often(tmp_path: Path, ki
     assert sorted((one.job, one.outcome) for one in do_lost_again(EXECUTORS[kind], jobs, tmp_path)) == [(0, 0), (1, 1)]
     with pytest.raises(WorkerLost):
         list(do_lost_again(EXECUTORS[kind], [partial(die_at_first, number=2, times=TIMES + 1)], tmp_path))
+
+
+def test_a_machine_that_is_lost_with_all_its_jobs_ends_nothing(tmp_path: Path) -> None:
+    ended = list(do_lost_again(LosesAMachine(), [partial(touch, number=number) for number in range(16)], tmp_path))
+    assert sorted(one.result() for one in ended) == [number * number for number in range(16)]
 
 
 @SEVERAL

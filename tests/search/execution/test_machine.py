@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from search.execution import machine
-from search.execution.machine import GIB, WORKER_BYTES, cores, gpu_of, memory, shared_out, threads_each, workers_for
+from search.execution.machine import GIB, WORKER_BYTES, cores, gpu_of, shared_out, threads_each, workers_for
+from search.execution.memory import free_bytes
 
 
 def test_each_worker_sees_one_gpu_by_turns() -> None:
@@ -28,21 +28,33 @@ def test_as_many_workers_as_cores_gpus_and_memory_allow(free: int | None, cores:
     assert workers_for(free, cores, gpus) == workers
 
 
-def test_a_control_group_limits_cores_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    group = tmp_path / "batch" / "job"
+def test_a_control_group_limits_cores_and_memory(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup/batch/job"
     group.mkdir(parents=True)
-    (tmp_path / "membership").write_text("0::/batch/job\n")
-    monkeypatch.setattr(machine, "CGROUPS", tmp_path)
-    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "membership")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/batch/job\n")
     unlimited = cores()
+    assert cores(tmp_path) == unlimited
     (group / "cpu.max").write_text("max 100000\n")
-    assert cores() == unlimited
+    assert cores(tmp_path) == unlimited
     (group.parent / "cpu.max").write_text("150000 100000\n")  # of the group above: one core and a half
-    assert cores() == 1
+    assert cores(tmp_path) == 1
     (group / "memory.max").write_text("1000000\n")
     (group / "memory.current").write_text("700000\n")
     (group / "memory.stat").write_text("anon 500000\ninactive_file 200000\n")  # which is given back when needed
-    assert memory() == 500_000
+    assert free_bytes(root=tmp_path) == 500_000
+
+
+def test_a_control_group_of_version_1_limits_cores(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup/cpu,cpuacct/batch"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("5:cpu,cpuacct:/batch\n4:memory:/\n0::/\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+    (group / "cpu.cfs_quota_us").write_text("-1\n")
+    assert cores(tmp_path) == cores()
+    (group / "cpu.cfs_quota_us").write_text("100000\n")
+    assert cores(tmp_path) == 1
 
 
 def test_this_machine_says_what_it_has() -> None:

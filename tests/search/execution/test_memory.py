@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search.execution.memory import free_bytes
+from search.execution.memory import free_bytes, most_bytes
 
 GIB = 2**30
 
@@ -49,6 +49,25 @@ def test_is_what_the_tightest_of_its_groups_has_left(root: Path) -> None:
     assert free_bytes(root=root) == GIB + GIB // 2
 
 
+def test_all_that_is_cached_of_files_makes_room(root: Path) -> None:
+    write(root, "proc/self/cgroup", "0::/mine")
+    write(root, "sys/fs/cgroup/mine/memory.max", 4 * GIB)
+    write(root, "sys/fs/cgroup/mine/memory.current", 4 * GIB)
+    cached = f"anon {2 * GIB}\nactive_file {GIB}\ninactive_file {GIB // 2}\nslab_reclaimable {GIB // 4}"
+    write(root, "sys/fs/cgroup/mine/memory.stat", cached)
+    assert free_bytes(root=root) == GIB + GIB // 2 + GIB // 4
+
+
+def test_what_there_can_be_is_the_same_whatever_others_hold(root: Path) -> None:
+    assert most_bytes(root=root) == 16 * GIB
+    write(root, "proc/self/cgroup", "0::/pods/mine")
+    write(root, "sys/fs/cgroup/pods/memory.max", 6 * GIB)
+    write(root, "sys/fs/cgroup/pods/mine/memory.max", "max")
+    for used in (GIB, 5 * GIB):
+        write(root, "sys/fs/cgroup/pods/memory.current", used)
+        assert most_bytes(root=root) == 6 * GIB
+
+
 def test_in_a_container_is_what_it_may_have(root: Path) -> None:
     # There, what is mounted is the group itself, and its path is that of the host.
     write(root, "proc/self/cgroup", "0::/kubepods/pod1/abc")
@@ -66,8 +85,11 @@ def test_is_found_in_groups_of_version_1(root: Path) -> None:
     write(root, f"{group}/abc/memory.usage_in_bytes", 2 * GIB)
     write(root, f"{group}/abc/memory.stat", f"inactive_file 1\ntotal_inactive_file {GIB // 4}")
     assert free_bytes(root=root) == GIB + GIB // 4
+    assert most_bytes(root=root) == 3 * GIB
 
 
 def test_is_unknown_where_nobody_says_it(tmp_path: Path) -> None:
     assert free_bytes(root=tmp_path) is None
     assert free_bytes("mps", root=tmp_path) is None
+    assert most_bytes(root=tmp_path) is None
+    assert most_bytes("mps", root=tmp_path) is None

@@ -214,10 +214,11 @@ class TestKill9:
             " Go on with the same command: sentiment-search run study.toml --workers 2 --trials 60"
         ), err
 
-    def test_of_both_workers_has_their_places_taken_and_the_search_is_whole(self, folder: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+    def test_of_both_workers_has_their_places_taken_and_the_search_is_whole(self, folder: Path, number: int) -> None:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", 6)
         for worker in wait_for_training(folder, process, workers=2):
-            os.kill(worker, signal.SIGKILL)
+            os.kill(worker, number)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         assert out.startswith("Leaderboard of tiny")

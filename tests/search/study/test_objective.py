@@ -207,7 +207,8 @@ class TestATrialThatWouldNotFit:
         refused = ended[8192]
         assert ended[16].state in FINISHED and refused.state == TrialState.FAIL
         assert re.fullmatch(
-            r"MemoryError: its training would need at least \d\d MiB of memory; 8 MiB is free for this worker",
+            r"MemoryError: its training would need at least \d\d MiB of memory; "
+            r"this machine \(or its control group\) has 8 MiB",
             refused.user_attrs[ENDED],
         )
         assert CURVE not in refused.user_attrs
