@@ -10,11 +10,13 @@ from typing import Any
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
 from search.storage import heartbeats
-from search.storage.databases import load_study, open_storage
+from search.storage.databases import driven, load_study, open_storage
 from search.storage.relational import at_once
+from search.storage.waiting import is_away
 from search.study.claims import WORKER, begin_lost_again, claim
 from search.study.positions import FINISHED
 from tests.support.program import start
@@ -162,6 +164,22 @@ def test_a_process_keeps_two_connections_at_most(postgresql: PostgreSQL) -> None
     for worker in workers:
         worker.join()
     assert most - before <= 2
+
+
+@pytest.mark.parametrize(
+    ("there", "instead", "away"),
+    [(PASSWORD, "wrong", False), ("/postgres", "/nowhere", False), ("{port}", "1", True)],
+    ids=["password", "database", "port"],
+)
+def test_a_server_that_refuses_is_not_waited_for_and_one_that_is_not_there_is(
+    postgresql: PostgreSQL, there: str, instead: str, away: bool
+) -> None:
+    url = postgresql.url.rpartition("/")[0] + "/postgres"
+    url = driven(url.replace(there.format(port=postgresql.port), instead))
+    engine = sqlalchemy.create_engine(url, connect_args={"connect_timeout": 10})
+    with pytest.raises(sqlalchemy.exc.OperationalError) as refused:
+        engine.connect()
+    assert is_away(refused.value) == away
 
 
 def test_a_server_that_crashes_and_comes_back_is_waited_for() -> None:

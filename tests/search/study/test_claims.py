@@ -13,6 +13,7 @@ from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
 
+from search.storage import heartbeats
 from search.storage.databases import experimental_features, open_storage
 from search.study import claims
 from search.study.claims import RETRIES, WORKER, Heartbeat, begin_again, begin_lost_again, claim
@@ -354,3 +355,54 @@ def test_a_heartbeat_survives_a_write_that_fails(study: optuna.Study, monkeypatc
     monkeypatch.setattr(study._storage._backend, "record_heartbeat", fail_once)  # type: ignore[attr-defined]
     with Heartbeat(trial):
         assert enough.wait(60)
+
+
+class TestAnAnswerThatIsLost:
+    """What was asked for was done, but whoever asked does not know, and asks again."""
+
+    def test_of_a_trial_that_was_made_leaves_no_trial_that_nobody_works_on(
+        self, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make = study._storage.create_new_trial
+
+        def twice(*given: Any, **named: Any) -> int:
+            make(*given, **named)
+            return make(*given, **named)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(study._storage, "create_new_trial", twice)
+            trial = claim(study, 9)
+        assert trial
+        assert trial.number == 1
+        assert states(study) == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+        assert study.trials[0].user_attrs[ENDED].startswith("the answer that it was made was lost")
+        again = claim(study, 9)
+        assert again
+        assert again.number == 2
+
+    def test_of_a_trial_that_was_put_back_takes_it_from_nobody(self, study: optuna.Study) -> None:
+        trial = claim(study, 9)
+        assert trial
+        storage: Any = study._storage._backend  # type: ignore[attr-defined]
+        mine, other = study.trials[0].user_attrs[WORKER], {"host": "elsewhere", "pid": 7}
+        storage.put_back(trial._trial_id, WORKER, mine)
+        assert states(study) == [TrialState.WAITING]
+        assert claims._take(study, study.trials[0], other)
+        storage.put_back(trial._trial_id, WORKER, mine)
+        assert states(study) == [TrialState.RUNNING]
+        assert study.trials[0].user_attrs[WORKER] == other
+
+
+def test_nobody_is_taken_for_silent_right_after_the_storage_was_away(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(study, {"host": "elsewhere", "pid": 1})
+    assert begin_lost_again(study) == 0
+    silence(study, 60)  # while nobody could have shown a heartbeat
+    monkeypatch.setattr(
+        heartbeats, "asked_again", lambda: heartbeats._asked_again + (heartbeats._asked_again == before)
+    )
+    before = heartbeats._asked_again
+    assert begin_lost_again(study) == 0
+    monkeypatch.setattr(heartbeats, "CALM_SECONDS", 0)
+    assert begin_lost_again(study) == 1
