@@ -366,12 +366,12 @@ class TestAnAnswerThatIsLost:
         make = study._storage.create_new_trial
 
         def twice(*given: Any, **named: Any) -> int:
+            monkeypatch.undo()
             make(*given, **named)
             return make(*given, **named)
 
-        with monkeypatch.context() as patched:
-            patched.setattr(study._storage, "create_new_trial", twice)
-            trial = claim(study, 9)
+        monkeypatch.setattr(study._storage, "create_new_trial", twice)
+        trial = claim(study, 9)
         assert trial
         assert trial.number == 1
         assert states(study) == [TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
@@ -399,10 +399,8 @@ def test_nobody_is_taken_for_silent_right_after_the_storage_was_away(
     running(study, {"host": "elsewhere", "pid": 1})
     assert begin_lost_again(study) == 0
     silence(study, 60)  # while nobody could have shown a heartbeat
-    monkeypatch.setattr(
-        heartbeats, "asked_again", lambda: heartbeats._asked_again + (heartbeats._asked_again == before)
-    )
-    before = heartbeats._asked_again
+    asked = heartbeats._asked_again + 1
+    monkeypatch.setattr(heartbeats, "asked_again", lambda: asked)
     assert begin_lost_again(study) == 0
     monkeypatch.setattr(heartbeats, "CALM_SECONDS", 0)
     assert begin_lost_again(study) == 1
