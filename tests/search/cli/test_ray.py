@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,6 +84,32 @@ def test_an_interrupt_records_the_trials_at_hand(folder: Path) -> None:
     assert {trial.user_attrs.get(ENDED) for trial in ended} == {"interrupted; queued to be begun again"}
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_a_cluster_is_started_here_ends_with_130(
+    folder: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    process = start(folder, "run", "study.toml", "--launcher", "ray", "--workers", "2", "--trials", MANY)
+    deadline = time.monotonic() + 120
+    while not (heads := [pid for pid in children(process.pid) if "ray_head" in command_of(pid)]):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    assert_interrupted(process)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in heads)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def test_a_lost_node_takes_its_trials_along_and_they_are_begun_again(
     cluster: Ray, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -113,6 +140,10 @@ def test_a_comparison_has_all_its_trials_and_pairs(folder: Path, reviews_csv: Pa
         (("--ray-address", "127.0.0.1:9"), "no Ray cluster answers at 127.0.0.1:9; give HOST:PORT of its head"),
         (("--ray-address", "ray://127.0.0.1:10001"), "--ray-address ray://127.0.0.1:10001: give HOST:PORT"),
         (("--gpus", "1.5"), "--gpus 1.5: give a share such as 0.25, or a whole number"),
+        (("--gpus", "1", "--device", "cpu"), "--gpus 1 would reserve GPUs that --device cpu does not use; give one"),
+        (("--gpus", "1"), "a worker wants 1 core and 1 GPU, which no node of the Ray cluster has; give other"),
+        (("--threads", "3"), "a worker wants 3 cores, which no node of the Ray cluster has; give other --threads"),
+        (("--device", "cuda:1"), "--device cuda:1: Ray shows each worker its own GPU, as cuda; give --device cuda"),
     ],
 )
 def test_a_cluster_that_cannot_be_used_is_refused_in_one_line(folder: Path, flags: tuple[str, str], line: str) -> None:

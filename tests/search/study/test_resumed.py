@@ -15,6 +15,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from search.comparison.ideas import BASELINE
+from search.comparison.leftovers import remove_recorded
 from search.comparison.pairs import train_pair
 from search.comparison.setting import Setting
 from search.comparison.tuning import random_scores, train_random, tune
@@ -265,6 +266,20 @@ class TestAComparison:
         assert (one.value, told(one)) == (whole.value, told(whole))
         assert setting.probabilities(BASELINE).tobytes() == other.probabilities(BASELINE).tobytes()
         assert list(file.parent.iterdir()) == []
+
+    def test_what_a_killed_one_left_of_what_is_recorded_is_removed(self, setting: Setting) -> None:
+        tune(setting, 0, 0)
+        train_pair(setting, 0, 0)
+        train_random(setting, 0)
+        over = [setting.progress_file("pairs", "arm-00-pair-000"), setting.progress_file("random", "random-00000")]
+        begun = [setting.progress_file("pairs", "arm-00-pair-001"), setting.progress_file("random", "random-00001")]
+        for file in (*over, *begun):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+            file.with_name(f".{file.name}.77-abc.tmp").touch()
+        remove_recorded(setting)
+        left = {path for file in begun for path in file.parent.iterdir()}
+        assert left == {path for file in begun for path in (file, file.with_name(f".{file.name}.77-abc.tmp"))}
 
     def test_of_the_trial_of_an_arm_that_is_killed_nothing_is_lost(self, setting: Setting, tmp_path: Path) -> None:
         other = self.setting_in(tmp_path / "undisturbed")
