@@ -55,7 +55,8 @@ def _copy(args: argparse.Namespace) -> int:
             states[state] = states.get(state, 0) + count
     counted = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items()))
     show(
-        f"Copied {len(copied):,} studies with {sum(states.values()):,} trials{f' ({counted})' if counted else ''} and "
+        f"Copied {len(copied):,} {'study' if len(copied) == 1 else 'studies'} with {sum(states.values()):,} "
+        f"trials{f' ({counted})' if counted else ''} and "
         f"{sum(one.attributes for one in copied):,} attributes; all of it was read back and is the same"
     )
     if moved is None:
