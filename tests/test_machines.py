@@ -26,7 +26,7 @@ SMALLER = (
     (r"--workers (\d+|auto)", "--workers 2"),
     (r"^pip .*$", ""),
     (r"^nohup ", ""),
-    (r"^srun ", ""),
+    (r"^srun --cpus-per-task=4 ", ""),
 )
 
 

@@ -23,26 +23,15 @@ GIVEN_BACK: Final = {
 """Of `memory.stat`: what is cached of files. It counts as used, but the kernel gives it up before it ends a process."""
 
 
-def free_bytes(device: str = "cpu", root: Path = ROOT) -> int | None:
-    """Bytes that this process may still take on `device`, at this moment; None where nobody can tell.
-
-    Args:
-        device: a torch device. What its own cache holds of a GPU counts as free.
-        root: where /proc and /sys are.
-    """
-    if device.startswith("cuda"):
-        import torch
-
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    if device != "cpu":
-        return None
+def free_bytes(root: Path = ROOT) -> int | None:
+    """Bytes that this process may still take, at this moment; None where nobody can tell. /proc and /sys are below
+    `root`."""
     return _least(_of_machine("MemAvailable", root), *(_left(group) for group in groups("memory", root)))
 
 
 def most_bytes(device: str = "cpu", root: Path = ROOT) -> int | None:
-    """Bytes that no process can have more of on `device`, whoever else is there: so it is the same at any moment. None
-    where nobody can tell. The arguments are those of `free_bytes`."""
+    """Bytes that no process can have more of on `device`, a torch device, whoever else is there: so it is the same at
+    any moment. None where nobody can tell. /proc and /sys are below `root`."""
     if device.startswith("cuda"):
         import torch
 

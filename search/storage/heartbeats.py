@@ -3,12 +3,12 @@
 In a database it is Optuna's table of heartbeats, by the database's own clock. Optuna's gRPC proxy has no word for them:
 there, they are an attribute of the trial that changes, and who looks measures by a clock of its own how long it has
 not; so from its first look it takes as long as silence must last to be told. A trial is judged by what its own process
-beats, whatever way whoever looks has come.
+beats. Who looks through the proxy cannot see the table: of a study that is worked on both ways, losses of those who
+beat there are told by those who look there.
 """
 
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import optuna
@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 
 from search.storage.proxy import Proxy
 from search.storage.relational import Relational
-from search.storage.waiting import asked_again
+from search.storage.waiting import last_away
 
 __all__ = ["GRACE_SECONDS", "HEARTBEAT", "HEARTBEAT_SECONDS", "beat", "beats", "first_beat", "silent", "take_over"]
 
@@ -29,11 +29,8 @@ CALM_SECONDS: Final = 30
 HEARTBEAT: Final = "heartbeat"
 """The system attribute that beats, where there is no table for it: [what tells processes apart, a number]."""
 
-_last_change: dict[tuple[int, str], float] = {}
-"""Trial and beat to when this process saw it first, in seconds of its own clock."""
-_calm_since = -math.inf
-"""When this process last met a storage that was away."""
-_asked_again = 0
+_seen: dict[int, dict[int, tuple[Any, float]]] = {}
+"""Study to trial to its beat, and when this process saw that first, in seconds of its own clock."""
 
 
 def beats(storage: Any) -> bool:
@@ -71,31 +68,44 @@ def take_over(storage: Any, trial: FrozenTrial, process: str) -> None:
     beat(storage, trial._trial_id, process)
 
 
-def silent(study: optuna.Study, running: Sequence[FrozenTrial]) -> set[int]:
+def silent(
+    study: optuna.Study, running: Sequence[FrozenTrial], process_of: Callable[[FrozenTrial], str | None]
+) -> set[int]:
     """The ids of those running trials whose process has not shown that it lives for a while.
 
     One that has shown no heartbeat yet is given its first: the time runs from here on. While the storage was away
     nobody could show any; so after that nothing is told until all have had the time.
+
+    Args:
+        study: of the trials.
+        running: those that run.
+        process_of: what tells the process apart that works on one; None where that is not known.
     """
-    global _calm_since, _asked_again
     now = time.monotonic()
-    if asked_again() != _asked_again:
-        _asked_again, _calm_since = asked_again(), now
-        _last_change.clear()
-    by_attribute = [trial for trial in running if trial.system_attrs.get(HEARTBEAT)]
-    others = [trial for trial in running if not trial.system_attrs.get(HEARTBEAT)]
-    found = set()
+    by_attribute = [trial for trial in running if _is_its_own(trial, process_of(trial))]
+    others = [trial for trial in running if trial not in by_attribute]
+    before, seen = _seen.get(study._study_id, {}), {}
     for trial in by_attribute:
-        since = _last_change.setdefault((trial._trial_id, str(trial.system_attrs[HEARTBEAT])), now)
-        if now - since > GRACE_SECONDS:
-            found.add(trial._trial_id)
+        beat = trial.system_attrs[HEARTBEAT]
+        known, since = before.get(trial._trial_id, (None, now))
+        seen[trial._trial_id] = (beat, since if known == beat else now)
+    _seen[study._study_id] = seen
+    found = {trial_id for trial_id, (_, since) in seen.items() if now - max(since, last_away()) > GRACE_SECONDS}
     behind = _behind_cache(study._storage)
     if others and isinstance(behind, Relational):
         stale = set(behind._get_stale_trial_ids(study._study_id))
-        found |= {trial._trial_id for trial in others if trial._trial_id in stale}
+        if now - last_away() > CALM_SECONDS:
+            found |= {trial._trial_id for trial in others if trial._trial_id in stale}
         for trial_id in behind.unheard([trial._trial_id for trial in others if trial._trial_id not in stale]):
             behind.record_heartbeat(trial_id)
-    return found if now - _calm_since > CALM_SECONDS else set()
+    return found
+
+
+def _is_its_own(trial: FrozenTrial, process: str | None) -> bool:
+    """Whether the attribute that beats is of the process that works on the trial, and not of one that had it before, or
+    wanted it too."""
+    beat = trial.system_attrs.get(HEARTBEAT)
+    return beat is not None and process in (None, beat[0])
 
 
 def _beat_of(process: str) -> list[Any]:

@@ -20,7 +20,7 @@ from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
 from search.storage.rows import Written, read_trial, read_trials, write_trial
-from search.storage.waiting import asked_again, waits
+from search.storage.waiting import waits
 
 __all__ = ["Relational", "at_once"]
 
@@ -105,17 +105,10 @@ class Relational(RDBStorage):
         finally:
             del self._held[trial_id]
 
+    @waits
     def _write(self, trial_id: int, written: Written) -> None:
-        before = asked_again()
-
-        @waits
-        def attempt() -> None:
-            # All or nothing: if a first try came through and its answer did not, the parameters that are there end the
-            # second, which is right.
-            with _create_scoped_session(self.scoped_session, asked_again() != before) as session:
-                write_trial(session.connection(), trial_id, written)
-
-        attempt()
+        with _create_scoped_session(self.scoped_session) as session:
+            write_trial(session.connection(), trial_id, written)
 
     @waits
     def put_back(self, trial_id: int, attribute: str, holder: Any) -> None:

@@ -151,12 +151,11 @@ class Written:
 
 
 def write_trial(connection: Connection, trial_id: int, written: Written) -> None:
-    """Write of a trial what is not there yet, or is there with another value; parameters must not be there.
+    """Write of a trial what is not there yet, or is there with another value: twice is as good as once.
 
     Raises:
         KeyError: there is no such trial.
         UpdateFinishedTrialError: it has ended.
-        IntegrityError: it has such a parameter.
     """
     found = connection.execute(_trial(), {"trial": trial_id}).one_or_none()
     if found is None:
@@ -164,13 +163,11 @@ def write_trial(connection: Connection, trial_id: int, written: Written) -> None
     if found.state.is_finished():
         raise UpdateFinishedTrialError(f"Trial#{trial_id} has already finished and can not be updated.")
     of_trial = {"trial_id": trial_id}
-    if written.params:
-        rows = [
-            of_trial
-            | {"param_name": name, "param_value": value, "distribution_json": distribution_to_json(distribution)}
-            for name, (value, distribution) in written.params.items()
-        ]
-        connection.execute(_table(models.TrialParamModel).insert(), rows)
+    rows = [
+        of_trial | {"param_name": name, "param_value": value, "distribution_json": distribution_to_json(distribution)}
+        for name, (value, distribution) in written.params.items()
+    ]
+    _put(connection, models.TrialParamModel, "param_name", rows)
     stored = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr
     reports = [(step, *stored(value)) for step, value in written.reports.items()]
     _put(

@@ -5,6 +5,7 @@ way, though what it answered was done: then it is done twice, which those who cl
 (`search.study.claims`).
 """
 
+import math
 import random
 import threading
 import time
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from search.execution.interrupts import has_come
 
-__all__ = ["WAIT_SECONDS", "asked_again", "is_away", "wait_at_most", "waits"]
+__all__ = ["WAIT_SECONDS", "asked_again", "is_away", "last_away", "wait_at_most", "waits"]
 
 WAIT_SECONDS: Final = 300
 """For a server that restarts, or a network that is mended, while trials of hours are trained."""
@@ -39,7 +40,11 @@ BEHIND_PROXY: Final = ("stayed away", "raised during the commit")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+LONG_SECONDS: Final = 5.0
+"""A deadlock passes sooner; what takes longer kept others from the storage too."""
+
 _here = threading.local()
+_long_away = -math.inf
 _most: float = WAIT_SECONDS
 
 
@@ -64,12 +69,17 @@ def is_away(error: BaseException | None) -> bool:
 def _has_passing_code(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", False)
     if state is None:  # of psycopg, which has none before it is connected
-        if type(error).__name__ != "OperationalError":
+        if not any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):  # a timeout is one, too
             return False
         return "FATAL" not in str(error) or any(words in str(error) for words in AWAY_WORDS)
     if state:
         return str(state).startswith(AWAY_STATES)
     return bool(error is not None and error.args and error.args[0] in AWAY_NUMBERS)
+
+
+def last_away() -> float:
+    """When this process last found that the storage had been away for long, by its monotonic clock."""
+    return _long_away
 
 
 def wait_at_most(seconds: float) -> None:
@@ -94,6 +104,8 @@ def waits(asked: Callable[P, R]) -> Callable[P, R]:
             except Exception as error:
                 if not is_away(error):
                     raise
+                if time.monotonic() - began > LONG_SECONDS:
+                    _note_long_away()
                 if time.monotonic() - began > (LEAVE_SECONDS if has_come() else _most):
                     raise StorageInternalError("the database stayed away") from error
                 if pause > 1:
@@ -103,6 +115,11 @@ def waits(asked: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError
 
     return patiently
+
+
+def _note_long_away() -> None:
+    global _long_away
+    _long_away = time.monotonic()
 
 
 def _pauses() -> Iterator[float]:

@@ -31,6 +31,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent, take_over
 from search.storage.relational import Relational
+from search.storage.waiting import asked_again
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, of_one_reading, positions, repeat
 from search.study.records import CONFIG, ENDED
 
@@ -104,8 +105,8 @@ def claim(
     try:
         return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends, (me, len(trials))) else None
     except BaseException as error:
-        number = next(trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id == taken)
         with suppress(StorageInternalError):
+            number = next(trial.number for trial in study.get_trials(deepcopy=False) if trial._trial_id == taken)
             begin_again(study, number, f"{type(error).__name__}: {error}")
         raise
 
@@ -132,7 +133,7 @@ def begin_lost_again(study: optuna.Study) -> int:
     Also finishes what a process began here that was killed between the two, and clears the queue of twins.
     """
     trials, storage, count = study.get_trials(deepcopy=False), study._storage, 0
-    quiet = silent(study, [trial for trial in trials if trial.state == TrialState.RUNNING])
+    quiet = silent(study, [trial for trial in trials if trial.state == TrialState.RUNNING], _process_of)
     for trial in trials:
         if trial.state != TrialState.RUNNING or not (cause := _loss(trial, quiet)):
             continue
@@ -261,7 +262,9 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
     try:
         storage.set_trial_system_attr(trial._trial_id, _claim_of(me), me)
         take_over(storage, trial, _claim_of(me))
-        if not storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+        asked = asked_again()
+        running = storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+        if not running and (asked_again() == asked or not _is_mine_alone(storage.get_trial(trial._trial_id), me)):
             storage.set_trial_system_attr(trial._trial_id, _claim_of(me), None)
             return False
         storage.set_trial_user_attr(trial._trial_id, WORKER, me)
@@ -291,6 +294,16 @@ def _begin_twins_again(
     for trial in twins:
         begin_again(study, trial.number, "the answer that it was made was lost")
     return twins
+
+
+def _is_mine_alone(trial: FrozenTrial, me: dict[str, Any]) -> bool:
+    """Whether it runs and nobody else has tried to take it: then this process did, though the answer was lost."""
+    claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value]
+    return trial.state == TrialState.RUNNING and claims == [me] and not trial.user_attrs.get(WORKER)
+
+
+def _process_of(trial: FrozenTrial) -> str | None:
+    return _claim_of(worker) if (worker := trial.user_attrs.get(WORKER)) else None
 
 
 def _claim_of(me: dict[str, Any]) -> str:

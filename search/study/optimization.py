@@ -135,6 +135,8 @@ def _next_trial(
         with suppress(KeyboardInterrupt), interrupts.held_back(), suppress(StorageInternalError):
             taken_over = isinstance(error, OSError) and not _runs(study, trial)
             begin_again(study, trial.number, "interrupted" if isinstance(error, KeyboardInterrupt) else cause)
+        if isinstance(error, StorageInternalError):
+            interrupts.raise_if_any_came()
         if taken_over:  # and whoever did so cleared away what it was about to write
             return None
         raise

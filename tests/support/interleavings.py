@@ -368,7 +368,7 @@ class _World:
         process: _Process = self._processes[worker["pid"]]
         return process.ended
 
-    def _silent(self, study: optuna.Study, running: Sequence[FrozenTrial]) -> set[int]:
+    def _silent(self, study: optuna.Study, running: Sequence[FrozenTrial], _: object) -> set[int]:
         return {trial._trial_id for trial in running if self._is_silent(trial)}
 
     def _is_silent(self, trial: FrozenTrial) -> bool:

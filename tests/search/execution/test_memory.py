@@ -90,6 +90,5 @@ def test_is_found_in_groups_of_version_1(root: Path) -> None:
 
 def test_is_unknown_where_nobody_says_it(tmp_path: Path) -> None:
     assert free_bytes(root=tmp_path) is None
-    assert free_bytes("mps", root=tmp_path) is None
     assert most_bytes(root=tmp_path) is None
     assert most_bytes("mps", root=tmp_path) is None

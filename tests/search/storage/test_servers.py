@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -141,7 +142,7 @@ def test_a_process_of_another_machine_that_falls_silent_loses_its_trial(
         storage._backend.grace_period = 1
         storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]
     assert begin_lost_again(study) == 0
-    heartbeats.beat(storage, trial._trial_id, "elsewhere 1")
+    heartbeats.beat(storage, trial._trial_id, "claimed by 1 elsewhere")
     assert begin_lost_again(study) == 0
     found, ends = 0, time.monotonic() + 60
     while not found and time.monotonic() < ends:
@@ -180,6 +181,18 @@ def test_a_server_that_refuses_is_not_waited_for_and_one_that_is_not_there_is(
     with pytest.raises(sqlalchemy.exc.OperationalError) as refused:
         engine.connect()
     assert is_away(refused.value) == away
+
+
+def test_a_server_that_does_not_answer_is_waited_for() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        engine = sqlalchemy.create_engine(
+            f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/db", connect_args={"connect_timeout": 2}
+        )
+        with pytest.raises(sqlalchemy.exc.OperationalError) as refused:
+            engine.connect()
+    assert is_away(refused.value)
 
 
 def test_a_server_that_crashes_and_comes_back_is_waited_for() -> None:
