@@ -119,7 +119,7 @@ def test_every_section_with_commands_is_run_here() -> None:
     assert {name for name, text in SECTIONS.items() if "```" in text} == tested
 
 
-@pytest.mark.parametrize("section", ["A laptop", "A server"])
+@pytest.mark.parametrize("section", ["A laptop", pytest.param("A server", marks=pytest.mark.slow)])
 def test_one_machine(section: str, here: Here) -> None:
     (script,) = scripts(section)
     here.run(script)
@@ -147,6 +147,7 @@ def test_an_array(here: Here) -> None:
     assert "2 of 2 trials are there already" in here.run(script, SLURM_ARRAY_TASK_ID="2")
 
 
+@pytest.mark.slow
 def test_jobs(here: Here) -> None:
     import yaml
 

@@ -84,6 +84,7 @@ def test_an_interrupt_records_the_trials_at_hand(folder: Path) -> None:
     assert {trial.user_attrs.get(ENDED) for trial in ended} == {"interrupted; queued to be begun again"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_a_cluster_is_started_here_ends_with_130(
     folder: Path, number: int, monkeypatch: pytest.MonkeyPatch
@@ -110,6 +111,7 @@ def command_of(pid: int) -> str:
         return ""
 
 
+@pytest.mark.slow
 def test_a_lost_node_takes_its_trials_along_and_they_are_begun_again(
     cluster: Ray, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_lost_node_takes_its_trials_along_and_they_are_begun_again(
     assert_whole(folder, study(folder), 12)
 
 
+@pytest.mark.slow
 def test_a_comparison_has_all_its_trials_and_pairs(folder: Path, reviews_csv: Path) -> None:
     (folder / "compared.toml").write_text(COMPARISON.format(reviews=reviews_csv), "utf-8")
     status, out, err = run(folder, "compare", "compared.toml", "--launcher", "ray", "--workers", "2", "--json")

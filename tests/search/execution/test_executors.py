@@ -31,7 +31,7 @@ EXECUTORS: Final[dict[str, Executor]] = {
 }
 WORKERS: Final = {"this process": 1, "local processes": 2, "ray": 2}
 NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
-ON_RAY = pytest.param("ray", marks=NEEDS_RAY)
+ON_RAY = pytest.param("ray", marks=[NEEDS_RAY, pytest.mark.slow])
 EVERYWHERE = pytest.mark.parametrize("kind", ["this process", "local processes", ON_RAY])
 WHERE_WORKERS_LEAVE = pytest.mark.parametrize("kind", ["this process", "local processes"])
 """Those of Ray wait for the next who asks, until their cluster ends."""

@@ -19,6 +19,7 @@ from search.study.claims import WORKER
 from search.study.create import create_or_resume
 from search.study.definition import read_definition
 from search.study.optimization import optimize
+from search.study.positions import SUPERFLUOUS
 from search.study.records import CURVE, ENDED, PREDICTIONS
 from sentiment.bundle.folder import Bundle
 from tests.support.program import run, start
@@ -72,7 +73,9 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
     assert all(trial.state.is_finished() for trial in trials)
     for trial in trials:
         if trial.state == TrialState.FAIL:
-            assert any(other.system_attrs.get("failed_trial") == trial.number for other in done)
+            # Two workers that take the places of killed ones may queue the same trial; one of the two is never trained.
+            twin = SUPERFLUOUS in trial.system_attrs
+            assert twin or any(trial.number in other.system_attrs.get("retry_history", ()) for other in done)
     artifacts = folder / "studies" / "artifacts" / "tiny"
     assert not list(artifacts.glob(".*"))
     for kept in artifacts.glob("trial-*"):
