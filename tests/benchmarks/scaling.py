@@ -280,8 +280,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=list(WORKERS))
     parser.add_argument("--storage", choices=list(COSTS), default="sqlite", help="whose costs are assumed")
-    for name in ("ask", "report", "tell", "sampler"):
-        parser.add_argument(f"--{name}-ms", type=float, help="instead of what is assumed")
+    parser.add_argument("--ask-ms", type=float, help="instead of what is assumed")
+    parser.add_argument("--report-ms", type=float, help="instead of what is assumed")
+    parser.add_argument("--tell-ms", type=float, help="instead of what is assumed")
+    parser.add_argument("--sampler-ms", type=float, help="instead of what is assumed")
     parser.add_argument("--minutes", type=float, default=1.0, help="of a training in full, on average; 0: as recorded")
     parser.add_argument("--per-worker", type=int, default=20, help="trials for each worker, in the first table")
     parser.add_argument("--trials", type=int, default=150, help="in all, in the second")
