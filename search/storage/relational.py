@@ -32,9 +32,9 @@ READS: Final = (
 )
 WRITES: Final = (
     *("create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "_create_new_trial"),
-    *("set_trial_state_values", "record_heartbeat", "_set_trial_param", "set_trial_intermediate_value"),
-    *("set_trial_user_attr", "set_trial_system_attr"),
+    *("set_trial_state_values", "record_heartbeat", "_set_trial_param"),
 )
+"""The others write by `_write`, which waits itself."""
 
 
 @contextmanager

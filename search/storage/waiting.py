@@ -1,8 +1,8 @@
 """A database on another machine is away at times: its server restarts, the way to it is cut. Whoever asks it waits.
 
 What was asked for is asked for again, for some minutes, then the error is raised. An answer may have been lost on the
-way, though what it answered was done: then it is done twice, which those who claim trials know how to tell
-(`search.study.claims`).
+way, though what it answered was done: then it is done twice. What is written of a trial is the same after that, and who
+claims one looks whether it has got two (`search.study.claims`).
 """
 
 import math
