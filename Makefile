@@ -35,8 +35,8 @@ test: $(VENV)/installed  ## every check: ruff, mypy, the floors, pytest
 	$(BIN)/lint-imports --no-cache
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-browser:  ## install Debian's chromium, for the test that looks at the dashboard (needs root)
-	command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+browser:  ## install Debian's chromium and tmux, for the tests that look as a person does (needs root)
+	(command -v chromium && command -v tmux) >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium tmux fonts-noto-cjk)
 
 test-slow: $(VENV)/installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow

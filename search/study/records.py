@@ -5,7 +5,7 @@ Of the names, chosen to read well in the dashboard, each stands here once.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from optuna.trial import FrozenTrial
 
@@ -49,6 +49,7 @@ __all__ = [
     "TRIALS",
     "as_recorded",
     "family_of_trial",
+    "told",
     "why_ended",
 ]
 
@@ -129,6 +130,16 @@ def why_ended(trial: FrozenTrial) -> str | None:
     if finished and (AGAIN in trial.system_attrs or SUPERFLUOUS in trial.system_attrs):
         return None  # it was taken for lost, and ended all the same
     return trial.user_attrs.get(ENDED)
+
+
+OURS: Final = "sentiment-search:"
+"""What the name of an attribute begins with that only programs read, among the trial's system attributes: the dashboard
+sets each user attribute on one line of a trial's page."""
+
+
+def told(trial: FrozenTrial, name: str, otherwise: Any = None) -> Any:
+    """What is on record of a trial under one of the names above; in older studies among its user attributes."""
+    return trial.system_attrs.get(OURS + name, trial.user_attrs.get(name, otherwise))
 
 
 def family_of_trial(trial: FrozenTrial) -> str:
