@@ -36,7 +36,7 @@ test: $(VENV)/installed  ## every check: ruff, mypy, the floors, pytest
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 browser:  ## install Debian's chromium and tmux, for the tests that look as a person does (needs root)
-	(command -v chromium && command -v tmux) >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium tmux fonts-noto-cjk)
+	(command -v chromium && command -v tmux) >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium tmux fonts-nanum)
 
 test-slow: $(VENV)/installed  ## the checks that take minutes
 	$(BIN)/python -m pytest -m slow
