@@ -24,7 +24,7 @@ from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
 from search.study.positions import in_order
-from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
+from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS, told
 from search.study.space import defaults_for
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
@@ -206,7 +206,7 @@ class Setting:
         finished = self.finished_pairs()
         kept: list[np.ndarray] = []
         while (arm, len(kept)) in finished:
-            kept.append(kept_predictions(self.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+            kept.append(kept_predictions(self.folder / PAIRS, told(finished[arm, len(kept)], PREDICTIONS)))
         return np.stack(kept)
 
     def study(self, part: str) -> optuna.Study:
