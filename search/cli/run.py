@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from search.cli.answer import killed_by
-from search.cli.arguments import ARTIFACTS, same_command, to_copy
+from search.cli.arguments import ARTIFACTS, leading_to, same_command, to_copy
 from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
@@ -32,6 +32,7 @@ def command(args: argparse.Namespace) -> int:
 
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
+    from search.report.trial_pages import TrialPages
     from search.study.choosing import correct_for_choosing
     from search.study.create import create_or_resume, describe, make_objective
     from search.study.leaderboard import leaderboard
@@ -49,11 +50,12 @@ def command(args: argparse.Namespace) -> int:
             if definition.workers == 1 and args.launcher != "ray":
                 set_threads(threads)
                 hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
+                pages = TrialPages(args.artifacts, leading_to(url, args.artifacts))
                 optimize(
                     opened,
                     trials=definition.trials,
                     timeout=definition.timeout,
-                    objective=make_objective(opened, **hooks),
+                    objective=make_objective(opened, pages=pages, **hooks),
                     on_trial=progress.on_trial,
                 )
             elif opened.finished < definition.trials:

@@ -45,6 +45,7 @@ __all__ = [
     "OTHERS",
     "PATIENCE",
     "PREDICTIONS",
+    "PRUNED",
     "RESUMED",
     "ROUND_OF",
     "ROWS",
@@ -93,6 +94,7 @@ KIND: Final = "kind of trial"
 CONFIG: Final = "config"
 CURVE: Final = "learning curve"
 ENDED: Final = "ended early because"
+PRUNED: Final = "pruned because"
 COLLAPSED: Final = "collapsed"
 SECONDS: Final = "seconds"
 EPOCHS: Final = "epochs trained"
