@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from search.report.drawing import GREY, INK, style, svg
+from search.report.drawing import GREY, INK, TYPE, style, svg
 from search.study.outcome import Outcome
 from sentiment.foreign import visible
 from sentiment.metrics import confusion_matrix, expected_calibration_error
@@ -31,6 +31,10 @@ MOST_CLASSES: Final = 12
 """Whose confusion can be read."""
 LONGEST: Final = 14
 """Characters of a class's name."""
+LETTER: Final = 0.085
+"""Inches, at most."""
+FEW: Final = 3
+"""Classes whose names stand side by side."""
 BINS: Final = 10
 
 
@@ -69,27 +73,27 @@ def _figure(width: float, height: float) -> "Figure":
 
 
 def _curve(reports: Sequence[Report], linear: float | None) -> "Figure":
-    figure = _figure(6.4, 3.0)
-    scores, losses = figure.subplots(1, 2)
-    figure.subplots_adjust(left=0.09, right=0.98, bottom=0.16, top=0.89, wspace=0.26)
+    figure = _figure(4.2, 4.2)
+    scores, losses = figure.subplots(2, 1)
+    figure.subplots_adjust(left=0.13, right=0.97, bottom=0.12, top=0.93, hspace=0.4)
     epochs = [report.epoch for report in reports]
     best = max(reports, key=lambda report: (report.macro_f1, -report.step))
     scores.plot(epochs, [report.macro_f1 for report in reports], color=BLUE, marker="o", markersize=3.5)
     scores.plot([best.epoch], [best.macro_f1], color=BLUE, marker="o", markersize=8, markerfacecolor="none")
-    scores.set_title(f"macro-F1; best {best.macro_f1:.4f}", loc="left")
+    title = f"macro-F1: best {best.macro_f1:.4f}"
     if linear is not None:
         scores.axhline(linear, color=GREY, linestyle="--", linewidth=1, zorder=0)
-        across = scores.get_yaxis_transform()
-        scores.text(1.0, linear, "linear baseline", transform=across, ha="right", va="bottom", color=GREY)
+        title += f", linear baseline {linear:.4f} (dashed)"
+    scores.set_title(title, loc="left", size=TYPE)
     trained = [report.train_loss for report in reports]
     if np.isfinite(trained).any():
         losses.plot(epochs, trained, color=ORANGE, marker="s", markersize=3.5, label="training")
     losses.plot(epochs, [report.validation_loss for report in reports], color=GREEN, marker="^", markersize=3.5)
     losses.lines[-1].set_label("validation")
-    losses.set_title("loss, nats", loc="left")
+    losses.set_title("loss, nats", loc="left", size=TYPE)
     losses.legend(frameon=False)
+    losses.set_xlabel("epochs")
     for axes in (scores, losses):
-        axes.set_xlabel("epochs")
         axes.margins(x=0.04, y=0.12)
     return figure
 
@@ -97,18 +101,19 @@ def _curve(reports: Sequence[Report], linear: float | None) -> "Figure":
 def _confusion(labels: np.ndarray, said: np.ndarray, classes: Sequence[str]) -> "Figure":
     cells = confusion_matrix(labels, said, len(classes))
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-    size = 0.55 * len(classes) + 1.9
-    figure = _figure(size + 0.5, size)
-    axes = figure.add_axes((1.35 / (size + 0.5), 0.3 / size, 1 - 1.5 / (size + 0.5), 1 - 1.15 / size))
+    name = 0.45 + LETTER * max(map(len, classes))  # what the names at the left take, and above if they lie askew
+    across, above = 0.75 * len(classes), 0.55 if len(classes) <= FEW else name
+    width, height = name + across + 0.15, above + 0.55 * len(classes) + 0.15
+    figure = _figure(width, height)
+    axes = figure.add_axes((name / width, 0.15 / height, across / width, 1 - (above + 0.15) / height))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     for (row, column), count in np.ndenumerate(cells):
         colour = "white" if shares[row, column] > 0.55 else INK
         share = f"{100 * shares[row, column]:.0f} %"
         axes.text(column, row, f"{count:,}\n{share}", ha="center", va="center", color=colour, size=8)
     places = range(len(classes))
-    axes.set_xticks(
-        places, classes, rotation=0 if len(classes) <= 3 else 45, ha="center" if len(classes) <= 3 else "left"
-    )
+    askew = {"rotation": 0, "ha": "center"} if len(classes) <= FEW else {"rotation": 45, "ha": "left"}
+    axes.set_xticks(places, classes, **askew)
     axes.set_yticks(places, classes)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
@@ -126,8 +131,8 @@ def _calibration(labels: np.ndarray, said: np.ndarray) -> "Figure":
     there = counts > 0
     trusted = np.bincount(bin_of, weights=confidence, minlength=BINS)[there] / counts[there]
     held = np.bincount(bin_of, weights=right, minlength=BINS)[there] / counts[there]
-    figure = _figure(3.4, 3.0)
-    axes: Axes = figure.add_axes((0.16, 0.16, 0.8, 0.73))
+    figure = _figure(3.4, 3.2)
+    axes: Axes = figure.add_axes((0.16, 0.14, 0.8, 0.77))
     axes.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1)
     axes.plot(100 * trusted, 100 * held, color=BLUE, linewidth=1)
     axes.scatter(100 * trusted, 100 * held, s=12 + 120 * counts[there] / len(labels), color=BLUE, zorder=3)
@@ -135,7 +140,7 @@ def _calibration(labels: np.ndarray, said: np.ndarray) -> "Figure":
     axes.set_xlim(max(0.0, lowest - 10), 102)
     axes.set_ylim(min(max(0.0, lowest - 10), 100 * float(held.min()) - 4), 104)
     error = expected_calibration_error(said, labels)
-    axes.set_title(f"calibration; {100 * error:.1f} points off on average", loc="left")
-    axes.set_xlabel("said: probability of the answer, %")
-    axes.set_ylabel("held: right answers, %")
+    axes.set_title(f"calibration error {100 * error:.1f} points", loc="left", size=TYPE)
+    axes.set_xlabel("probability of its answers, %")
+    axes.set_ylabel("of them right, %")
     return figure

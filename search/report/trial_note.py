@@ -9,6 +9,7 @@ from typing import Final
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.statistics import score_error
 from search.study.outcome import Outcome
 from search.study.records import IS_LINEAR_BASELINE, model_in_words
 from sentiment.foreign import code, markdown
@@ -69,7 +70,8 @@ def _standing(outcome: Outcome, others: Sequence[FrozenTrial], linear: float | N
         return f"**Failed.** {markdown(outcome.why or '')}"
     score = outcome.reports[-1].best_macro_f1
     rows = len(outcome.dataset.split.validation)
-    sentence = f"Macro-F1 **{score:.4f}** on {rows:,} validation rows"
+    chance = 1.96 * score_error(score, outcome.dataset.class_sizes("validation"))
+    sentence = f"Macro-F1 **{score:.4f}** on {rows:,} validation rows, which leave it open by ±{chance:.3f}"
     completed = {t.number: t.value for t in others if t.state == TrialState.COMPLETE and t.value is not None}
     baselines = [t.number for t in others if t.number in completed and IS_LINEAR_BASELINE in t.user_attrs]
     told = []
@@ -83,7 +85,7 @@ def _standing(outcome: Outcome, others: Sequence[FrozenTrial], linear: float | N
             told.append(f"{_apart(score, completed[best])} the best so far (trial {best}, {completed[best]:.4f})")
     if not told:
         return f"{sentence}."
-    return f"{sentence}; when it ended, that was {' and '.join(told)}. One training says no more than noise lets it."
+    return f"{sentence}; when it ended, that was {' and '.join(told)}."
 
 
 def _apart(score: float, other: float) -> str:
