@@ -12,11 +12,13 @@ __all__ = ["command"]
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     refuse_unless_whole("--top", args.top, 1)
+    from search.study.comparisons import refuse_comparison
     from search.study.leaderboard import leaderboard
     from search.study.records import as_recorded
 
     args.artifacts.prepare(writing=False)
     study = study_of(args)
+    refuse_comparison(study)
     with as_recorded(study.study_name):
         board = leaderboard(study, args.artifacts)
         told = board.to_dict() if args.json else board.render(args.top)

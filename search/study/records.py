@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import optuna
 from optuna.trial import FrozenTrial
 
 from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
@@ -21,6 +22,7 @@ __all__ = [
     "BASELINES",
     "CLASS_SIZES",
     "COLLAPSED",
+    "COMPARISON",
     "CONFIG",
     "CORRECTED",
     "CURVE",
@@ -38,6 +40,7 @@ __all__ = [
     "OPENINGS",
     "OTHERS",
     "PATIENCE",
+    "PLAN",
     "PREDICTIONS",
     "RESUMED",
     "ROUND_OF",
@@ -49,7 +52,9 @@ __all__ = [
     "TRIALS",
     "as_recorded",
     "family_of_trial",
+    "keep_of_study",
     "told",
+    "told_of_study",
     "why_ended",
 ]
 
@@ -74,6 +79,10 @@ ENSEMBLE: Final = "ensemble"
 METRIC: Final = "validation macro-F1"
 OPENINGS: Final = "openings of the sealed test"
 """Each time that its sealed rows were scored."""
+COMPARISON: Final = "comparison"
+"""What a comparison is: its tables as they were read, its number of trials and of searches, its seed."""
+PLAN: Final = "pairs and tuning curve asked for"
+"""Of a comparison: what may be another thing today than yesterday, beside its data."""
 
 # ------------------------------------------------------------------ of a trial
 
@@ -140,6 +149,19 @@ sets each user attribute on one line of a trial's page."""
 def told(trial: FrozenTrial, name: str, otherwise: Any = None) -> Any:
     """What is on record of a trial under one of the names above; in older studies among its user attributes."""
     return trial.system_attrs.get(OURS + name, trial.user_attrs.get(name, otherwise))
+
+
+def told_of_study(study: optuna.Study) -> dict[str, Any]:
+    """What is on record of a study, by the names above, wherever it is stored; in older studies all of it is among its
+    user attributes."""
+    kept = study._storage.get_study_system_attrs(study._study_id)
+    ours = {name.removeprefix(OURS): value for name, value in kept.items() if name.startswith(OURS)}
+    return study.user_attrs | ours
+
+
+def keep_of_study(study: optuna.Study, name: str, value: Any) -> None:
+    """Record of a study what only programs read: on its page in the dashboard it does not stand."""
+    study._storage.set_study_system_attr(study._study_id, OURS + name, value)
 
 
 def family_of_trial(trial: FrozenTrial) -> str:
