@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sentiment.bundle.folder import Bundle
     from sentiment.classifier import SentimentClassifier
     from sentiment.models.network.config import NetworkConfig
-    from sentiment.reviews.dataset import Dataset, load_dataset
+    from sentiment.reviews.dataset import Dataset, dataset_of, load_dataset
     from sentiment.reviews.source import DataSource
 
 _WHERE = {
@@ -20,13 +20,26 @@ _WHERE = {
     "Dataset": "sentiment.reviews.dataset",
     "NetworkConfig": "sentiment.models.network.config",
     "SentimentClassifier": "sentiment.classifier",
+    "dataset_of": "sentiment.reviews.dataset",
     "load_dataset": "sentiment.reviews.dataset",
 }
-__all__ = ["Bundle", "DataSource", "Dataset", "NetworkConfig", "SentimentClassifier", "load_dataset"]
+__all__ = [
+    "Bundle",
+    "DataSource",
+    "Dataset",
+    "NetworkConfig",
+    "SentimentClassifier",
+    "dataset_of",
+    "load_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:
     # On demand: a bundle imports torch, and `sentiment-search --help` must not wait for it.
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sentiment-search")
     raise AttributeError(f"module 'sentiment' has no attribute {name!r}")
