@@ -1,6 +1,7 @@
 """What a sentiment classifier is, and how one is trained. Knows nothing of Optuna or of searching.
 
-The short list that users need: a bundle predicts, a config is one trainable network, a dataset is reviews with a split.
+The short list that users need: a bundle predicts, a config is one trainable network, a dataset is reviews with a split,
+and `SentimentClassifier` is any of our models as scikit-learn knows one.
 """
 
 from importlib import import_module
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentiment.bundle.folder import Bundle
+    from sentiment.classifier import SentimentClassifier
     from sentiment.models.network.config import NetworkConfig
     from sentiment.reviews.dataset import Dataset, dataset_of, load_dataset
     from sentiment.reviews.source import DataSource
@@ -17,10 +19,19 @@ _WHERE = {
     "DataSource": "sentiment.reviews.source",
     "Dataset": "sentiment.reviews.dataset",
     "NetworkConfig": "sentiment.models.network.config",
+    "SentimentClassifier": "sentiment.classifier",
     "dataset_of": "sentiment.reviews.dataset",
     "load_dataset": "sentiment.reviews.dataset",
 }
-__all__ = ["Bundle", "DataSource", "Dataset", "NetworkConfig", "dataset_of", "load_dataset"]
+__all__ = [
+    "Bundle",
+    "DataSource",
+    "Dataset",
+    "NetworkConfig",
+    "SentimentClassifier",
+    "dataset_of",
+    "load_dataset",
+]
 
 
 def __getattr__(name: str) -> Any:

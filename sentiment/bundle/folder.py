@@ -55,6 +55,14 @@ MOST_BYTES: Final = 1 << 23
 MOST_TEXTS: Final = 1 << 27
 """Of training, and of validation, that hashes are kept of."""
 
+SCORED: Final = """The score above chose this model among others, so it is optimistic; score rows that no search has \
+seen with
+`sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
+those that the search sealed, once, where its study is (`--sealed`)."""
+UNSCORED: Final = """It has not been scored. Before you quote a number, score rows of your own with `sentiment-search \
+evaluate`, which
+says how many of them the model has seen."""
+
 
 class DamagedError(InputError):
     """A file of a bundle is not what was written."""
@@ -180,9 +188,7 @@ Written by sentiment-search. {config.title}.
 
 {markdown_table(("fact", "value"), scores)}
 
-The score above chose this model among others, so it is optimistic; score rows that no search has seen with
-`sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
-those that the search sealed, once, where its study is (`--sealed`).
+{SCORED if any("macro-F1" in fact for fact in facts) else UNSCORED}
 
 ## Use
 
