@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
+from search.cli.asked import device_for, executor_of, set_threads, threads_of
+from search.cli.definition import definition_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import say, show, show_json

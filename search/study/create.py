@@ -84,6 +84,9 @@ class SearchStudy:
     progress: Path | None = None
     """Where trials keep the state of their training until they have ended; None keeps none."""
 
+    def __repr__(self) -> str:
+        return f"SearchStudy({visible(self.study.study_name)}: {self.finished} finished trials; {self.dataset!r})"
+
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
         trials = self.study.get_trials(deepcopy=False)
