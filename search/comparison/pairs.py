@@ -9,7 +9,7 @@ import optuna
 import torch
 
 from search.comparison.ideas import PAIRS
-from search.comparison.setting import ARM, PAIR, Setting
+from search.comparison.setting import Setting
 from search.comparison.tuning import as_trained, winner_of
 from search.storage.predictions import keep_predictions
 from search.study.objective import environment
@@ -72,11 +72,16 @@ def _train(setting: Setting, arm: str, pair: int, config: Config, labelled: Call
 def record_pair(
     setting: Setting, arm: str, pair: int, file: str, probabilities: np.ndarray, facts: dict[str, Any]
 ) -> None:
-    """Score the sealed rows, and record the pair with what was said of each."""
+    """Record a pair with what was said of each sealed row. Its value is its validation score: nobody shall choose by
+    sealed rows."""
     if (arm, pair) in setting.finished_pairs():  # the same command runs twice, and the other one was faster
         return
-    score = macro_f1(setting.dataset.labels("test"), probabilities.argmax(axis=1), len(setting.dataset.classes))
+    value = facts[VALIDATION]
+    if setting.is_older:  # it has pairs already, whose values are their scores on the sealed rows
+        said, classes = probabilities.argmax(axis=1), setting.dataset.classes
+        value = macro_f1(setting.dataset.labels("test"), said, len(classes))
     path = setting.folder / PAIRS / f"{file}-pair-{pair:03d}.npy"
     kept = {PREDICTIONS: keep_predictions(path, probabilities, by_content=True)}
-    known = attributes({ARM: arm, PAIR: pair} | facts | kept)
-    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, **known))
+    known_as, known = setting.known_as(arm, pair), attributes(facts | kept)
+    known["user_attrs"] |= known_as.pop("user_attrs")
+    setting.study(PAIRS).add_trial(optuna.create_trial(value=value, **known_as, **known))

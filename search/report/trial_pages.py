@@ -22,7 +22,7 @@ from search.report.trial_note import note, rows_of_classes
 from search.report.values import write_csv
 from search.storage.paths import ArtifactPath, Artifacts
 from search.study.outcome import Outcome
-from search.study.records import BASELINES, IS_LINEAR_BASELINE
+from search.study.records import BASELINES, IS_LINEAR_BASELINE, told_of_study
 from sentiment.models.baselines import LINEAR
 
 __all__ = ["TrialPages", "worst_errors"]
@@ -59,7 +59,7 @@ class TrialPages:
         study, trials = trial.study, trial.study.get_trials(deepcopy=False)
         name, storage = study.study_name, trial.storage
         if name not in self._linear:
-            measured = study.user_attrs.get(BASELINES, {}).get(LINEAR, {})
+            measured = told_of_study(study).get(BASELINES, {}).get(LINEAR, {})
             self._linear[name] = measured.get("macro_f1")
         linear = self._linear[name]
         text = note(name, trial.number, outcome, trials, linear, self.where)

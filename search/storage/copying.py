@@ -26,7 +26,7 @@ from search.storage.half_copies import UNDER_WAY
 from search.storage.relational import Relational
 from sentiment.errors import InputError
 
-__all__ = ["Copied", "begin_copies", "copy_study", "end_copies", "studies_in"]
+__all__ = ["Copied", "begin_copies", "copy_study", "end_copies", "named_artifacts", "studies_in"]
 
 TRIALS_AT_ONCE: Final = 400
 """In one transaction. SQLite takes so many values in a question, on any version."""
@@ -193,7 +193,10 @@ def copy_study(source: Relational, target: Relational, name: str) -> Copied:
         )
     _, user, system = sides[0]
     return Copied(
-        name, dict(compared.states), len(user) + len(system), frozenset(compared.artifacts | _named(dict(system)))
+        name,
+        dict(compared.states),
+        len(user) + len(system),
+        frozenset(compared.artifacts | named_artifacts(dict(system))),
     )
 
 
@@ -336,7 +339,7 @@ def _compared(source: Relational, target: Relational, ours: int, theirs: int) ->
                 found.different.append(number)
             else:
                 found.states[trial.state.name.lower()] += 1
-                found.artifacts.update(_named(trial.system_attrs))
+                found.artifacts.update(named_artifacts(trial.system_attrs))
     return found
 
 
@@ -371,7 +374,7 @@ def _of_study(storage: Relational, study: int) -> tuple[Any, list[tuple[str, Any
     return storage.get_study_directions(study), sorted(user.items()), sorted(system.items())
 
 
-def _named(system_attrs: Iterable[str]) -> set[str]:
+def named_artifacts(system_attrs: Iterable[str]) -> set[str]:
     """The ids of artifacts that `optuna.artifacts.upload_artifact` recorded."""
     return {name.removeprefix(ARTIFACT) for name in system_attrs if name.startswith(ARTIFACT)}
 

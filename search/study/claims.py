@@ -45,6 +45,7 @@ __all__ = [
     "following",
     "is_begun",
     "is_unsettled",
+    "living",
     "pending_positions",
 ]
 
@@ -162,6 +163,13 @@ def begin_lost_again(study: optuna.Study) -> int:
                 storage.set_trial_user_attr(trial._trial_id, ENDED, SUPERFLUOUS)
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     return count
+
+
+def living(study: optuna.Study) -> list[int]:
+    """The numbers of the running trials whose process lives, as far as anybody can tell."""
+    running = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.RUNNING]
+    quiet = silent(study, running, _process_of)
+    return [trial.number for trial in running if _loss(trial, quiet) is None]
 
 
 def following(trials: Sequence[FrozenTrial]) -> int:

@@ -14,6 +14,7 @@ import torch
 from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.paths import Artifacts
 from search.storage.predictions import kept_predictions
+from search.study.comparisons import refuse_comparison
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
 from search.study.objective import milliseconds_a_text, refuse_changed
@@ -53,8 +54,10 @@ def export(study: optuna.Study, artifacts: Artifacts, trial: str, directory: Pat
         the trial's number, its macro-F1 and the folder.
 
     Raises:
-        InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty.
+        InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty; or
+            the study is a comparison.
     """
+    refuse_comparison(study)
     kept = TrialArtifacts.of(artifacts, study.study_name)
     board = leaderboard(study, kept)
     number, score, folder = _kept(board, study, kept, trial)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import optuna
 from optuna.trial import FrozenTrial
 
 from search.storage.attributes import OURS, keep, told
@@ -24,6 +25,7 @@ __all__ = [
     "BASELINES",
     "CLASS_SIZES",
     "COLLAPSED",
+    "COMPARISON",
     "CONFIG",
     "CORRECTED",
     "CURVE",
@@ -44,6 +46,7 @@ __all__ = [
     "OPENINGS",
     "OTHERS",
     "PATIENCE",
+    "PLAN",
     "PREDICTIONS",
     "PRUNED",
     "RESUMED",
@@ -58,8 +61,10 @@ __all__ = [
     "attributes",
     "family_of_trial",
     "keep",
+    "keep_of_study",
     "model_in_words",
     "told",
+    "told_of_study",
     "why_ended",
 ]
 
@@ -84,6 +89,10 @@ ENSEMBLE: Final = "ensemble"
 METRIC: Final = "validation macro-F1"
 OPENINGS: Final = "openings of the sealed test"
 """Each time that its sealed rows were scored."""
+COMPARISON: Final = "comparison"
+"""What a comparison is: its tables as they were read, its number of trials and of searches, its seed."""
+PLAN: Final = "pairs and tuning curve asked for"
+"""Of a comparison: what may be another thing today than yesterday, beside its data."""
 
 # ------------------------------------------------------------------ of a trial
 
@@ -150,7 +159,7 @@ def why_ended(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(ENDED)
 
 
-def attributes(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a trial, by names of this room, as `optuna.create_trial` takes it of one that is made at once;
     what is None is left out."""
     known = {name: value for name, value in facts.items() if value is not None}
@@ -163,6 +172,19 @@ def attributes(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def model_in_words(config: Config) -> str:
     """What a trial trains, as its page says it."""
     return visible(config.title.replace("`", ""))
+
+
+def told_of_study(study: optuna.Study) -> dict[str, Any]:
+    """What is on record of a study, by the names above, wherever it is stored; in older studies all of it is among its
+    user attributes."""
+    kept = study._storage.get_study_system_attrs(study._study_id)
+    ours = {name.removeprefix(OURS): value for name, value in kept.items() if name.startswith(OURS)}
+    return study.user_attrs | ours
+
+
+def keep_of_study(study: optuna.Study, name: str, value: Any) -> None:
+    """Record of a study what only programs read: on its page in the dashboard it does not stand."""
+    study._storage.set_study_system_attr(study._study_id, OURS + name, value)
 
 
 def family_of_trial(trial: FrozenTrial) -> str:

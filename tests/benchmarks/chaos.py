@@ -43,13 +43,13 @@ import optuna
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import PAIRS
-from search.comparison.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS
+from search.comparison.setting import LOOKS, PLANNED_LOOKS, arm_and_pair
 from search.storage.attributes import OURS
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
+from search.study.comparisons import is_comparison
 from search.study.positions import FINISHED, REPEATS, positions
-from search.study.records import CURVE, OPENINGS, PREDICTIONS, told
+from search.study.records import CURVE, OPENINGS, PREDICTIONS, told, told_of_study
 from sentiment.errors import InputError
 from tests.support.servers import PostgreSQL, grpc_proxy
 from tests.support.tiny import write_reviews, write_study_file
@@ -172,8 +172,8 @@ class Witness:
         for name, one in study.studies().items():
             for trial in one.get_trials(deepcopy=False, states=FINISHED):
                 now[name, trial.number] = identity(trial)
-            if name == f"study: {PAIRS}":
-                self._look_into_ledger(one.user_attrs)
+            if is_comparison(one):
+                self._look_into_ledger(told_of_study(one))
         for key, known in self._trials.items():
             if now.get(key) != known:
                 self._found.lost += 1
@@ -313,8 +313,8 @@ def judge(study: Study, found: Found, truth: dict[str, Any] | None) -> None:
         finished = [trial for trial in trials if trial.state in FINISHED]
         found.finished += len(finished)
         found.stuck += sum(trial.state == TrialState.RUNNING for trial in trials)
-        if name == f"study: {PAIRS}":
-            pairs = Counter((trial.user_attrs[ARM], trial.user_attrs[PAIR]) for trial in finished)
+        if is_comparison(one):
+            pairs = Counter(arm_and_pair(trial) for trial in finished)
             found.twins += sum(count > 1 for count in pairs.values())
         elif name == "study" or study.kind == "compare":
             order = positions(trials)
@@ -368,8 +368,8 @@ def outcome(study: Study) -> dict[str, Any]:
     for name, one in study.studies().items():
         trials = one.get_trials(deepcopy=False)
         finished = [trial for trial in trials if trial.state in FINISHED]
-        if name == f"study: {PAIRS}":
-            result[name] = sorted((t.user_attrs[ARM], t.user_attrs[PAIR], t.value) for t in finished)
+        if is_comparison(one):
+            result[name] = sorted((*arm_and_pair(t), t.value) for t in finished)
         else:
             order = positions(trials)
             draws = [(order[t.number], sorted(t.params.items()), t.value) for t in finished]

@@ -32,6 +32,7 @@ from typing import Any, Final
 import optuna
 from optuna.trial import TrialState
 
+from search.comparison.setting import arm_and_pair
 from search.storage.databases import open_storage
 from search.study.claims import WORKER
 from search.study.positions import FINISHED, positions
@@ -186,9 +187,9 @@ def draws(folder: Path, name: str) -> tuple[list[tuple[Any, ...]], int]:
 
 def pairs(folder: Path) -> list[tuple[Any, ...]]:
     """(arm, pair, score) of each pair of the comparison."""
-    study = optuna.load_study(study_name="killed: pairs", storage=open_storage(f"sqlite:///{folder}/study.db"))
+    study = optuna.load_study(study_name="killed", storage=open_storage(f"sqlite:///{folder}/study.db"))
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted((trial.user_attrs["arm"], trial.user_attrs["pair"], trial.value) for trial in done)
+    return sorted((*arm_and_pair(trial), trial.value) for trial in done)
 
 
 def seen(folder: Path, kind: str) -> tuple[dict[str, list[tuple[Any, ...]]], int]:
@@ -196,7 +197,7 @@ def seen(folder: Path, kind: str) -> tuple[dict[str, list[tuple[Any, ...]]], int
     if kind == "run":
         made, running = draws(folder, "tiny")
         return {"trials": made}, running
-    arms = [draws(folder, f"killed: {arm}") for arm in ("baseline", "textcnn")]
+    arms = [draws(folder, f"killed: tuning of {arm}") for arm in ("baseline", "textcnn")]
     return {"baseline": arms[0][0], "textcnn": arms[1][0], "pairs": pairs(folder)}, arms[0][1] + arms[1][1]
 
 

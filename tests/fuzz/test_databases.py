@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
+from search.report.board import markdown, render, to_dict
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.storage.attributes import OURS
 from search.storage.databases import open_storage
@@ -174,9 +175,9 @@ def everything(name: str, study: dict[str, Any], of_trials: list[dict[str, Any]]
         def told() -> None:
             with as_recorded(name):
                 board = leaderboard(again, artifacts)
-                json.dumps(board.to_dict())
-                assert visible(board.render(), keep="\n\t") == board.render()
-                assert board.markdown()
+                json.dumps(to_dict(board))
+                assert visible(render(board), keep="\n\t") == render(board)
+                assert markdown(board)
 
         def worked_on() -> None:
             opened = open_recorded(name, storage, artifacts)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from search.comparison.compare import compare, openings
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, read_comparison
 from search.comparison.price import plan
 from search.comparison.results import results
-from search.comparison.setting import Setting
+from search.comparison.setting import Setting, arm_and_pair
 from search.comparison.tuning import random_scores, tune, winner_of
 from search.report.text import markdown, render
 from search.report.values import rows, to_dict
@@ -183,8 +183,9 @@ def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_ar
         kept.with_name("arm-00-pair-000.npy"), np.zeros_like(np.load(kept)), by_content=True
     )  # with other threads, or on another machine
     kept_again = first.system_attrs | {OURS + PREDICTIONS: again}
-    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs, system_attrs=kept_again))
-    assert setting.finished_pairs()[first.user_attrs["arm"], first.user_attrs["pair"]].value == first.value
+    known_as = {"params": first.params, "distributions": first.distributions, "system_attrs": kept_again}
+    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs, **known_as))
+    assert setting.finished_pairs()[arm_and_pair(first)].value == first.value
     compare(setting)
 
 

@@ -9,6 +9,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search.report.board import render
+from search.report.standing import standing
 from search.statistics import corrected_difference
 from search.storage.databases import open_storage
 from search.storage.predictions import keep_predictions, kept_classes, kept_predictions
@@ -242,7 +244,7 @@ class TestTheBestScore:
         assert corrected["trials"] == 4
         assert corrected["low"] < corrected["corrected"] < corrected["high"]
         worth = f"these weights are worth {corrected['corrected']:.4f} on new rows (95 % interval "
-        assert f"corrected for the choice among 4, {worth}" in leaderboard(opened.study).render()
+        assert f"corrected for the choice among 4, {worth}" in render(leaderboard(opened.study))
 
     def test_is_set_against_the_linear_baseline_on_the_same_rows(self, open_study: Open) -> None:
         opened = open_study()
@@ -255,7 +257,7 @@ class TestTheBestScore:
         assert gain["low"] <= gain["corrected"] <= gain["high"]
         board = leaderboard(opened.study)
         assert board.against_linear == gain
-        assert f"the difference is {100 * gain['corrected']:+.1f} (95 % interval " in board.standing
+        assert f"the difference is {100 * gain['corrected']:+.1f} (95 % interval " in standing(board)
         assert CORRECTED not in opened.study.user_attrs  # one trial was not chosen
 
     def test_keeps_what_the_other_checkpoints_said_the_best_of_them_first(self, open_study: Open) -> None:

@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from search.cli.commands import main
+from search.report.board import render
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.choosing import _may_be_averaged
@@ -73,7 +74,7 @@ def test_is_recorded_with_what_its_trials_said_together(found: Path) -> None:
     assert ensemble.above_linear is not None
     assert ensemble.corrected - ensemble.above_linear[0] == pytest.approx(linear, abs=0.01)  # its bias taken off
     assert ensemble.above_best[2] - ensemble.above_best[1] > 0.001
-    assert "sentiment-search export tiny --ensemble" in leaderboard(study.study).render()
+    assert "sentiment-search export tiny --ensemble" in render(leaderboard(study.study))
 
 
 def test_is_exported_whole_though_one_trials_weights_were_kept(

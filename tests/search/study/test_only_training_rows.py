@@ -201,13 +201,13 @@ def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: No
     scores: dict[str, list[float]] = {BASELINE: [], "relabelled": [], LINEAR: []}
     for trial in setting.trials(PAIRS, TrialState.COMPLETE):
         sealed = kept_predictions(setting.folder / PAIRS, told(trial, "predictions")).argmax(axis=1)
-        assert trial.value == macro_f1(users[setting.dataset.split.test], sealed, 2)
-        scores[trial.user_attrs["arm"]].append(trial.value)
+        scores[trial.params["arm"]].append(macro_f1(users[setting.dataset.split.test], sealed, 2))
+        assert trial.value == trial.user_attrs["validation macro-F1"]
     assert [len(found) for found in scores.values()] == [2, 2, 2]
     # Chosen by the users' labels too, on the pair's own draw of validation rows.
     last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
     config, arm = NetworkConfig.from_dict(told(last, CONFIG)), comparison.arms[1]
-    assert last.user_attrs["arm"] == arm.name
+    assert last.params["arm"] == arm.name
     drawn = as_trained(redraw(setting.dataset, config.seed), arm)
     assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()
     corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
