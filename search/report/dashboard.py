@@ -92,8 +92,8 @@ def serve(
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     with server:
         serving.start()
-        on_ready(f"http://{LOOPBACK}:{server.server_port}/")
         try:
+            on_ready(f"http://{LOOPBACK}:{server.server_port}/")
             # join() would sleep through an interrupt that the system gives to another thread.
             while serving.is_alive():
                 time.sleep(POLL_SECONDS)

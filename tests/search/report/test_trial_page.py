@@ -105,7 +105,7 @@ class TestInABrowser:
             seen.page.wait_for_load_state("networkidle")
             assert seen.width <= 1400
             shown = seen.page.evaluate("[...document.images].map(image => image.naturalWidth)")
-            assert len(shown) == {COMPLETED: 3, PRUNED_ONE: 1, FAILED: 0}[number]
+            assert len(shown) == {COMPLETED: 4, PRUNED_ONE: 2, FAILED: 0}[number]
             assert all(width > 100 for width in shown)
             assert seen.complaints == []
 
@@ -120,7 +120,7 @@ class TestInABrowser:
             seen.page.goto(f"{server}/dashboard/studies/1/trials?numbers={COMPLETED}")
             card = seen.page.locator(".MuiCard-root", has_text=name)
             card.get_by_role("button").first.click()
-            seen.page.get_by_role("dialog").get_by_text(holds, exact=True).first.wait_for()
+            seen.page.locator(".MuiModal-root th", has_text=holds).first.wait_for()
             assert seen.complaints == []
 
 
@@ -156,7 +156,7 @@ class TestAPage:
         assert pruned.state == TrialState.PRUNED
         assert pruned.user_attrs[PRUNED] == "too far behind the best after 1.5 epochs"
         assert "Pruned: too far behind the best after 1.5 epochs." in made.note(PRUNED_ONE)
-        assert made.files(PRUNED_ONE).keys() == {"learning-curve.svg"}
+        assert made.files(PRUNED_ONE).keys() == {"learning-curve.svg", "loss.svg"}
 
     def test_of_a_failed_trial_says_why(self, made: Made) -> None:
         assert "**Failed.** MemoryError: its training would need at least" in made.note(FAILED)
@@ -166,7 +166,14 @@ class TestAPage:
         for number in range(3):
             files = made.files(number)
             assert files.keys() == {
-                *("learning-curve.svg", "confusion.svg", "calibration.svg", "classes.csv", "worst-errors.csv")
+                *(
+                    "learning-curve.svg",
+                    "loss.svg",
+                    "confusion.svg",
+                    "calibration.svg",
+                    "classes.csv",
+                    "worst-errors.csv",
+                )
             }
             assert all(path.stat().st_size for path in files.values())
         with made.files(COMPLETED)["classes.csv"].open(newline="") as file:
@@ -178,10 +185,6 @@ class TestAPage:
 
     def test_is_whole_before_its_trial_ends(self, made: Made) -> None:
         states: list[TrialState] = []
-
-        def look(trial: optuna.Trial, outcome: Outcome) -> None:
-            states.append(made.opened.study.get_trials()[trial.number].state)
-
         study = optuna.create_study(direction="maximize")
         study.optimize(
             make_objective(
