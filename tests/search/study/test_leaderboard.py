@@ -5,7 +5,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.cli.run import export_flag
+from search.report.notes import export_flag
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again
 from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
