@@ -53,7 +53,7 @@ def comparison_note(found: Results) -> str:
     shown = [table.markdown() for table in tables(found)]
     look = (
         "**Analytics**, the first tab, has the forest plot: every idea with its interval. The value of a trial here is "
-        "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and by nothing else on these "
+        "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and nothing else on these "
         "pages. The importances of `arm` and `pair` are of the validation score."
     )
     parts = ["### What it found", said, "### How it was measured", markdown(heading(found)), look, *shown]
