@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import MOST_PAIRS, PAIRS, RANDOM, Arm, Comparison, tuning_name
+from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison, tuning_name
 from search.execution.memory import most_bytes
 from search.statistics import Looks
 from search.storage.databases import OLDER_PAIRS, experimental_features, open_storage
@@ -237,9 +237,7 @@ class Setting:
         if self.is_older:
             return {"user_attrs": known}
         arms = CategoricalDistribution([*(one.name for one in self.comparison.arms), LINEAR])
-        # As many as there may ever be, in every trial alike: within that, scores of the first few do not seem to differ
-        # by the number of the pair, which the dashboard would tell as its importance.
-        pairs = IntDistribution(0, MOST_PAIRS - 1)
+        pairs = IntDistribution(0, max(pair, self.comparison.pairs[-1] - 1))
         return {"user_attrs": {}, "params": known, "distributions": {ARM: arms, PAIR: pairs}}
 
     def probabilities(self, arm: str) -> np.ndarray:

@@ -4,7 +4,7 @@ A note is Markdown. It begins with what to do.
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import optuna
@@ -16,12 +16,15 @@ from search.report.words import heading, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 from search.study.origins import AGAIN, RECIPE, SAMPLED, origins
 from search.study.records import EPOCHS, told
-from sentiment.foreign import code, markdown, markdown_table
+from sentiment.foreign import code, markdown
 
 __all__ = ["comparison_note", "export_flag", "part_note", "search_note", "under_way_note"]
 
 TOP: Final = 8
 """Trials in the table of a note; the file leaderboard.csv has all."""
+
+AIR: Final = "\u00a0" * 3
+"""Blanks that are not taken away."""
 
 _PAGES: Final = """### Where to look
 
@@ -49,12 +52,13 @@ def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = No
 
 def comparison_note(found: Results) -> str:
     """Of a comparison: the verdicts first, then how they were made, then the tables."""
-    said = "\n".join(f"- {markdown(sentence)}" for sentence in words(found))
-    shown = [table.markdown() for table in tables(found)]
+    sentences = sorted(words(found), key=lambda sentence: not sentence.startswith("Deploy "))
+    said = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
+    shown = [f"**{markdown(one.title)}**\n\n{_aired(one.header, one.rows)}" for one in tables(found)]
     look = (
         "**Analytics**, the first tab, has the forest plot: every idea with its interval. The value of a trial here is "
         "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and nothing else on these "
-        "pages. The importances of `arm` and `pair` are of the validation score."
+        "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
     parts = ["### What it found", said, "### How it was measured", markdown(heading(found)), look, *shown]
     return "\n\n".join([*parts, found.slices.markdown()])
@@ -120,14 +124,21 @@ def _table(board: Leaderboard, origin: Mapping[int, str]) -> str:
     shown = [e for rank, e in enumerate(board.entries) if rank < TOP or e.is_linear or e.trial is None]
     rows = []
     for entry in shown:
-        model = f"{entry.architecture} (linear baseline)" if entry.is_linear and entry.trial is not None else ""
+        model = f"{entry.architecture}, the baseline" if entry.is_linear and entry.trial is not None else ""
         how = "baseline" if entry.trial is None else origin[entry.trial]
         latency = "" if entry.latency is None else f"{entry.latency:.1f}"
         epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
         score = f"{100 * entry.macro_f1:.1f}"
         rows.append((entry.name, how, score, model or entry.architecture, entry.token_unit, epochs, latency))
     header = ("", "how", "macro-F1, points", "model", "tokens", "epochs", "ms a text")
-    return markdown_table(header, rows) if rows else ""
+    return _aired(header, rows) if rows else ""
+
+
+def _aired(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with room between its columns, which the dashboard sets without any; all of it at the left."""
+    lines = [f"| {' | '.join(f'{markdown(text)}{AIR}' for text in line)} |" for line in (header, *rows)]
+    lines.insert(1, f"|{' :--- |' * len(header)}")
+    return "\n".join(lines)
 
 
 def _origins(board: Leaderboard, origin: Mapping[int, str]) -> str:

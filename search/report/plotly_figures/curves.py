@@ -17,6 +17,8 @@ __all__ = ["curves_figure"]
 BEST: Final = 3
 MOST: Final = 60
 """Lines of a kind beside the best; of more the latest are shown, or nobody could tell one from another."""
+SHOWN: Final = 25.0
+"""Points below the best that are shown."""
 COMPLETED: Final = "#9fc3dc"
 
 
@@ -63,11 +65,18 @@ def curves_figure(study: optuna.Study) -> "Figure | None":
             )
         )
     return drawn(
-        "Learning curves\nthe best networks in colour, what was pruned in grey",
+        "Learning curves\nthe best in colour, what was pruned in grey",
         traces,
         x={"title": {"text": "epochs (passes over the training rows)"}, "rangemode": "tozero"},
-        y={"title": {"text": "macro-F1 on validation rows, points"}},
+        y={"title": {"text": "macro-F1 on validation rows, points"}, "range": _range(scored)},
     )
+
+
+def _range(trials: Sequence[FrozenTrial]) -> list[float]:
+    """Of the axis, in points: from far below the best on, lest one that had learned nothing press the others together."""
+    scores = [100 * float(row["macro_f1"]) for trial in trials for row in told(trial, CURVE)]
+    top = max(scores)
+    return [max(min(scores), top - SHOWN) - 1, top + 1.5]
 
 
 def _together(trials: Sequence[FrozenTrial]) -> tuple[list[float | None], list[float | None], list[str | None]]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["importance_figure"]
 
 MOST: Final = 15
-"""Parameters that are shown; the others are worth next to nothing."""
+LEAST: Final = 0.005
+"""Parameters that are shown: so many at most, and those that have such a share."""
 
 
 def importance_figure(study: optuna.Study, found: Importances | None = None) -> "Figure":
@@ -26,7 +27,8 @@ def importance_figure(study: optuna.Study, found: Importances | None = None) -> 
     found = importances(study) if found is None else found
     if not found.enough:
         return _too_few(found)
-    shown = list(found.values.items())[:MOST]
+    shown = [(parameter, value) for parameter, value in found.values.items() if value >= LEAST][:MOST]
+    others = len(found.values) - len(shown)
     bars = plotly().Bar(
         x=[round(100 * value, 1) for _, value in shown],
         y=list(range(len(shown))),
@@ -40,9 +42,12 @@ def importance_figure(study: optuna.Study, found: Importances | None = None) -> 
     return drawn(
         f"What each parameter was worth, by {found.trials} sampled trials\n"
         "by how its values differ between the best quarter and all (PED-ANOVA)\n"
-        "Without the recipes of the start, which Optuna's own chart counts. Few trials: read the order.",
+        "without the recipes of the start, which Optuna's own chart counts; few trials: read the order, not the shares",
         [bars],
-        x={"title": {"text": "share, %"}, "rangemode": "tozero"},
+        x={
+            "title": {"text": f"share, %; {others} others have next to none" if others else "share, %"},
+            "rangemode": "tozero",
+        },
         y={
             "autorange": "reversed",
             "tickvals": list(range(len(shown))),

@@ -53,11 +53,20 @@ def drawn(title: str, traces: list[Any], *, x: dict[str, Any], y: dict[str, Any]
         "automargin": True,
     }
     look: dict[str, Any] = {
-        "title": {"text": f"<b>{first}</b>{below}", "x": 0.01, "xanchor": "left", "font": {"size": 15}},
-        "font": {"family": "system-ui, Roboto, Helvetica, Arial, sans-serif", "size": 12, "color": INK},
+        "title": {
+            "text": f"<b>{first}</b>{below}",
+            "font": {"size": 15},
+            "x": 0.01,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 12},
+        },
+        "font": {"family": "Roboto, Helvetica, Arial, sans-serif", "size": 12, "color": INK},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
-        "margin": {"l": 60, "r": 24, "t": 62 + 16 * second.count("\n") if second else 48, "b": 60},
+        "margin": {"l": 60, "r": 24, "t": 48 + 18 * (1 + second.count("\n")) if second else 48, "b": 60},
         "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
         "hovermode": "closest",
         "hoverlabel": {"align": "left"},
