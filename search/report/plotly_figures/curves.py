@@ -73,7 +73,7 @@ def curves_figure(study: optuna.Study) -> "Figure | None":
 
 
 def _range(trials: Sequence[FrozenTrial]) -> list[float]:
-    """Of the axis, in points: from far below the best on, lest one that had learned nothing press the others together."""
+    """Of the axis, in points: one that had learned nothing would press the others together."""
     scores = [100 * float(row["macro_f1"]) for trial in trials for row in told(trial, CURVE)]
     top = max(scores)
     return [max(min(scores), top - SHOWN) - 1, top + 1.5]
