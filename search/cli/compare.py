@@ -45,12 +45,11 @@ def command(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
     from search.comparison.compare import compare, refuse_other
     from search.comparison.foresight import foresee
-    from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
     from search.comparison.reopened import found as found_by
     from search.comparison.setting import Setting
     from search.execution.contract import WorkerLost
-    from search.report.pages import publish_comparison
+    from search.report.pages import PagesOfComparison, publish_comparison
     from search.report.progress import training_bar
     from search.report.text import markdown, render
     from search.report.values import to_dict
@@ -65,7 +64,13 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
             show(foresee(setting).render())
             continue
         try:
-            with training_bar() as on_training:
+            pages = PagesOfComparison(setting)
+            with training_bar() as on_bar:
+
+                def on_training(done: float, total: int, on_bar: Any = on_bar, pages: Any = pages) -> None:
+                    on_bar(done, total)
+                    pages.refresh(done, total)
+
                 compared = compare(setting, executor=executor, on_training=on_training)
         except WorkerLost:
             return fail(
@@ -74,7 +79,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 1,
             )
         found = found_by(setting, compared)
-        publish_comparison(setting.study(PAIRS), found, args.artifacts)  # first: whoever reads the answer may leave
+        publish_comparison(setting, found)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))
         else:

@@ -5,7 +5,6 @@ import os
 import shlex
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, leading_to, same_command, to_copy
@@ -15,10 +14,7 @@ from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import say, show, show_json
 
-if TYPE_CHECKING:
-    from search.study.leaderboard import Leaderboard
-
-__all__ = ["command", "export_flag"]
+__all__ = ["command"]
 
 
 def command(args: argparse.Namespace) -> int:
@@ -32,7 +28,8 @@ def command(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.report.board import render, to_dict
-    from search.report.pages import publish_search
+    from search.report.notes import export_flag
+    from search.report.pages import PageOfSearch, publish_search
     from search.report.progress import SearchProgress
     from search.report.trial_pages import TrialPages
     from search.study.choosing import correct_for_choosing
@@ -47,7 +44,14 @@ def command(args: argparse.Namespace) -> int:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
     interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
+    page = PageOfSearch(opened.study, args.artifacts, definition.trials)
+    page.refresh()
     with SearchProgress(opened.study, definition.trials) as progress:
+
+        def refresh(*_: object) -> None:
+            progress.refresh()
+            page.refresh()
+
         try:
             if definition.workers == 1 and args.launcher != "ray":
                 set_threads(threads)
@@ -58,7 +62,7 @@ def command(args: argparse.Namespace) -> int:
                     trials=definition.trials,
                     timeout=definition.timeout,
                     objective=make_objective(opened, pages=pages, **hooks),
-                    on_trial=progress.on_trial,
+                    on_trial=refresh,
                 )
             elif opened.finished < definition.trials:
                 # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
@@ -68,7 +72,7 @@ def command(args: argparse.Namespace) -> int:
                     dataset = opened.dataset if args.launcher == "ray" else None
                     asked = {"trials": definition.trials, "threads": threads, "device": device, "dataset": dataset}
                     work = partial(work_on, definition.name, url, args.artifacts, **asked)
-                    with closing(executor.do(shares.jobs, work, progress.refresh)) as done:
+                    with closing(executor.do(shares.jobs, work, refresh)) as done:
                         for ended in done:
                             if shares.end_with(ended):
                                 break
@@ -101,16 +105,3 @@ def command(args: argparse.Namespace) -> int:
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*shares.statuses, int(killed > 0 and short))
-
-
-def export_flag(board: "Leaderboard") -> str:
-    """What exports what the board recommends, where it can be exported: the linear baseline may be no trial of the
-    search, and earlier versions did not keep its weights."""
-    from search.study.leaderboard import EnsembleStanding
-
-    recommended = board.recommended
-    if isinstance(recommended, EnsembleStanding):
-        return " --ensemble"
-    if recommended is None or recommended.trial is None or recommended == board.best or recommended.kept is False:
-        return ""
-    return f" --trial {recommended.trial}"
