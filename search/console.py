@@ -24,6 +24,7 @@ __all__ = [
     "show",
     "show_json",
     "tell_in_one_line",
+    "width",
 ]
 
 LAYOUT: Final = "\n\t"
@@ -43,6 +44,13 @@ def show(text: str) -> None:
     _print(text, stderr=False)
 
 
+def width() -> int | None:
+    """Columns of the terminal that the answer goes to; None where it goes to none, and tables are whole."""
+    from sentiment.terminal import columns_of
+
+    return columns_of(sys.stdout)
+
+
 def show_json(value: Any, indent: int | None = 1) -> None:
     """The answer for a program."""
     print(as_json(value, indent))
@@ -57,10 +65,12 @@ def _print(text: str, *, stderr: bool, style: str = "") -> None:
     shown, stream = visible(text, keep=LAYOUT), sys.stderr if stderr else sys.stdout
     if stream is None or not stream.isatty():
         print(shown, file=stream, flush=stderr)
-    else:
-        from sentiment.terminal import draw  # here, since `--help` has no use for it
+        return
+    from sentiment.terminal import columns_of, draw  # here, since `--help` has no use for it
 
-        draw(shown, style, stderr=stderr)
+    columns = columns_of(stream)
+    assert columns is not None
+    draw(shown, style, stderr=stderr, width=columns)
 
 
 def tell_in_one_line(storage: Callable[[], str]) -> Callable[..., None]:

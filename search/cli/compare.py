@@ -9,7 +9,7 @@ from typing import Any
 from search.cli.answer import fail, killed_by
 from search.cli.arguments import same_command
 from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of
-from search.console import say, show, show_json
+from search.console import say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["command"]
@@ -63,7 +63,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
         for line in (f"{comparison.name}: {plan(setting).render(workers)}", *setting.dataset.notes):
             say(line)
         if args.dry_run:
-            show(foresee(setting).render())
+            show(foresee(setting).render(width()))
             continue
         try:
             with training_bar() as on_training:
@@ -85,7 +85,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
         if args.json:
             show_json(to_dict(found))
         else:
-            show(markdown(found) if args.markdown else render(found))
+            show(markdown(found) if args.markdown else render(found, width()))
         if args.out is not None:
             from search.report.folder import write_report
 

@@ -4,7 +4,7 @@ import argparse
 
 from search.cli.arguments import ARTIFACTS
 from search.cli.asked import classes_of, reading
-from search.console import show, show_json
+from search.console import show, show_json, width
 from sentiment.errors import InputError
 
 __all__ = ["command"]
@@ -39,7 +39,7 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json(evaluation.to_dict())
     else:
-        show(evaluation.render())
+        show(evaluation.render(width()))
     return 0
 
 
@@ -58,5 +58,5 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     if args.json:
         show_json(evaluation.to_dict())
     else:
-        show(evaluation.render())
+        show(evaluation.render(width()))
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from search.cli.asked import classes_of, reading
-from search.console import show, show_json
+from search.console import show, show_json, width
 
 __all__ = ["command"]
 
@@ -18,5 +18,5 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json(inspection.to_dict())
     else:
-        show(inspection.render())
+        show(inspection.render(width()))
     return 0

@@ -12,7 +12,7 @@ from search.cli.arguments import ARTIFACTS, same_command, to_copy
 from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
-from search.console import say, show, show_json
+from search.console import say, show, show_json, width
 
 if TYPE_CHECKING:
     from search.study.leaderboard import Leaderboard
@@ -77,7 +77,7 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json(to_dict(board))
     else:
-        show(render(board))
+        show(render(board, width=width()))
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
