@@ -6,20 +6,26 @@ gets bold heads and coloured warnings from `rich`, a file or a pipe the same cha
 """
 
 import logging
+import os
 import sqlite3
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from sentiment.errors import NO_SPACE
 from sentiment.foreign import as_json, one_line, visible
 
+if TYPE_CHECKING:
+    from rich.status import Status
+
 __all__ = [
+    "doing",
     "explained",
     "is_damaged",
     "is_full",
+    "moves_cursor",
     "say",
     "show",
     "show_json",
@@ -29,6 +35,9 @@ __all__ = [
 
 LAYOUT: Final = "\n\t"
 """What the program's own lines and tables are made with."""
+
+SPINNER: Final = 6
+"""Columns of a line that says what is done: what turns before it, and what Ctrl-C shows behind it."""
 
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
 DATABASE_DAMAGED: Final = ("database disk image is malformed", "malformed database schema")
@@ -41,6 +50,7 @@ BUCKET: Final = "s3://"
 
 def show(text: str) -> None:
     """The answer."""
+    doing(None)
     _print(text, stderr=False)
 
 
@@ -51,8 +61,38 @@ def width() -> int | None:
     return columns_of(sys.stdout)
 
 
+def moves_cursor(stream: TextIO | None) -> bool:
+    """Whether what is written there may move the cursor: on a terminal that is not dumb."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+_now: list["Status"] = []
+"""The line that says what is done now. There is one at most, since there is one terminal."""
+
+
+def doing(what: str | None) -> None:
+    """Say on a terminal what takes a while, until another thing is done, the answer is shown or the command ends; the
+    line leaves nothing behind, and where nobody looks there is none.
+
+    Args:
+        what: in a few words, such as "Reading reviews.csv"; None: nothing any more.
+    """
+    while _now:
+        _now.pop().stop()
+    if what is None or not moves_cursor(sys.stderr):
+        return
+    from rich.text import Text
+
+    from sentiment.terminal import clip, columns_of, screen
+
+    said = clip(f"{one_line(what)} ...", (columns_of(sys.stderr) or 0) - SPINNER)
+    _now.append(screen(stderr=True).status(Text(said), refresh_per_second=4))
+    _now[0].start()
+
+
 def show_json(value: Any, indent: int | None = 1) -> None:
     """The answer for a program."""
+    doing(None)
     print(as_json(value, indent))
 
 

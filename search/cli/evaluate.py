@@ -4,7 +4,7 @@ import argparse
 
 from search.cli.arguments import ARTIFACTS
 from search.cli.asked import classes_of, reading
-from search.console import show, show_json, width
+from search.console import doing, show, show_json, width
 from sentiment.errors import InputError
 
 __all__ = ["command"]
@@ -25,6 +25,7 @@ def command(args: argparse.Namespace) -> int:
             raise InputError(
                 f"evaluate needs --{flag}, the column with the {'reviews' if flag == 'text' else 'labels'}"
             )
+    doing(f"Scoring {args.data}")
     from sentiment.bundle.folder import Bundle
     from sentiment.bundle.scoring import evaluate
 
@@ -47,6 +48,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     for flag in ("text", "label", "classes", "encoding", "max_bytes"):
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
+    doing(f"Scoring the sealed rows of {args.sealed}")
     from search.storage.databases import open_storage, storage_url
     from search.study.create import open_recorded
     from search.study.sealed import evaluate_sealed

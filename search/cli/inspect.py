@@ -3,13 +3,14 @@
 import argparse
 
 from search.cli.asked import classes_of, reading
-from search.console import show, show_json, width
+from search.console import doing, show, show_json, width
 
 __all__ = ["command"]
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    doing(f"Reading {args.data}")
     from sentiment.inspection import inspect
 
     inspection = inspect(

@@ -12,7 +12,7 @@ from search.cli.arguments import ARTIFACTS, same_command, to_copy
 from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
-from search.console import say, show, show_json, width
+from search.console import doing, say, show, show_json, width
 
 if TYPE_CHECKING:
     from search.study.leaderboard import Leaderboard
@@ -22,6 +22,7 @@ __all__ = ["command", "export_flag"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    doing(f"Reading {args.study_file or ', '.join(args.data or ())}")
     definition = definition_of(args)
     device = device_for(args)
 
@@ -45,16 +46,16 @@ def command(args: argparse.Namespace) -> int:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
     interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
-    with SearchProgress(opened.study, definition.trials) as progress:
+    with SearchProgress(opened.study, definition.trials, workers) as progress:
         try:
             if definition.workers == 1 and args.launcher != "ray":
                 set_threads(threads)
-                hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
+                hooks = {"on_begin": progress.on_begin, "on_batch": progress.on_batch, "on_report": progress.on_report}
                 optimize(
                     opened,
                     trials=definition.trials,
                     timeout=definition.timeout,
-                    objective=make_objective(opened, **hooks),
+                    objective=make_objective(opened, device=device, **hooks),
                     on_trial=progress.on_trial,
                 )
             elif opened.finished < definition.trials:
@@ -71,6 +72,7 @@ def command(args: argparse.Namespace) -> int:
                                 break
         except KeyboardInterrupt:
             interrupted = True
+    doing("Correcting the best score for the choice among all")
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
     publish_search(opened.study, board, args.artifacts)  # first: whoever reads the answer may leave
