@@ -3,7 +3,7 @@
 import argparse
 
 from search.cli.asked import study_of
-from search.console import show, show_json
+from search.console import show, show_json, width
 from sentiment.errors import refuse_unless_whole
 
 __all__ = ["command"]
@@ -22,7 +22,7 @@ def command(args: argparse.Namespace) -> int:
     refuse_comparison(study)
     with as_recorded(study.study_name):
         board = leaderboard(study, args.artifacts)
-        told = to_dict(board) if args.json else render(board, args.top)
+        told = to_dict(board) if args.json else render(board, args.top, width())
     if isinstance(told, str):
         show(told)
     else:

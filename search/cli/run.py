@@ -5,6 +5,7 @@ import os
 import shlex
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, leading_to, same_command, to_copy
@@ -12,13 +13,14 @@ from search.cli.asked import device_for, executor_of, set_threads, threads_of
 from search.cli.definition import definition_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
-from search.console import say, show, show_json
+from search.console import doing, say, show, show_json, width
 
 __all__ = ["command"]
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    doing(f"Reading {', '.join(args.files or args.data or ())}")
     definition = definition_of(args)
     device = device_for(args)
 
@@ -46,23 +48,27 @@ def command(args: argparse.Namespace) -> int:
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
     page = PageOfSearch(opened.study, args.artifacts, definition.trials)
     page.refresh()
-    with SearchProgress(opened.study, definition.trials) as progress:
+    with SearchProgress(opened.study, definition.trials, workers) as progress:
 
         def refresh(*_: object) -> None:
             progress.refresh()
             page.refresh()
 
+        def on_trial(trial: Any) -> None:
+            progress.on_trial(trial)
+            page.refresh()
+
         try:
             if definition.workers == 1 and args.launcher != "ray":
                 set_threads(threads)
-                hooks = {"on_batch": progress.on_batch, "on_report": progress.on_report, "device": device}
+                hooks = {"on_begin": progress.on_begin, "on_batch": progress.on_batch, "on_report": progress.on_report}
                 pages = TrialPages(args.artifacts, leading_to(url, args.artifacts))
                 optimize(
                     opened,
                     trials=definition.trials,
                     timeout=definition.timeout,
-                    objective=make_objective(opened, pages=pages, **hooks),
-                    on_trial=refresh,
+                    objective=make_objective(opened, device=device, pages=pages, **hooks),
+                    on_trial=on_trial,
                 )
             elif opened.finished < definition.trials:
                 # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
@@ -78,13 +84,14 @@ def command(args: argparse.Namespace) -> int:
                                 break
         except KeyboardInterrupt:
             interrupted = True
+    doing("Correcting the best score for the choice among all")
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
     publish_search(opened.study, board, args.artifacts)  # first: whoever reads the answer may leave
     if args.json:
         show_json(to_dict(board))
     else:
-        show(render(board))
+        show(render(board, width=width()))
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")

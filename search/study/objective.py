@@ -152,6 +152,7 @@ class Objective:
         pages: called with what came of a trial, just before it ends; for people who look.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
+        on_begin: called with the trial and the config that it has drawn, before that is trained.
     """
 
     dataset: Dataset
@@ -168,6 +169,7 @@ class Objective:
     pages: Pages = lambda trial, outcome: None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
+    on_begin: Callable[[optuna.Trial, Config], None] = lambda trial, config: None
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train the config that `trial` draws.
@@ -195,6 +197,7 @@ class Objective:
             keep(trial, ENVIRONMENT, environment(config, self.cache, self.device))
             if config == LinearConfig(seed=seed):
                 trial.set_user_attr(IS_LINEAR_BASELINE, True)
+        self.on_begin(trial, config)
         so_far = Outcome(TrialState.FAIL, config, kind, self.dataset, reports := [])
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
 
