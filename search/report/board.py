@@ -20,7 +20,13 @@ SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
 FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
 """What a narrow terminal goes without, the first of them first."""
 
-HOW: Final = {"recipe": "recipe", "sampled": "sampled", "again": "begun again", None: ""}
+HOW: Final = {
+    "recipe": "recipe",
+    "sampled": "sampled",
+    "again": "begun again",
+    "outside": "told from outside",
+    None: "",
+}
 """The word for each way by which a trial came by its setting."""
 RECIPES: Final = "recipe: a setting known to be good, which the search began with; its parameters were not drawn."
 

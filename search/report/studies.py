@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from search.comparison.stored import COMPARISON, Stored
+from search.comparison.stored import Stored
 from sentiment.terminal import clip, in_columns
 
 __all__ = ["studies_table"]
@@ -32,8 +32,8 @@ def studies_table(found: Sequence[Stored], now: datetime) -> str:
 
 def _done(one: Stored) -> str:
     done = f"{one.done:,}" + ("" if one.total is None else f" of {one.total:,}") + " trials"
-    if one.kind == COMPARISON and one.pairs:
-        done += f", {one.pairs} pairs" if one.most_pairs is None else f", {one.pairs} of {one.most_pairs} pairs"
+    if one.kind == "comparison":
+        done += f", {one.pairs:,}" + ("" if one.most_pairs is None else f" of {one.most_pairs:,}") + " pairs"
     return done + (f", {one.running} run" if one.running else "")
 
 
