@@ -1,18 +1,21 @@
 """What happened to the rows before anything was learned, and each time that the sealed ones were scored."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from search.report.page.content import Block, Bullets, Prose, Section, Table
 from search.report.page.messages import MESSAGES, Say
+from search.study.records import ENVIRONMENT, told
 from sentiment.errors import InputError
 from sentiment.reviews.dataset import Dataset
 from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import PARTS
 
-__all__ = ["data_section", "ledger_section", "times"]
+__all__ = ["data_section", "environments", "ledger_section", "times"]
 
 ROWS: Final = 8
 """Numbers of rows left out that are named."""
@@ -112,3 +115,13 @@ def _columns(source: DataSource, say: Say) -> str:
 
 def _mapping(classes: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{name} = {', '.join(map(str, values))}" for name, values in classes.items())
+
+
+def environments(trials: Sequence[FrozenTrial]) -> list[str]:
+    """What the trials were trained with, each once, most often first."""
+    shown = Counter(
+        ", ".join(f"{name} {value}" for name, value in sorted(environment.items()) if len(str(value)) < 40)
+        for trial in trials
+        if isinstance(environment := told(trial, ENVIRONMENT), dict)
+    )
+    return [text for text, _ in shown.most_common(3)]

@@ -26,7 +26,7 @@ from search.report.page.content import (
     Shade,
     Table,
 )
-from search.report.page.data import data_section, ledger_section, times
+from search.report.page.data import data_section, environments, ledger_section, times
 from search.report.page.forest import Measured, forest
 from search.report.page.importance import importance_blocks, is_sampled
 from search.report.page.messages import Say, sayer
@@ -43,7 +43,6 @@ from search.study.records import (
     CONFIG,
     CURVE,
     DATA,
-    ENVIRONMENT,
     FINGERPRINT,
     OPENINGS,
     PREDICTIONS,
@@ -458,16 +457,6 @@ def _again(found: _Found) -> Section:
     table = Table(say("again.facts"), (say("column.fact"), say("column.value")), rows)
     blocks = Commands(tuple(commands), say("again.commands")), table, Prose(say("again.words"), is_note=True)
     return Section("again", say("section.again"), blocks)
-
-
-def environments(trials: Sequence[FrozenTrial]) -> list[str]:
-    """What the trials were trained with, each once, most often first."""
-    shown = Counter(
-        ", ".join(f"{name} {value}" for name, value in sorted(environment.items()) if len(str(value)) < 40)
-        for trial in trials
-        if isinstance(environment := told(trial, ENVIRONMENT), dict)
-    )
-    return [text for text, _ in shown.most_common(3)]
 
 
 def _run(found: _Found) -> list[str]:
