@@ -17,10 +17,9 @@ from search.comparison.setting import ARM, Setting
 from search.report.page import charts, english, korean
 from search.report.page.content import Block, Bullets, Commands, Examples, Headline, Page, Prose, Section, Table
 from search.report.page.data import data_section, environments, ledger_section, times
-from search.report.page.forest import Measured, forest, signed, verdict_badge
+from search.report.page.forest import Measured, ends, forest, interval, signed, verdict_badge
 from search.report.page.messages import Say, sayer
-from search.report.page.model import class_blocks
-from search.report.tables import interval
+from search.report.page.model import class_blocks, slice_name
 from search.report.words import last_word
 from search.study.records import CURVE, FINGERPRINT, told
 from sentiment.errors import InputError
@@ -31,6 +30,7 @@ __all__ = ["comparison_page"]
 SENTENCES: Final[dict[str, Any]] = {"en": english, "ko": korean}
 WITH_EXAMPLES: Final = 6
 """Slices, the worst, that are shown with texts."""
+EXAMPLES: Final = 10
 CURVES: Final = 5
 """Arms whose learning curves are told apart."""
 
@@ -134,13 +134,13 @@ def _forests(found: _Found) -> list[Block]:
         lines = [_measured(idea.name, idea.decision, idea.guess) for idea in results.ideas]
         blocks.append(forest(say("forest.comparison"), lines, say))
     if steps := _steps(results, say):
-        blocks.append(forest(say("forest.steps"), steps, say))
+        blocks.append(forest(say("forest.steps"), steps, say, explained=False))
     kind = say(results.kind)
     beside = [
         _measured(say("forest.linear.baseline", name=results.linear.name), results.linear.decision),
         _measured(say("forest.best", kind=kind, name=results.linear.name), results.winner.against_linear),
     ]
-    blocks.append(forest(say("forest.linear"), beside, say))
+    blocks.append(forest(say("forest.linear"), beside, say, explained=False))
     blocks.append(Prose(SENTENCES[found.language].against_linear(results)))
     return blocks
 
@@ -200,8 +200,7 @@ def _ideas(found: _Found) -> Table:
 def _decided(decision: Any, say: Say) -> tuple[Any, ...]:
     difference = decision.difference
     p = "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}"
-    ends = f"{signed(difference.low)} … {signed(difference.high)}"
-    return signed(difference.mean), ends, f"{difference.p_better:.3f}", p, verdict_badge(decision.verdict, say)
+    return signed(difference.mean), ends(difference), f"{difference.p_better:.3f}", p, verdict_badge(decision.verdict, say)
 
 
 def _per_class(found: _Found) -> Table:
@@ -221,15 +220,15 @@ def _arms(found: _Found) -> Table:
     for score in (results.baseline, *(idea.score for idea in results.ideas)):
         corrected, optimism = "", score.optimism
         if score.corrected is not None:
-            ends = f"{100 * score.corrected.low:.1f} … {100 * score.corrected.high:.1f}"
-            corrected = f"{100 * score.corrected.corrected:.1f} ({ends})"
+            low, high = 100 * score.corrected.low, 100 * score.corrected.high
+            corrected = f"{100 * score.corrected.corrected:.1f} ({low:.1f} … {high:.1f})"
         rows.append(
             (
                 score.name,
                 f"{100 * score.tuned_macro_f1:.1f}",
                 corrected,
                 f"{100 * score.validation_macro_f1:.1f}",
-                f"{signed(optimism.mean)} ({signed(optimism.low)} … {signed(optimism.high)})",
+                interval(optimism),
                 f"{100 * score.calibration_error:.1f}",
                 f"{score.collapsed} / {score.trainings}",
                 f"{score.diverged} / {score.trainings}",
@@ -281,7 +280,7 @@ def _errors(found: _Found) -> list[Block]:
         return (name, f"{one.rows:,}", *shares, interval(one.gain))
 
     def named(one: Any) -> str:
-        return f"{say(f'slice.{one.kind}')}: {one.name}"
+        return slice_name(one.kind, one.name, say)
 
     columns = ("slice", "rows", "wrong.winner", "wrong.baseline", "gain")
     rows = (cells(slices.whole, say("slice.all")), *(cells(one, named(one)) for one in slices.slices))
@@ -299,7 +298,7 @@ def _errors(found: _Found) -> list[Block]:
         for one in slices.slices[:WITH_EXAMPLES]
         for example in one.examples
     )
-    unique = tuple({text: (text, said) for text, said in reversed(examples)}.values())[::-1]
+    unique = tuple({text: (text, said) for text, said in reversed(examples)}.values())[::-1][:EXAMPLES]
     return [*blocks, Prose(say("errors.surest")), Examples(unique)] if unique else blocks
 
 
@@ -346,7 +345,7 @@ def _model(found: _Found) -> list[Section]:
     except InputError as error:
         return [Section("classes", say("section.classes"), (Prose(say("no.predictions", reason=str(error))),))]
     labels = np.tile(dataset.labels("test"), len(said))
-    where = Prose(say("classes.sealed", rows=f"{len(dataset.split.test):,}"), is_note=True)
+    where = Prose(say("classes.sealed", rows=f"{len(dataset.split.test):,}", pairs=len(said)), is_note=True)
     name = results.winner.deploy
     blocks = class_blocks(name, said.reshape(-1, said.shape[2]), labels, results.classes, say, draw=found.draw)
     return [Section("classes", say("section.classes"), (where, *blocks))]

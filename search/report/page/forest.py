@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from search.report.figures import MINUS, limits
 from search.report.page.content import Badge, Forest, ForestRow, Tick
 from search.report.page.messages import Say
-from search.statistics import NO_DIFFERENCE
+from search.statistics import NO_DIFFERENCE, Difference, Optimism
 
-__all__ = ["Measured", "forest", "signed", "verdict_badge"]
+__all__ = ["Measured", "ends", "forest", "interval", "signed", "verdict_badge"]
 
 TICKS = 6
 """At most, about."""
@@ -38,13 +38,24 @@ def signed(fraction: float) -> str:
     return f"{100 * fraction:+.1f}".replace("-", MINUS)
 
 
-def forest(caption: str, lines: Sequence[Measured], say: Say) -> Forest:
+def ends(difference: Difference | Optimism) -> str:
+    """Of its interval, in points."""
+    return f"{signed(difference.low)} … {signed(difference.high)}"
+
+
+def interval(difference: Difference | Optimism) -> str:
+    """A difference and its interval, in points."""
+    return f"{signed(difference.mean)} ({ends(difference)})"
+
+
+def forest(caption: str, lines: Sequence[Measured], say: Say, *, explained: bool = True) -> Forest:
     """All lines on one axis, which no wide interval may squash.
 
     Args:
         caption: of the table.
         lines: from above; one of them at least is no heading.
         say: the page's language.
+        explained: say below what the region is.
     """
     measured = [line for line in lines if line.verdict]
     means, highs = [line.mean for line in measured], [line.high for line in measured]
@@ -79,7 +90,7 @@ def forest(caption: str, lines: Sequence[Measured], say: Say) -> Forest:
         tuple(Tick(text, place(at)) for text, at in _ticks(first, last)),
         zero=place(0.0),
         region=(place(-region), place(region)),
-        legend_region=say("forest.region", region=f"{region:g}"),
+        legend_region=say("forest.region", region=f"{region:g}") if explained else "",
         legend_guess=say("forest.guess") if guesses else "",
     )
 

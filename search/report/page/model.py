@@ -1,5 +1,6 @@
 """One model on rows whose labels are known: class by class, how sure it is, where it goes wrong."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,16 +9,17 @@ import numpy as np
 from search.comparison.slices import cut, wilson
 from search.report.page import charts
 from search.report.page.content import Block, Cell, Examples, Prose, Shade, Table
-from search.report.page.messages import Say
+from search.report.page.messages import MESSAGES, Say
 from search.storage.predictions import classes_of
 from sentiment.metrics import accuracy, confusion_matrix, expected_calibration_error, macro_f1, per_class
 
-__all__ = ["class_blocks", "error_blocks", "shortened"]
+__all__ = ["class_blocks", "error_blocks", "slice_name"]
 
 WORST: Final = 8
 """Wrong answers that are shown with their texts."""
 CHARACTERS: Final = 280
 """Of a text."""
+_LENGTH: Final = re.compile(r"([\d,]+)(?: to ([\d,]+))? (word|character)s?")
 
 
 def class_blocks(
@@ -94,7 +96,7 @@ def error_blocks(
     predicted = classes_of(said)
     wrong = predicted != labels
     slices = [(kind, name, rows) for kind, found in cut(texts, ratings).items() for name, rows in found.items()]
-    lines = [_slice(f"{say(f'slice.{kind}')}: {name}", wrong[rows]) for kind, name, rows in slices]
+    lines = [_slice(slice_name(kind, name, say), wrong[rows]) for kind, name, rows in slices]
     lines.sort(key=lambda line: -line[0])
     whole = _slice(say("slice.all"), wrong)
     header = tuple(say(f"column.{column}") for column in ("slice", "rows", "wrong", "interval"))
@@ -112,7 +114,7 @@ def error_blocks(
         return [table]
     examples = tuple(
         (
-            shortened(texts[row]),
+            _shortened(texts[row]),
             say(
                 "errors.example",
                 label=classes[labels[row]],
@@ -126,7 +128,17 @@ def error_blocks(
     return [table, Prose(say("errors.worst")), Examples(examples)]
 
 
-def shortened(text: str) -> str:
+def slice_name(kind: str, name: str, say: Say) -> str:
+    """Its kind and its name; what is no word of the data is said in the page's language."""
+    if length := _LENGTH.fullmatch(name):
+        size = length[1] if length[2] is None else say("slice.range", low=length[1], high=length[2])
+        name = say(f"slice.{length[3]}s", size=size)
+    elif kind != "rating" and f"slice.{name}" in MESSAGES["en"]:
+        name = say(f"slice.{name}")
+    return f"{say(f'slice.{kind}')}: {name}"
+
+
+def _shortened(text: str) -> str:
     """A text in one line, no longer than anybody reads of it here."""
     line = " ".join(text.split())
     return line if len(line) <= CHARACTERS else f"{line[: CHARACTERS - 1].rstrip()}…"
