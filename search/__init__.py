@@ -18,4 +18,8 @@ def __getattr__(name: str) -> Any:
     # On demand, because they import torch and optuna, which `sentiment-search --help` must not wait for.
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("sentiment-search")
     raise AttributeError(f"module 'search' has no attribute {name!r}")

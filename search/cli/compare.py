@@ -43,13 +43,12 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
-    from search.comparison.compare import compare, openings, refuse_other
+    from search.comparison.compare import compare, refuse_other
     from search.comparison.foresight import foresee
     from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
-    from search.comparison.results import results
+    from search.comparison.reopened import found as found_by
     from search.comparison.setting import Setting
-    from search.comparison.tuning import random_scores
     from search.execution.contract import WorkerLost
     from search.report.pages import publish_comparison
     from search.report.progress import training_bar
@@ -74,13 +73,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 f"Go on with the same command: {same_command(args)}",
                 1,
             )
-        found = results(
-            comparison,
-            setting.dataset,
-            compared,
-            openings=len(openings(setting)),
-            random_scores=random_scores(setting),
-        )
+        found = found_by(setting, compared)
         publish_comparison(setting.study(PAIRS), found, args.artifacts)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
+from search.cli.asked import device_for, executor_of, set_threads, threads_of
+from search.cli.definition import definition_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import say, show, show_json
@@ -30,6 +31,7 @@ def command(args: argparse.Namespace) -> int:
     url = storage_url(args.storage)
     storage = open_storage(url)
 
+    from search.report.board import render, to_dict
     from search.report.pages import publish_search
     from search.report.progress import SearchProgress
     from search.study.choosing import correct_for_choosing
@@ -74,9 +76,9 @@ def command(args: argparse.Namespace) -> int:
     board = leaderboard(opened.study, args.artifacts)
     publish_search(opened.study, board, args.artifacts)  # first: whoever reads the answer may leave
     if args.json:
-        show_json(board.to_dict())
+        show_json(to_dict(board))
     else:
-        show(board.render())
+        show(render(board))
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")

@@ -12,6 +12,7 @@ from optuna.artifacts import get_all_artifact_meta, upload_artifact
 from optuna_dashboard import save_note
 
 from search.comparison.results import Results
+from search.report import board as boards
 from search.report.costs import write_costs
 from search.report.figures import write_figures
 from search.report.text import markdown
@@ -35,7 +36,7 @@ def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Artifacts
         table = Path(folder, "leaderboard.csv")
         write_csv(table, [asdict(entry) for entry in board.entries])
         figures = write_costs(board, Path(folder)) if find_spec("matplotlib") else []
-        _publish(study, board.markdown(), [*figures, table], artifacts)
+        _publish(study, boards.markdown(board), [*figures, table], artifacts)
 
 
 def publish_comparison(study: optuna.Study, found: Results, artifacts: Artifacts) -> None:

@@ -25,6 +25,7 @@ from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
+from search.study.comparisons import refuse_comparison, refuse_name_of_comparison
 from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
@@ -84,6 +85,9 @@ class SearchStudy:
     progress: Path | None = None
     """Where trials keep the state of their training until they have ended; None keeps none."""
 
+    def __repr__(self) -> str:
+        return f"SearchStudy({visible(self.study.study_name)}: {self.finished} finished trials; {self.dataset!r})"
+
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
         trials = self.study.get_trials(deepcopy=False)
@@ -137,7 +141,8 @@ def create_or_resume(
     linear one where it is not the first of those trials.
 
     Raises:
-        InputError: the data cannot be used; or the study exists with other data, labels, split or space.
+        InputError: the data cannot be used; or the study exists with other data, labels, split or space; or a
+            comparison is called so.
     """
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"), device)
@@ -145,6 +150,7 @@ def create_or_resume(
     Space.of(definition.space, defaults=defaults).refuse_missing(_cache(artifacts))
     unlabelled_texts(dataset)
     refuse_shared_folder(definition.name, storage)
+    refuse_name_of_comparison(definition.name, storage)
     (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     refuse_half_copied(study)
@@ -190,9 +196,11 @@ def open_recorded(
         data: the files to read them from; None: those that the study names, which may lie elsewhere on this machine.
 
     Raises:
-        InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
+        InputError: there is no such study, it was not made by `run` but is a comparison or another program's, or its
+            data have changed or gone.
     """
     study = load_study(name, storage)
+    refuse_comparison(study)
     attributes = study.user_attrs
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")

@@ -1,9 +1,11 @@
-"""The study as a table: its models and the baselines in one order, and a plain word on where they stand."""
+"""Where a search stands: its models and the baselines in one order, and which of them to deploy.
+
+These are the facts; the words and the tables that show them are made in `search.report`.
+"""
 
 import math
-import shlex
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import optuna
 import scipy
@@ -14,7 +16,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.inside import is_plain
 from search.storage.paths import Artifacts
 from search.study.edges import Edge, edges
-from search.study.positions import FINISHED, in_order
+from search.study.positions import AGAIN, FINISHED, REPEATS, SUPERFLUOUS, in_order
 from search.study.records import (
     AGAINST_LINEAR,
     AUDITED,
@@ -33,18 +35,21 @@ from search.study.records import (
     SECONDS,
     as_recorded,
     family_of_trial,
+    told,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
-from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.baselines import LINEAR
-from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.models.registry import NETWORK
-from sentiment.terminal import in_columns
 
-__all__ = ["EnsembleStanding", "Leaderboard", "leaderboard"]
+__all__ = ["Audit", "EnsembleStanding", "Entry", "FamilyStanding", "How", "Leaderboard", "leaderboard"]
 
-FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
+How = Literal["recipe", "sampled", "again"]
+"""How a trial came by its setting: a known-good one that the search began with, drawn, or that of a trial which was
+interrupted or lost and which it stands in for."""
+
+GIVEN: Final = "fixed_params"
+"""Optuna's name, in a trial's system attributes, for parameters that it was queued with."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Entry:
     """It is the linear baseline."""
     latency: float | None = None
     """Milliseconds that it takes to answer one text."""
+    how: How | None = None
+    """None of a baseline that is no trial."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +104,6 @@ class Audit:
     """Ends of the 95 % interval (Wilson) of the share that would have won."""
     gain: float
     """Macro-F1 by which the best of them exceeds the best that was not condemned; 0 if it does not."""
-
-    def __str__(self) -> str:
-        won = f"{self.would_have_won} of them came out best, by {100 * self.gain:.1f} points"
-        return (
-            f"Audit: of {self.condemned} trials that the pruner condemned {self.ran_on} ran on; "
-            f"{won if self.would_have_won else 'none of them came out best'}. So between {self.low:.0%} and "
-            f"{self.high:.0%} of pruned trials would have won (95 % interval)."
-        )
 
 
 @dataclass(frozen=True)
@@ -142,26 +141,6 @@ class EnsembleStanding:
         """Whether it is worse beyond noise than either."""
         return self.above_best[2] < 0 or (self.above_linear is not None and self.above_linear[2] < 0)
 
-    def __str__(self) -> str:
-        leads = [("best trial", self.above_best)]
-        leads += [] if self.above_linear is None else [("linear baseline", self.above_linear)]
-        above = " and ".join(
-            f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
-            for other, (mean, low, high) in leads
-        )
-        if self.pays:
-            verdict = "better beyond noise, at the price of all of them"
-        elif self.is_worse:
-            verdict = "it is worse"
-        elif self.above_linear is not None and self.beats_linear:
-            verdict = "beyond noise it is better than the linear baseline; noise cannot tell it from the best trial"
-        else:
-            verdict = f"noise cannot tell it from the {'linear baseline' if self.above_best[1] > 0 else 'best trial'}"
-        return (
-            f"The mean of trials {self.members} has {self.macro_f1:.4f}; corrected for choosing it differs by {above}: "
-            f"{verdict}"
-        )
-
 
 @dataclass(frozen=True)
 class Leaderboard:
@@ -171,6 +150,8 @@ class Leaderboard:
     entries: tuple[Entry, ...]
     """Best first; baselines among the completed trials."""
     counts: dict[str, int]
+    """Trials in each of Optuna's states. Those that were interrupted or lost are "interrupted" where another stands in
+    for them by now, and "to_begin_again" where it waits; of those two trials one is counted."""
     ended: dict[int, str]
     """Why trials ended early, other than by the pruner: trial number to reason."""
     best_params: dict[str, Any]
@@ -223,136 +204,6 @@ class Leaderboard:
             return ensemble
         return best if beats else linear
 
-    @property
-    def standing(self) -> str:
-        """What the best model is worth beside the linear baseline, and what to deploy."""
-        linear = self.linear
-        if self.best is None:
-            return "No trial has been completed yet."
-        if linear is None:
-            return "The linear baseline has not been measured."
-        if self.best == linear:
-            if isinstance(self.recommended, EnsembleStanding):
-                single = f"No trial is better than the linear baseline's {linear.macro_f1:.4f}"
-                return f"{single}, but beyond noise the mean of trials below is better: deploy that."
-            return f"Nothing is better than the linear baseline's {linear.macro_f1:.4f}: deploy it, or search on."
-        gain = 100 * (self.best.macro_f1 - linear.macro_f1)
-        side = "BELOW" if gain <= 0 else "above"
-        # Of two linear models one is called the baseline.
-        network = self.best.family == NETWORK
-        model, other = ("network", "linear model") if network else (f"{self.best.family} model", "linear baseline")
-        why = "is cheaper" if network else "needs no search"
-        stands = f"The best {model} stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
-        if self.against_linear is None:
-            return f"{stands}; {self._roughly(gain, linear.macro_f1)}"
-        mean, low, high = (100 * self.against_linear[name] for name in ("corrected", "low", "high"))
-        corrected = (
-            f"{stands}; corrected for choosing, the difference is {mean:+.1f} (95 % interval {low:+.1f} to {high:+.1f})"
-        )
-        if isinstance(self.recommended, EnsembleStanding):
-            told = "That is beyond noise, and" if low > 0 else "Noise cannot tell the two apart, but"
-            told = "It is worse beyond noise, but" if high < 0 else told
-            than = "better still" if low > 0 else "better than the linear baseline beyond noise"
-            return f"{corrected}. {told} the mean of trials below is {than}: deploy that."
-        if low > 0:
-            return f"{corrected}: deploy the {model}."
-        if high < 0:
-            return f"{corrected}: deploy the {other}, or search on."
-        return f"{corrected}. Noise cannot tell the two apart: deploy the {other}, which {why}, or search on."
-
-    def _roughly(self, gain: float, linear: float) -> str:
-        """What can be said of a gain, in points, that has no interval."""
-        noise = 100 * score_error(linear, self.class_sizes)
-        about = (
-            f"one standard error of such a score on {self.rows['validation']:,} validation rows, if none belong "
-            f"together, is about {noise:.1f} points"
-        )
-        without = (
-            "There is no interval: `run` computes it from the predictions that it keeps, when it ends, if they are of "
-            "more than one group of rows."
-        )
-        if gain < 2 * noise:
-            return f"{about}. Deploy the linear model, or search on. {without}"
-        return f"{about}. {without}"
-
-    @property
-    def optimism(self) -> str:
-        """One sentence on what the best score is worth."""
-        sentence = "The best score chose its trial among others, and its checkpoint, so it is optimistic"
-        if self.corrected is None:
-            return f"{sentence}: on new rows expect somewhat less."
-        low, high = self.corrected["low"], self.corrected["high"]
-        return (
-            f"{sentence}: corrected for the choice among {self.corrected['trials']}, these weights are worth "
-            f"{self.corrected['corrected']:.4f} on new rows (95 % interval {low:.4f} to {high:.4f})."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "study": self.study,
-            "entries": [vars(entry) for entry in self.entries],
-            "counts": self.counts,
-            "ended_early": {str(number): reason for number, reason in self.ended.items()},
-            "best_params": self.best_params,
-            "rows": self.rows,
-            "corrected": self.corrected,
-            "against_linear": self.against_linear,
-            "families": [vars(family) | {"best": vars(family.best)} for family in self.families],
-            "ensemble": None if self.ensemble is None else vars(self.ensemble) | {"pays": self.ensemble.pays},
-            "edges": [vars(edge) for edge in self.edges],
-            "audit": None if self.audit is None else vars(self.audit),
-            "plateau": None if self.plateau is None else vars(self.plateau),
-            "standing": self.standing,
-        }
-
-    def render(self, top: int = 10) -> str:
-        """The table and what it says, as text."""
-        shown = [e for rank, e in enumerate(self.entries) if rank < top or e.trial is None or e.is_linear]
-        lines = [f"Leaderboard of {self.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
-        header = ("", "macro-F1", "model", "tokens", "optimizer", "lr", "epochs", "seconds")
-        lines += in_columns(header, [_cells(entry) for entry in shown], right=(1, 5, 6, 7))
-        hidden = len(self.entries) - len(shown)
-        if hidden:
-            whole = f"sentiment-search report {shlex.quote(self.study)} --json"
-            lines.append(f"... and {hidden} more; `{whole}` has them all")
-        lines += ["", f"{_counted(self.counts)}.", self.standing]
-        if self.best is not None:
-            lines.append(self.optimism)
-            if self.ensemble is not None:
-                how = f" (`sentiment-search export {shlex.quote(self.study)} --ensemble`"
-                folds = min(5, MOST_MEMBERS // len(self.ensemble.weights))
-                how += f"; with `--folds {folds}` as a rule better, and {folds} times as dear)" if folds > 1 else ")"
-                is_named = self.recommended == self.ensemble or self.ensemble.above_best[0] > 0
-                lines.append(f"{self.ensemble}{how if is_named and not self.ensemble.is_worse else ''}.")
-            lines += ["", f"Best trial: {self.best.trial}"]
-            lines += [f"  {name} = {_value(value)}" for name, value in self.best_params.items()]
-            lines += [f"Widen the search: {edge}." for edge in self.edges]
-        if self.families:
-            lines += [
-                "",
-                *in_columns(FAMILY_COLUMNS, [_of_family(one) for one in self.families], right=(2, 4, 5, 6)),
-            ]
-        if self.audit is not None:
-            lines.append(str(self.audit))
-        if self.plateau is not None:
-            lines.append(f"{self.plateau}. To search on all the same, leave out --patience.")
-        for number, reason in list(self.ended.items())[:5]:
-            lines.append(f"trial {number} ended early: {reason}")
-        if len(self.ended) > 5:
-            lines.append(f"... and {len(self.ended) - 5} more ended early")
-        return "\n".join(map(visible, lines))
-
-    def markdown(self) -> str:
-        """For the note on the study's page in the dashboard."""
-        shown = [entry for rank, entry in enumerate(self.entries) if rank < 10 or entry.is_linear]
-        rows = [(entry.name, f"{entry.macro_f1:.4f}", _model(entry), entry.token_unit) for entry in shown]
-        table = markdown_table(("", "macro-F1", "model", "tokens"), rows)
-        words = markdown(f"{self.standing} {self.optimism}" + (f" {self.ensemble}." if self.ensemble else ""))
-        if not self.families:
-            return f"{table}\n\n{words}\n"
-        return f"{table}\n\n{words}\n\n{markdown_table(FAMILY_COLUMNS, list(map(_of_family, self.families)))}\n"
-
 
 def leaderboard(study: optuna.Study, artifacts: Artifacts | TrialArtifacts | None = None) -> Leaderboard:
     """Read the standing of `study` from its storage.
@@ -388,11 +239,10 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
     rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
     class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
     linear_is_best = best is not None and IS_LINEAR_BASELINE in trials[best].user_attrs
-    counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     return Leaderboard(
         study=study.study_name,
         entries=tuple(entries),
-        counts=counts,
+        counts=_counts(trials),
         ended={trial.number: reason for trial in trials if (reason := why_ended(trial))},
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
@@ -409,11 +259,11 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
 
 def _audit(trials: list[FrozenTrial]) -> Audit | None:
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    ran_on = [trial.value or 0.0 for trial in completed if AUDITED in trial.user_attrs]
+    ran_on = [trial.value or 0.0 for trial in completed if told(trial, AUDITED) is not None]
     if not ran_on:
         return None
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and not why_ended(trial)]
-    best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
+    best = max((trial.value or 0.0 for trial in completed if told(trial, AUDITED) is None), default=0.0)
     won = sum(value > best for value in ran_on)
     interval = scipy.stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
     gain = max(0.0, max(ran_on) - best)
@@ -422,7 +272,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
 
 
 def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
-    config = trial.user_attrs.get(CONFIG, {})
+    config = told(trial, CONFIG, {})
     assert trial.value is not None
     return Entry(
         name=f"trial {trial.number}" + (" (collapsed)" if trial.user_attrs.get(COLLAPSED) else ""),
@@ -438,7 +288,25 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         kept=None if kept is None else kept.has(trial),
         is_linear=IS_LINEAR_BASELINE in trial.user_attrs,
         latency=trial.user_attrs.get(LATENCY),
+        how=_how(trial),
     )
+
+
+def _how(trial: FrozenTrial) -> How:
+    if REPEATS in trial.system_attrs:
+        return "again"
+    return "recipe" if GIVEN in trial.system_attrs else "sampled"
+
+
+def _counts(trials: list[FrozenTrial]) -> dict[str, int]:
+    counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
+    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+    gone = sum(bool(trial.system_attrs.get(AGAIN)) for trial in failed)
+    waiting = sum(trial.state == TrialState.WAITING and REPEATS in trial.system_attrs for trial in trials)
+    # A twin in the queue that nobody took is no failure of anything.
+    counts["fail"] -= gone + sum(SUPERFLUOUS in trial.system_attrs for trial in failed)
+    counts["waiting"] -= waiting
+    return counts | {"interrupted": max(0, gone - waiting), "to_begin_again": waiting}
 
 
 def _families(
@@ -478,35 +346,3 @@ def _ensemble(recorded: dict[str, Any] | None, best: int | None, best_is_linear:
         tuple(best_lead),
         None if linear_lead is None else tuple(linear_lead),
     )
-
-
-def _of_family(standing: FamilyStanding) -> tuple[str, ...]:
-    best, gain = standing.best, standing.against_linear
-    above = "the linear baseline" if best.is_linear else ""
-    if gain is not None:
-        mean, low, high = (100 * gain[name] for name in ("corrected", "low", "high"))
-        above = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
-    latency = "" if best.latency is None else f"{best.latency:.1f}"
-    score, seconds = f"{best.macro_f1:.4f}", f"{standing.seconds:.0f}"
-    return (standing.family, best.name, score, above, latency, str(standing.trials), seconds)
-
-
-def _model(entry: Entry) -> str:
-    return f"{entry.architecture} (baseline)" if entry.is_linear and entry.trial is not None else entry.architecture
-
-
-def _cells(entry: Entry) -> tuple[str, ...]:
-    rate = "" if entry.learning_rate is None else f"{entry.learning_rate:.2g}"
-    epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
-    seconds = "" if entry.seconds is None else f"{entry.seconds:.1f}"
-    score, recipe = f"{entry.macro_f1:.4f}", (_model(entry), entry.token_unit, entry.optimizer)
-    return (entry.name, score, *recipe, rate, epochs, seconds)
-
-
-def _counted(counts: dict[str, int]) -> str:
-    words = {"complete": "completed", "pruned": "pruned", "fail": "failed", "running": "running", "waiting": "waiting"}
-    return ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)) or "No trials"
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.comparison.results import Results
 from search.comparison.slices import ErrorRate, Example, Slice, Slices
+from search.report import board as boards
 from search.report.folder import write_report
 from search.report.tables import tables
 from search.report.text import markdown, render
@@ -109,7 +110,7 @@ class TestALeaderboard:
 
     def test_keeps_its_lines(self, study: optuna.Study) -> None:
         board = leaderboard(study)
-        lines = board.render(top=1).splitlines()
+        lines = boards.render(board, top=1).splitlines()
         assert not any(map(OBEYED.search, lines))
         assert any(line.startswith(f"Leaderboard of {IN_A_TERMINAL} (") for line in lines)
         assert f"trial 2 ended early: {IN_A_TERMINAL}" in lines
@@ -118,9 +119,9 @@ class TestALeaderboard:
         made = optuna.create_study(direction="maximize", study_name="my reviews")
         for value in (0.7, 0.8):
             made.add_trial(create_trial(value=value))
-        assert "`sentiment-search report 'my reviews' --json` has them all" in leaderboard(made).render(top=1)
+        assert "`sentiment-search report 'my reviews' --json` has them all" in boards.render(leaderboard(made), top=1)
 
     def test_as_a_note_is_text(self, study: optuna.Study) -> None:
-        note = leaderboard(study).markdown()
+        note = boards.markdown(leaderboard(study))
         assert f"| {IN_MARKDOWN} | 0.3000 |" in note
         assert "<script" not in note

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import optuna
@@ -6,6 +5,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search.cli.run import export_flag
+from search.report.board import render
+from search.report.standing import standing, together
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again
 from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard, leaderboard
@@ -13,8 +14,6 @@ from search.study.positions import AGAIN
 from search.study.records import (
     AGAINST_LINEAR,
     AUDITED,
-    BASELINES,
-    COLLAPSED,
     CONFIG,
     ENDED,
     ENSEMBLE,
@@ -22,19 +21,10 @@ from search.study.records import (
     PATIENCE,
     ROWS,
 )
-from tests.search.conftest import Searched
+from tests.support.boards import study
 
 
-def study(*values: float, linear: float = 0.8, rows: int = 400) -> optuna.Study:
-    made = optuna.create_study(direction="maximize", study_name="made")
-    made.set_user_attr(BASELINES, {"majority": {"macro_f1": 0.3}, "TF-IDF + logistic regression": {"macro_f1": linear}})
-    made.set_user_attr(ROWS, {"train": 3200, "validation": rows, "sealed test": 400})
-    for value in values:
-        made.add_trial(create_trial(value=value, user_attrs={CONFIG: {"architecture": "gru", "learning_rate": 2e-3}}))
-    return made
-
-
-class TestTheTable:
+class TestTheOrder:
     def test_has_the_baselines_among_the_trials_best_first(self) -> None:
         board = leaderboard(study(0.7, 0.9, 0.1))
         assert [entry.name for entry in board.entries] == [
@@ -46,34 +36,6 @@ class TestTheTable:
         ]
         assert board.best is not None
         assert board.best.trial == 1
-
-    def test_shows_the_first_trials_and_every_baseline_and_says_how_many_more_there_are(self) -> None:
-        lines = leaderboard(study(*(0.81 + n / 1000 for n in range(20)))).render(top=3).splitlines()
-        assert [line.split()[1] for line in lines if line.startswith("trial ")] == ["19", "18", "17"]
-        assert any(line.startswith("majority") for line in lines)
-        assert "... and 17 more; `sentiment-search report made --json` has them all" in lines
-
-    def test_counts_every_trial_and_says_why_some_ended_early(self) -> None:
-        made = study(0.9)
-        made.add_trial(create_trial(state=TrialState.PRUNED, user_attrs={ENDED: "diverged by epoch 1"}))
-        made.add_trial(create_trial(state=TrialState.FAIL, user_attrs={ENDED: "MemoryError: full"}))
-        made.add_trial(create_trial(state=TrialState.RUNNING))
-        made.enqueue_trial({"epochs": 3})
-        text = leaderboard(made).render()
-        assert "1 completed, 1 pruned, 1 failed, 1 running, 1 waiting." in text
-        assert "trial 1 ended early: diverged by epoch 1" in text
-        assert "trial 2 ended early: MemoryError: full" in text
-
-    def test_marks_a_trial_whose_best_checkpoint_has_collapsed(self) -> None:
-        made = study()
-        made.add_trial(create_trial(value=0.3, user_attrs={COLLAPSED: "predicts only 'negative'"}))
-        assert "trial 0 (collapsed)" in leaderboard(made).render()
-
-    def test_of_an_empty_study_says_so(self) -> None:
-        board = leaderboard(optuna.create_study())
-        assert "No trials." in board.render()
-        assert board.standing == "No trial has been completed yet."
-        assert board.best is None
 
     def test_has_of_equals_the_first_before_though_it_was_begun_again(self) -> None:
         made = study()
@@ -103,14 +65,6 @@ class TestTheTable:
         made.tell(trial, 0.5)
         assert leaderboard(made).ended == {}
 
-    def test_is_plain_json_with_the_whole_study(self, searched: Searched) -> None:
-        board = leaderboard(searched.opened.study, searched.artifacts)
-        told = json.loads(json.dumps(board.to_dict(), allow_nan=False))
-        assert told["study"] == "tiny"
-        assert (told["counts"]["complete"], told["counts"]["pruned"]) == (5, 1)
-        assert len(told["entries"]) == 7
-        assert told["best_params"] == searched.opened.study.best_params
-
     def test_says_of_weights_whether_they_are_there(self, tmp_path: Path) -> None:
         made = study(linear=0.8)
         for value in (0.7, 0.9):  # each was the best when it was finished; better ones replaced the first
@@ -126,65 +80,6 @@ class TestTheTable:
         assert kept(tmp_path / "elsewhere") == {"trial 0": False, "trial 1": False, "trial 2": False} | baselines
         # Nobody looked, nobody knows.
         assert kept(None) == {"trial 0": None, "trial 1": None, "trial 2": None} | baselines
-
-
-class TestTheStandingAgainstTheLinearBaseline:
-    def against(self, low: float, high: float, *, best: float = 0.83, trial: int = 0) -> optuna.Study:
-        made = study(best)
-        interval = {"corrected": (low + high) / 2, "low": low, "high": high}
-        made.set_user_attr(AGAINST_LINEAR, {"trial": trial, "winner": 0, "difference": best - 0.8, **interval})
-        return made
-
-    @pytest.mark.parametrize(
-        ("low", "high", "sentence"),
-        [
-            (0.002, 0.042, "the difference is +2.2 (95 % interval +0.2 to +4.2): deploy the network."),
-            (-0.042, -0.002, "the difference is -2.2 (95 % interval -4.2 to -0.2): deploy the linear model"),
-            (
-                -0.01,
-                0.05,
-                "+2.0 (95 % interval -1.0 to +5.0). Noise cannot tell the two apart: deploy the linear model",
-            ),
-            (0.0, 0.04, "Noise cannot tell the two apart"),
-        ],
-    )
-    def test_says_what_to_deploy_by_the_interval(self, low: float, high: float, sentence: str) -> None:
-        board = leaderboard(self.against(low, high))
-        assert board.standing.startswith("The best network stands 3.0 points above the linear baseline's 0.8000; ")
-        assert sentence in board.standing
-        assert board.to_dict()["against_linear"]["low"] == low
-        assert sentence in board.render()
-
-    def test_says_nothing_of_a_trial_that_no_longer_is_the_best(self) -> None:
-        made = self.against(0.002, 0.042)
-        made.add_trial(create_trial(value=0.9))
-        board = leaderboard(made)
-        assert board.against_linear is None
-        assert "There is no interval" in board.standing
-        assert leaderboard(self.against(0.002, 0.042, trial=7)).against_linear is None
-
-    @pytest.mark.parametrize(
-        ("best", "sentence", "deploys_linear"),
-        [
-            (0.75, "The best network stands 5.0 points BELOW the linear baseline's 0.8000; one standard error", True),
-            (0.80, "The best network stands 0.0 points BELOW", True),
-            (0.81, "1.0 points above the linear baseline's 0.8000; one standard error", True),
-            (0.90, "10.0 points above the linear baseline's 0.8000; one standard error", False),
-        ],
-    )
-    def test_without_an_interval_is_told_by_the_noise(self, best: float, sentence: str, deploys_linear: bool) -> None:
-        # sqrt(.8 * .2 / 400) = .02
-        standing = leaderboard(study(best)).standing
-        assert sentence in standing
-        assert "on 400 validation rows, if none belong together, is about 2.0 points" in standing
-        assert ("Deploy the linear model" in standing) == deploys_linear
-        assert "deploy the network" not in standing
-        assert "There is no interval: `run` computes it" in standing
-
-    def test_is_not_made_up_where_it_was_not_measured(self) -> None:
-        made = optuna.create_study(direction="maximize")
-        made.add_trial(create_trial(value=0.9))
-        assert leaderboard(made).standing == "The linear baseline has not been measured."
 
 
 class TestWhatItRecommends:
@@ -215,8 +110,8 @@ class TestWhatItRecommends:
         better, unclear = self.board(0.01).recommended, self.board(-0.01).recommended
         assert isinstance(better, Entry) and isinstance(unclear, Entry)
         assert (better.trial, unclear.trial) == (1, 0)
-        assert self.board(0.01).standing.endswith(": deploy the network.")
-        assert "deploy the linear model" in self.board(-0.01).standing
+        assert standing(self.board(0.01)).endswith(": deploy the network.")
+        assert "deploy the linear model" in standing(self.board(-0.01))
 
     @pytest.mark.parametrize(
         ("low", "above_best", "above_linear", "taken"),
@@ -235,8 +130,8 @@ class TestWhatItRecommends:
         board = self.board(low, above_best=above_best, above_linear=above_linear)
         assert isinstance(board.recommended, EnsembleStanding) == taken
         # One advice, not two.
-        assert ("the mean of trials below is better" in board.standing) == taken
-        assert ("deploy the network" in board.standing or "deploy the linear model" in board.standing) != taken
+        assert ("the mean of trials below is better" in standing(board)) == taken
+        assert ("deploy the network" in standing(board) or "deploy the linear model" in standing(board)) != taken
 
     @pytest.mark.parametrize(("lead", "taken"), [((-0.02, 0.01), False), ((0.01, 0.03), True)])
     def test_beside_a_linear_baseline_that_is_best_is_told_by_the_lead_over_that(
@@ -253,9 +148,9 @@ class TestWhatItRecommends:
         board = leaderboard(made)
         assert board.ensemble is not None
         assert (board.ensemble.pays, isinstance(board.recommended, EnsembleStanding)) == (taken, taken)
-        assert ("better beyond noise" in str(board.ensemble)) == taken
-        assert "linear baseline" not in str(board.ensemble)
-        assert board.standing.endswith("the mean of trials below is better: deploy that.") == taken
+        assert ("better beyond noise" in together(board.ensemble)) == taken
+        assert "linear baseline" not in together(board.ensemble)
+        assert standing(board).endswith("the mean of trials below is better: deploy that.") == taken
 
     def test_says_of_a_best_trial_that_is_worse_that_it_is(self) -> None:
         made = study(0.75)
@@ -263,9 +158,9 @@ class TestWhatItRecommends:
         leads = {"above_best": [0.08, 0.06, 0.1], "above_reference": [0.03, 0.01, 0.05]}
         found = {"best": 0, "weights": {"0": 0.5, "1": 0.5}, "score": 0.84, "corrected": 0.835}
         made.set_user_attr(ENSEMBLE, found | leads)
-        standing = leaderboard(made).standing
-        assert "It is worse beyond noise, but the mean of trials below is better than the linear baseline" in standing
-        assert "Noise cannot tell" not in standing
+        said = standing(leaderboard(made))
+        assert "It is worse beyond noise, but the mean of trials below is better than the linear baseline" in said
+        assert "Noise cannot tell" not in said
 
     def test_that_was_not_kept_by_an_earlier_version_is_not_asked_for(self, tmp_path: Path) -> None:
         made = self.study(-0.01)
@@ -306,17 +201,8 @@ class TestTheAudit:
         assert audit.gain == pytest.approx(0.03)
         # Wilson's interval of 1 in 3, by hand: (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)
         assert (audit.low, audit.high) == pytest.approx((0.0615, 0.7923), abs=1e-3)
-        assert "1 of them came out best, by 3.0 points" in leaderboard(made).render()
+        assert "1 of them came out best, by 3.0 points" in render(leaderboard(made))
 
     def test_is_not_mentioned_where_nothing_ran_on(self) -> None:
         assert leaderboard(study(0.8)).audit is None
-        assert "Audit" not in leaderboard(study(0.8)).render()
-
-
-def test_the_note_for_the_dashboard_is_a_markdown_table() -> None:
-    lines = leaderboard(study(0.9)).markdown().splitlines()
-    assert lines[:3] == [
-        "|  | macro-F1 | model | tokens |",
-        "| --- | --- | --- | --- |",
-        "| trial 0 | 0.9000 | gru |  |",
-    ]
+        assert "Audit" not in render(leaderboard(study(0.8)))

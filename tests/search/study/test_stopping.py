@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.report.board import render
 from search.storage.databases import open_storage
 from search.study.leaderboard import leaderboard
 from search.study.records import PATIENCE, ROWS
@@ -58,7 +59,7 @@ def test_the_leaderboard_says_why_the_search_stopped() -> None:
     study.add_trials(completed(0.9, 0.9, 0.9))
     assert leaderboard(study).plateau is None  # nobody asked
     study.set_user_attr(PATIENCE, 2)
-    assert "The last 2 trials raised the best score by 0.00 points" in leaderboard(study).render()
+    assert "The last 2 trials raised the best score by 0.00 points" in render(leaderboard(study))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
