@@ -157,7 +157,7 @@ def why_ended(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(ENDED)
 
 
-def attributes(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a trial, by names of this room, as `optuna.create_trial` takes it of one that is made at once;
     what is None is left out."""
     known = {name: value for name, value in facts.items() if value is not None}
