@@ -13,7 +13,7 @@ from search.comparison.decisions import chosen_by_others, runs_of
 from search.comparison.ideas import PAIRS
 from search.comparison.pairs import VALIDATION
 from search.comparison.results import IdeaResult, Results
-from search.comparison.setting import ARM, Setting
+from search.comparison.setting import Setting, arm_and_pair
 from search.report.page import charts, english, korean
 from search.report.page.content import Block, Bullets, Commands, Examples, Headline, Page, Prose, Section, Table
 from search.report.page.data import data_section, environments, ledger_section, times
@@ -312,7 +312,7 @@ def _curves(found: _Found) -> list[Section]:
     say, arms = found.say, [arm.name for arm in found.setting.comparison.arms]
     lines = []
     for trial in found.setting.trials(PAIRS, TrialState.COMPLETE):
-        curve, arm = told(trial, CURVE) or (), told(trial, ARM)
+        curve, (arm, _) = told(trial, CURVE) or (), arm_and_pair(trial)
         if len(curve) > 1 and arm in arms:
             number = arms.index(arm)
             x, y = [row["epoch"] for row in curve], [row["macro_f1"] for row in curve]

@@ -17,25 +17,19 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.report.page.content import Block, Prose, Shade, Table
 from search.report.page.messages import Say
+from search.study.positions import FIXED
 from search.study.records import family_of_trial
 
-__all__ = ["importance_blocks", "is_sampled"]
+__all__ = ["importance_blocks"]
 
 LEAST: Final = 10
 """Sampled trials of one family, below which shares are noise."""
 SHOWN: Final = 12
-_GIVEN: Final = ("first setting", "fixed_params")
-"""By these a trial is known whose parameters were given."""
-
-
-def is_sampled(trial: FrozenTrial) -> bool:
-    """Whether a sampler drew its parameters."""
-    return not any(trial.system_attrs.get(name) is not None for name in _GIVEN)
 
 
 def importance_blocks(trials: Sequence[FrozenTrial], say: Say) -> list[Block]:
     """The shares as a table, or why there are none."""
-    sampled = [trial for trial in trials if trial.state == TrialState.COMPLETE and is_sampled(trial)]
+    sampled = [trial for trial in trials if trial.state == TrialState.COMPLETE and FIXED not in trial.system_attrs]
     families = Counter(family_of_trial(trial) for trial in sampled)
     family, count = families.most_common(1)[0] if families else ("", 0)
     own = [trial for trial in sampled if family_of_trial(trial) == family]

@@ -12,7 +12,7 @@ from search.statistics import FEW_GROUPS, score_error
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 from sentiment.models.registry import NETWORK
 
-__all__ = ["against_linear", "ensemble", "optimism", "remarks", "standing", "warnings"]
+__all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings"]
 
 FEW_SEARCHES: Final = 5
 
@@ -22,6 +22,17 @@ _STANDING: Final = {
     "no difference": "차이가 없고, 선형 모델에는 탐색이 필요 없습니다",
     "alone": "이것만 비교했다면 잡음을 넘지만, 함께 비교한 전체를 고려하면 아닙니다",
     "undecided": "잡음과 구별되지 않으며, 선형 모델에는 탐색이 필요 없습니다",
+}
+
+
+_COUNTED: Final = {
+    "complete": "완료",
+    "pruned": "가지치기",
+    "fail": "실패",
+    "interrupted": "중단 후 다시 시작",
+    "to_begin_again": "중단되어 다시 시작할",
+    "running": "진행 중",
+    "waiting": "대기",
 }
 
 
@@ -78,6 +89,12 @@ def optimism(board: Leaderboard) -> str:
         f"{sentence} {board.corrected['trials']}개 중에서 고른 효과를 보정하면, 새 데이터에서 이 가중치의 점수는 "
         f"{board.corrected['corrected']:.4f}입니다(95 % 구간 {low:.4f} ~ {high:.4f})."
     )
+
+
+def counted(board: Leaderboard) -> str:
+    """How many trials there are of each kind."""
+    parts = [f"{word} {board.counts[state]}개" for state, word in _COUNTED.items() if board.counts.get(state)]
+    return f"시행: {', '.join(parts) or '없음'}."
 
 
 def ensemble(found: EnsembleStanding) -> str:

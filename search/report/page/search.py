@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -28,9 +28,10 @@ from search.report.page.content import (
 )
 from search.report.page.data import data_section, environments, ledger_section, times
 from search.report.page.forest import Measured, forest
-from search.report.page.importance import importance_blocks, is_sampled
+from search.report.page.importance import importance_blocks
 from search.report.page.messages import Say, sayer
 from search.report.page.model import class_blocks, error_blocks
+from search.report.standing import audited
 from search.statistics import NO_DIFFERENCE, score_error
 from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
@@ -50,6 +51,7 @@ from search.study.records import (
     SPACE,
     TRIALS,
     told,
+    told_of_study,
 )
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
@@ -81,13 +83,13 @@ class _Found:
     say: Say
     draw: bool = field(default_factory=lambda: find_spec("matplotlib") is not None)
 
-    @property
+    @cached_property
     def trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-    @property
+    @cached_property
     def recorded(self) -> dict[str, Any]:
-        return self.study.user_attrs
+        return told_of_study(self.study)
 
 
 def search_page(
@@ -236,8 +238,7 @@ def _leaderboard(found: _Found) -> list[Block]:
         numbers=frozenset((1, 6, 7, 8, 9)),
         marked=marked,
     )
-    counts = {state: board.counts.get(state, 0) for state in ("complete", "pruned", "fail", "running", "waiting")}
-    blocks: list[Block] = [table, Prose(say("counts", **counts), is_note=True)]
+    blocks: list[Block] = [table, Prose(SENTENCES[found.language].counted(board), is_note=True)]
     if hidden := len(board.entries) - len(shown):
         whole = f"sentiment-search report {shlex.quote(board.study)} --csv"
         blocks.append(Prose(say("board.more", count=f"{hidden:,}", command=whole), is_note=True))
@@ -248,7 +249,7 @@ def _leaderboard(found: _Found) -> list[Block]:
     if board.edges:
         blocks += [Prose(say("edges")), Bullets(tuple(f"{edge}." for edge in board.edges), language="en")]
     if board.audit is not None:
-        blocks.append(Bullets((str(board.audit),), language="en"))
+        blocks.append(Bullets((audited(board.audit),), language="en"))
     return blocks
 
 
@@ -266,9 +267,7 @@ def _cells(entry: Entry, found: _Found) -> tuple[Cell, ...]:
     if entry.trial is not None and told(found.trials[entry.trial], COLLAPSED):
         name = say("board.collapsed", name=name)
     model = say("board.baseline", name=entry.architecture or entry.name) if entry.is_linear else entry.architecture
-    came = "baseline" if entry.trial is None or entry.is_linear else "recipe"
-    if came == "recipe" and entry.trial is not None and is_sampled(found.trials[entry.trial]):
-        came = "sampled"
+    came = "baseline" if entry.how is None or entry.is_linear else entry.how
     return (
         name,
         f"{entry.macro_f1:.4f}",
