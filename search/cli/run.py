@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from search.cli.answer import killed_by
 from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import device_for, executor_of, set_threads, threads_of
+from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of
 from search.cli.definition import definition_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
@@ -25,6 +25,11 @@ def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     definition = definition_of(args)
     device = device_for(args)
+    if args.out is not None:  # before hours of training, not after them
+        from search.report.folder import refuse_other_search
+
+        refuse_other_search(args.out, definition.name)
+        make_folder(args.out, "--out")
 
     from search.storage.databases import holds_secret, open_storage, storage_url
 
@@ -79,6 +84,14 @@ def command(args: argparse.Namespace) -> int:
         show_json(to_dict(board))
     else:
         show(render(board))
+    if args.out is not None:
+        from search.report.folder import write_search_report
+
+        try:
+            written = write_search_report(board, args.out, same_command(args))
+        except OSError as error:  # one that came of writing does not say where
+            raise OSError(error.errno, error.strerror, str(args.out)) from None
+        say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")

@@ -15,7 +15,13 @@ __all__ = ["markdown", "render", "to_dict"]
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
 
-HOW: Final = {"recipe": "recipe", "sampled": "sampled", "again": "begun again", None: ""}
+HOW: Final = {
+    "recipe": "recipe",
+    "sampled": "sampled",
+    "again": "begun again",
+    "outside": "told from outside",
+    None: "",
+}
 """The word for each way by which a trial came by its setting."""
 RECIPES: Final = "recipe: a setting known to be good, which the search began with; its parameters were not drawn."
 

@@ -44,9 +44,10 @@ from sentiment.models.registry import NETWORK
 
 __all__ = ["Audit", "EnsembleStanding", "Entry", "FamilyStanding", "How", "Leaderboard", "leaderboard"]
 
-How = Literal["recipe", "sampled", "again"]
+How = Literal["recipe", "sampled", "again", "outside"]
 """How a trial came by its setting: a known-good one that the search began with, drawn, or that of a trial which was
-interrupted or lost and which it stands in for."""
+interrupted or lost and which it stands in for. Or its score was told by another program (`optuna tell`): nobody knows
+what was trained."""
 
 GIVEN: Final = "fixed_params"
 """Optuna's name, in a trial's system attributes, for parameters that it was queued with."""
@@ -75,6 +76,11 @@ class Entry:
     """Milliseconds that it takes to answer one text."""
     how: How | None = None
     """None of a baseline that is no trial."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a trial of which it is known what was trained."""
+        return self.trial is not None and self.how != "outside"
 
 
 @dataclass(frozen=True)
@@ -176,8 +182,8 @@ class Leaderboard:
 
     @property
     def best(self) -> Entry | None:
-        """The best completed trial, if there is one."""
-        return next((entry for entry in self.entries if entry.trial is not None), None)
+        """The best completed trial, if there is one; not one of which nobody knows what was trained."""
+        return next((entry for entry in self.entries if entry.is_ours), None)
 
     @property
     def linear(self) -> Entry | None:
@@ -231,7 +237,7 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
         seconds = measured.get("seconds")
         entries.append(Entry(name, measured["macro_f1"], seconds=seconds, is_linear=name == LINEAR))
     entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
-    best = next((entry.trial for entry in entries if entry.trial is not None), None)
+    best = next((entry.trial for entry in entries if entry.is_ours), None)
     scores = {entry.trial: entry.macro_f1 for entry in entries if entry.trial is not None}
     against = study.user_attrs.get(AGAINST_LINEAR)
     if best is not None and against is not None and not math.isclose(scores.get(against["trial"], 0.0), scores[best]):
@@ -280,7 +286,7 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         trial=trial.number,
         architecture=config.get("architecture", config.get("family", "")),
         token_unit=config.get("token_unit", ""),
-        family=config.get("family", NETWORK),
+        family=config.get("family", NETWORK) if config else "",
         optimizer=config.get("optimizer", ""),
         learning_rate=config.get("learning_rate"),
         epochs=trial.user_attrs.get(EPOCHS),
@@ -293,6 +299,8 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
 
 
 def _how(trial: FrozenTrial) -> How:
+    if not told(trial, CONFIG):
+        return "outside"
     if REPEATS in trial.system_attrs:
         return "again"
     return "recipe" if GIVEN in trial.system_attrs else "sampled"
@@ -314,7 +322,7 @@ def _families(
 ) -> tuple[FamilyStanding, ...]:
     best: dict[str, Entry] = {}
     for entry in entries:
-        if entry.trial is not None:
+        if entry.is_ours:
             best.setdefault(entry.family, entry)
     found = []
     for family, entry in best.items() if len(best) > 1 else ():
