@@ -105,6 +105,10 @@ class Slices:
             for one in self.slices
         ]
 
+    def without_texts(self) -> "Slices":
+        """The same without the examples."""
+        return replace(self, slices=tuple(replace(one, examples=()) for one in self.slices))
+
     def render(self, *, examples: bool = True) -> str:
         """For the terminal; with `examples`, texts of the worst slices stand beneath them."""
         table = in_columns(_HEADER, [_cells(one) for one in self.slices], right=(1, 2, 3, 4))

@@ -58,6 +58,8 @@ def style() -> Iterator[None]:
 def svg(figure: "Figure", paper: str = "white") -> bytes:
     """The bytes of a file; `paper` is the colour behind the figure, or "none"."""
     buffer = BytesIO()
-    nothing: dict[str, None] = dict.fromkeys(("Date", "Creator", "Format", "Type") if paper == "none" else ("Date", "Creator"))
+    nothing: dict[str, None] = dict.fromkeys(
+        ("Date", "Creator", "Format", "Type") if paper == "none" else ("Date", "Creator")
+    )
     figure.savefig(buffer, format="svg", facecolor=paper, metadata=nothing)
     return buffer.getvalue()

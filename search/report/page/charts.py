@@ -62,7 +62,9 @@ class Line:
     """Of `SERIES`, for one with a name."""
 
 
-def costs(points: Sequence[Point], linear: float | None, together: tuple[int, float, float] | None, say: Say) -> Picture:
+def costs(
+    points: Sequence[Point], linear: float | None, together: tuple[int, float, float] | None, say: Say
+) -> Picture:
     """Macro-F1 against milliseconds a text.
 
     Args:
@@ -85,7 +87,9 @@ def costs(points: Sequence[Point], linear: float | None, together: tuple[int, fl
                 axes.annotate(own[0].name, (where[0][0], where[1][0]), **_ABOVE)
         if together is not None:
             label = say("cost.mean", count=together[0])
-            axes.plot([together[1]], [100 * together[2]], label=label, marker="*", color=INK, **_DOTS | {"markersize": 11})
+            axes.plot(
+                [together[1]], [100 * together[2]], label=label, marker="*", color=INK, **_DOTS | {"markersize": 11}
+            )
         if linear is not None:
             _across(axes, linear, say("cost.linear"))
         axes.set_xscale("log")
@@ -117,7 +121,9 @@ def curves(lines: Sequence[Line], linear: float | None, caption: str, say: Say) 
         told: set[str] = set()
         for line in sorted(lines, key=lambda one: bool(one.name)):
             colour, marker = SERIES[line.series % len(SERIES)] if line.name else (GREY, "")
-            look: dict[str, Any] = {"linewidth": 1.8, "markersize": 4.5} if line.name else {"linewidth": 0.9, "alpha": 0.45}
+            look: dict[str, Any] = (
+                {"linewidth": 1.8, "markersize": 4.5} if line.name else {"linewidth": 0.9, "alpha": 0.45}
+            )
             label = visible(line.name) if line.name not in told else None
             told.add(line.name)
             axes.plot(line.x, [100 * y for y in line.y], color=colour, marker=marker, label=label or None, **look)
@@ -168,7 +174,9 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, say: Say) -> Pict
     y = np.bincount(of_row, weights=100.0 * right, minlength=BINS)[there] / counts[there]
     with style():
         figure, axes = _figure((5.6, 3.9))
-        axes.bar((edges[:-1] + edges[1:]) / 2, 22 * counts / counts.max(), width=np.diff(edges) * 0.86, color=GREY, alpha=0.3)
+        axes.bar(
+            (edges[:-1] + edges[1:]) / 2, 22 * counts / counts.max(), width=np.diff(edges) * 0.86, color=GREY, alpha=0.3
+        )
         axes.plot([least, 100], [least, 100], color=GREY, linestyle="--", linewidth=1)
         axes.plot(x, y, color=SERIES[0][0], marker="o", linewidth=1.8, markersize=5)
         axes.set(xlim=(least, 101), ylim=(0, 103), xlabel=say("calibration.x"), ylabel=say("calibration.y"))

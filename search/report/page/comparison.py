@@ -119,7 +119,13 @@ def _said(idea: IdeaResult, say: Say) -> str:
         return say("idea.diverged", name=idea.name)
     if idea.step is not None and idea.step.verdict == "worse":
         step = idea.step.difference
-        return say("idea.step worse", name=idea.name, against=idea.against, difference=signed(step.mean), range=_range(step, say))
+        return say(
+            "idea.step worse",
+            name=idea.name,
+            against=idea.against,
+            difference=signed(step.mean),
+            range=_range(step, say),
+        )
     return say(f"idea.{word}", name=idea.name, difference=signed(difference.mean), range=_range(difference, say))
 
 
@@ -177,21 +183,51 @@ def _ideas(found: _Found) -> Table:
     header = tuple(say(f"ideas.{name}") for name in (*columns, "seconds", "held"))
     baseline = results.baseline
     rows: list[tuple[Any, ...]] = [
-        (baseline.name, "", "", "", "", "", "", f"{100 * baseline.macro_f1:.1f}", str(baseline.pairs),
-         signed(baseline.optimism.mean), "1.0×", "1.0×", "")  # fmt: skip
+        (
+            baseline.name,
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            f"{100 * baseline.macro_f1:.1f}",
+            str(baseline.pairs),
+            signed(baseline.optimism.mean),
+            "1.0×",
+            "1.0×",
+            "",
+        )  # fmt: skip
     ]
     for idea in results.ideas:
         score = idea.score
         held = say(f"held.{idea.guess_held}") if idea.guess_held else ""
         rows.append(
-            (idea.name, "" if idea.guess is None else signed(idea.guess), *_decided(idea.decision, say),
-             f"{100 * score.macro_f1:.1f}", str(score.pairs), signed(score.optimism.mean), f"{score.epochs:.1f}×",
-             f"{score.seconds:.1f}×", held)  # fmt: skip
+            (
+                idea.name,
+                "" if idea.guess is None else signed(idea.guess),
+                *_decided(idea.decision, say),
+                f"{100 * score.macro_f1:.1f}",
+                str(score.pairs),
+                signed(score.optimism.mean),
+                f"{score.epochs:.1f}×",
+                f"{score.seconds:.1f}×",
+                held,
+            )  # fmt: skip
         )
     linear = results.linear
     rows.append(
-        (linear.name, "", *_decided(linear.decision, say), f"{100 * linear.macro_f1:.1f}", str(linear.pairs), "", "",
-         f"{linear.seconds:.1f}×", "")  # fmt: skip
+        (
+            linear.name,
+            "",
+            *_decided(linear.decision, say),
+            f"{100 * linear.macro_f1:.1f}",
+            str(linear.pairs),
+            "",
+            "",
+            f"{linear.seconds:.1f}×",
+            "",
+        )  # fmt: skip
     )
     caption = say("ideas.caption", pairs=results.shared_pairs)
     return Table(caption, header, tuple(rows), numbers=frozenset((1, 2, 3, 4, 5, 7, 8, 9, 10, 11)))
@@ -200,7 +236,13 @@ def _ideas(found: _Found) -> Table:
 def _decided(decision: Any, say: Say) -> tuple[Any, ...]:
     difference = decision.difference
     p = "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}"
-    return signed(difference.mean), ends(difference), f"{difference.p_better:.3f}", p, verdict_badge(decision.verdict, say)
+    return (
+        signed(difference.mean),
+        ends(difference),
+        f"{difference.p_better:.3f}",
+        p,
+        verdict_badge(decision.verdict, say),
+    )
 
 
 def _per_class(found: _Found) -> Table:
@@ -275,7 +317,8 @@ def _errors(found: _Found) -> list[Block]:
 
     def cells(one: Any, name: str) -> tuple[str, ...]:
         shares = tuple(
-            f"{100 * rate.mean:.1f} ({100 * rate.low:.1f} … {100 * rate.high:.1f})" for rate in (one.winner, one.baseline)
+            f"{100 * rate.mean:.1f} ({100 * rate.low:.1f} … {100 * rate.high:.1f})"
+            for rate in (one.winner, one.baseline)
         )
         return (name, f"{one.rows:,}", *shares, interval(one.gain))
 

@@ -21,9 +21,7 @@ ROWS: Final = 8
 """Numbers of rows left out that are named."""
 
 
-def data_section(
-    dataset: Dataset | InputError, source: DataSource, rows: Mapping[str, int], say: Say
-) -> Section:
+def data_section(dataset: Dataset | InputError, source: DataSource, rows: Mapping[str, int], say: Say) -> Section:
     """Hygiene of the data.
 
     Args:
@@ -76,7 +74,11 @@ def _opened(opening: Mapping[str, Any], say: Say) -> str:
 def _of_classes(dataset: Dataset, say: Say) -> Table:
     sizes = np.array([dataset.class_sizes(part) for part in PARTS])
     lines = [
-        (say(f"data.parts.{part}"), *(f"{count:,} ({count / max(1, row.sum()):.0%})" for count in row), f"{row.sum():,}")
+        (
+            say(f"data.parts.{part}"),
+            *(f"{count:,} ({count / max(1, row.sum()):.0%})" for count in row),
+            f"{row.sum():,}",
+        )
         for part, row in zip(PARTS, sizes, strict=True)
     ]
     whole = sizes.sum(axis=0)

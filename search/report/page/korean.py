@@ -112,9 +112,7 @@ def ensemble(found: EnsembleStanding) -> str:
         verdict = "선형 기준 모델보다는 잡음을 넘어 좋지만, 최고 시행과의 차이는 잡음과 구별되지 않습니다"
     else:
         verdict = f"{'선형 기준 모델' if found.above_best[1] > 0 else '최고 시행'}과의 차이는 잡음과 구별되지 않습니다"
-    return (
-        f"시행 {found.members}의 평균은 {found.macro_f1:.4f}입니다. 선택 효과를 보정한 차이는 {above}: {verdict}."
-    )
+    return f"시행 {found.members}의 평균은 {found.macro_f1:.4f}입니다. 선택 효과를 보정한 차이는 {above}: {verdict}."
 
 
 def against_linear(found: Results) -> str:
@@ -212,7 +210,5 @@ def warnings(found: Results) -> list[str]:
             "것이 아닙니다([budget] searches)."
         )
     elif found.searches < FEW_SEARCHES:
-        sentences.append(
-            f"탐색 {found.searches}번은 적습니다. 탐색끼리 얼마나 다른지 거의 알 수 없어 구간이 넓습니다."
-        )
+        sentences.append(f"탐색 {found.searches}번은 적습니다. 탐색끼리 얼마나 다른지 거의 알 수 없어 구간이 넓습니다.")
     return sentences

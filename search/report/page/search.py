@@ -450,7 +450,10 @@ def _again(found: _Found) -> Section:
             commands.append(f"sentiment-search export {name} {which} --to my-model")
             commands.append(f"sentiment-search evaluate my-model --sealed {name}")
     facts = [(say("fact.study"), found.board.study)]
-    facts += [(say(f"fact.{key}"), str(found.recorded.get(at, ""))) for key, at in (("seed", SEED), ("fingerprint", FINGERPRINT))]
+    facts += [
+        (say(f"fact.{key}"), str(found.recorded.get(at, "")))
+        for key, at in (("seed", SEED), ("fingerprint", FINGERPRINT))
+    ]
     facts.append((say("fact.environment"), "; ".join(environments(found.trials))))
     rows = tuple((what, much) for what, much in facts if much)
     table = Table(say("again.facts"), (say("column.fact"), say("column.value")), rows)
@@ -488,7 +491,9 @@ def _limits(found: _Found) -> Section:
     if "train" in board.rows:
         items.append(say("limits.rows", rows=f"{board.rows['train']:,}"))
     if board.best is not None and sum(board.class_sizes):
-        items.append(say("limits.one.standard", error=f"{100 * score_error(board.best.macro_f1, board.class_sizes):.1f}"))
+        items.append(
+            say("limits.one.standard", error=f"{100 * score_error(board.best.macro_f1, board.class_sizes):.1f}")
+        )
     items += [say(f"limits.{name}") for name in ("search", "same", "labels")]
     return Section("limits", say("section.limits"), (Bullets(tuple(items)),))
 
