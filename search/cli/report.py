@@ -1,4 +1,4 @@
-"""`sentiment-search report`: what a search or a comparison has found, in a terminal, as a page, as rows for a program."""
+"""`sentiment-search report`: what a search or a comparison has found, as a table, a page, or rows for a program."""
 
 import argparse
 import time

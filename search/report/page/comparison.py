@@ -9,18 +9,20 @@ import numpy as np
 from optuna.trial import TrialState
 
 from search.comparison.compare import openings
-from search.comparison.decisions import chosen_by_others, runs_of
+from search.comparison.decisions import Decision, chosen_by_others, runs_of
 from search.comparison.ideas import PAIRS
 from search.comparison.pairs import VALIDATION
-from search.comparison.results import IdeaResult, Results
+from search.comparison.results import ArmScore, IdeaResult, Results
 from search.comparison.setting import Setting, arm_and_pair
+from search.comparison.slices import Slice
 from search.report.page import charts, english, korean
-from search.report.page.content import Block, Bullets, Commands, Examples, Headline, Page, Prose, Section, Table
+from search.report.page.content import Block, Bullets, Cell, Commands, Examples, Headline, Page, Prose, Section, Table
 from search.report.page.data import data_section, environments, ledger_section, times
 from search.report.page.forest import Measured, ends, forest, interval, signed, verdict_badge
 from search.report.page.messages import Say, sayer
 from search.report.page.model import class_blocks, slice_name
 from search.report.words import last_word
+from search.statistics import Difference
 from search.study.records import CURVE, FINGERPRINT, told
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
@@ -129,7 +131,7 @@ def _said(idea: IdeaResult, say: Say) -> str:
     return say(f"idea.{word}", name=idea.name, difference=signed(difference.mean), range=_range(difference, say))
 
 
-def _range(difference: Any, say: Say) -> str:
+def _range(difference: Difference, say: Say) -> str:
     return say("range", low=signed(difference.low), high=signed(difference.high))
 
 
@@ -164,7 +166,7 @@ def _steps(results: Results, say: Say) -> list[Measured]:
     return lines
 
 
-def _measured(name: str, decision: Any, guess: float | None = None) -> Measured:
+def _measured(name: str, decision: Decision, guess: float | None = None) -> Measured:
     difference = decision.difference
     return Measured(name, difference.mean, difference.low, difference.high, decision.verdict, guess)
 
@@ -181,59 +183,25 @@ def _ideas(found: _Found) -> Table:
     results, say = found.results, found.say
     columns = ("idea", "guess", "measured", "range", "better", "p", "verdict", "score", "pairs", "optimism", "epochs")
     header = tuple(say(f"ideas.{name}") for name in (*columns, "seconds", "held"))
-    baseline = results.baseline
-    rows: list[tuple[Any, ...]] = [
-        (
-            baseline.name,
-            "",
-            "",
-            "",
-            "",
-            "",
-            "",
-            f"{100 * baseline.macro_f1:.1f}",
-            str(baseline.pairs),
-            signed(baseline.optimism.mean),
-            "1.0×",
-            "1.0×",
-            "",
-        )  # fmt: skip
-    ]
+    baseline, linear = results.baseline, results.linear
+    rows: list[tuple[Cell, ...]] = [(baseline.name, *[""] * 6, *_score(baseline), "")]
     for idea in results.ideas:
-        score = idea.score
+        guess = "" if idea.guess is None else signed(idea.guess)
         held = say(f"held.{idea.guess_held}") if idea.guess_held else ""
-        rows.append(
-            (
-                idea.name,
-                "" if idea.guess is None else signed(idea.guess),
-                *_decided(idea.decision, say),
-                f"{100 * score.macro_f1:.1f}",
-                str(score.pairs),
-                signed(score.optimism.mean),
-                f"{score.epochs:.1f}×",
-                f"{score.seconds:.1f}×",
-                held,
-            )  # fmt: skip
-        )
-    linear = results.linear
-    rows.append(
-        (
-            linear.name,
-            "",
-            *_decided(linear.decision, say),
-            f"{100 * linear.macro_f1:.1f}",
-            str(linear.pairs),
-            "",
-            "",
-            f"{linear.seconds:.1f}×",
-            "",
-        )  # fmt: skip
-    )
+        rows.append((idea.name, guess, *_decided(idea.decision, say), *_score(idea.score), held))
+    scored = f"{100 * linear.macro_f1:.1f}", str(linear.pairs), "", "", f"{linear.seconds:.1f}×", ""
+    rows.append((linear.name, "", *_decided(linear.decision, say), *scored))
     caption = say("ideas.caption", pairs=results.shared_pairs)
     return Table(caption, header, tuple(rows), numbers=frozenset((1, 2, 3, 4, 5, 7, 8, 9, 10, 11)))
 
 
-def _decided(decision: Any, say: Say) -> tuple[Any, ...]:
+def _score(score: ArmScore) -> tuple[str, ...]:
+    """Of an arm by itself, and its price."""
+    prices = f"{score.epochs:.1f}×", f"{score.seconds:.1f}×"
+    return f"{100 * score.macro_f1:.1f}", str(score.pairs), signed(score.optimism.mean), *prices
+
+
+def _decided(decision: Decision, say: Say) -> tuple[Cell, ...]:
     difference = decision.difference
     p = "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}"
     return (
@@ -247,13 +215,12 @@ def _decided(decision: Any, say: Say) -> tuple[Any, ...]:
 
 def _per_class(found: _Found) -> Table:
     results, say = found.results, found.say
-    rows = tuple(
-        (idea.name, *(interval(idea.per_class[name]) for name in results.classes if name in idea.per_class))
-        + (interval(idea.calibration),)
-        for idea in results.ideas
-    )
+    rows = []
+    for idea in results.ideas:
+        differences = [*(idea.per_class[name] for name in results.classes if name in idea.per_class), idea.calibration]
+        rows.append((idea.name, *map(interval, differences)))
     header = (say("ideas.idea"), *results.classes, say("ideas.calibration"))
-    return Table(say("ideas.classes"), header, rows, numbers=frozenset(range(1, len(header))))
+    return Table(say("ideas.classes"), header, tuple(rows), numbers=frozenset(range(1, len(header))))
 
 
 def _arms(found: _Found) -> Table:
@@ -315,14 +282,14 @@ def _tuning(found: _Found) -> list[Section]:
 def _errors(found: _Found) -> list[Block]:
     say, slices = found.say, found.results.slices
 
-    def cells(one: Any, name: str) -> tuple[str, ...]:
+    def cells(one: Slice, name: str) -> tuple[str, ...]:
         shares = tuple(
             f"{100 * rate.mean:.1f} ({100 * rate.low:.1f} … {100 * rate.high:.1f})"
             for rate in (one.winner, one.baseline)
         )
         return (name, f"{one.rows:,}", *shares, interval(one.gain))
 
-    def named(one: Any) -> str:
+    def named(one: Slice) -> str:
         return slice_name(one.kind, one.name, say)
 
     columns = ("slice", "rows", "wrong.winner", "wrong.baseline", "gain")

@@ -62,8 +62,8 @@ def standing(board: Leaderboard) -> str:
         noise = 100 * score_error(linear.macro_f1, board.class_sizes)
         advice = " 선형 모델을 배포하거나 탐색을 계속하세요." if gain < 2 * noise else ""
         return (
-            f"{stands} 검증 행 {board.rows['validation']:,}개에서 이런 점수의 표준 오차는 약 {noise:.1f}점입니다.{advice} "
-            "구간은 `run` 명령이 끝날 때 보관된 예측에서 계산됩니다."
+            f"{stands} 검증 행 {board.rows['validation']:,}개에서 이런 점수의 표준 오차는 약 {noise:.1f}점입니다."
+            f"{advice} 구간은 `run` 명령이 끝날 때 보관된 예측에서 계산됩니다."
         )
     mean, low, high = (100 * board.against_linear[name] for name in ("corrected", "low", "high"))
     corrected = f"{stands} 선택 효과를 보정한 차이는 {mean:+.1f}점입니다(95 % 구간 {low:+.1f} ~ {high:+.1f})."
@@ -201,8 +201,8 @@ def warnings(found: Results) -> list[str]:
         )
     if found.draws is not None and 2 * found.draws <= found.looks[-1]:
         sentences.append(
-            f"쌍 {found.looks[-1]}개에서 학습 행을 뽑은 방법은 {found.draws}가지뿐입니다. 다른 학습 행이었다면 어땠을지는 "
-            "구간에 거의 들어 있지 않습니다."
+            f"쌍 {found.looks[-1]}개에서 학습 행을 뽑은 방법은 {found.draws}가지뿐입니다. 다른 학습 행이었다면 "
+            "어땠을지는 구간에 거의 들어 있지 않습니다."
         )
     if found.searches == 1:
         sentences.append(

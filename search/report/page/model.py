@@ -42,8 +42,7 @@ def class_blocks(
         Prose(say("accuracy", accuracy=f"{100 * right:.1f}", macro=f"{score:.4f}", model=name)),
         Table(
             say("classes.caption"),
-            tuple(say(f"column.{column}") for column in ("class", "precision", "recall"))
-            + ("F1", say("column.support")),
+            (say("column.class"), say("column.precision"), say("column.recall"), "F1", say("column.support")),
             tuple(
                 (
                     class_name,

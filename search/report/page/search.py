@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -23,7 +23,6 @@ from search.report.page.content import (
     Page,
     Prose,
     Section,
-    Shade,
     Table,
 )
 from search.report.page.data import data_section, environments, ledger_section, times
