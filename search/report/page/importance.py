@@ -27,7 +27,7 @@ LEAST: Final = 10
 SHOWN: Final = 12
 
 
-def importance_blocks(trials: Sequence[FrozenTrial], say: Say) -> list[Block]:
+def importance_blocks(study: optuna.Study, say: Say) -> list[Block]:
     """The shares as a table, or why there are none."""
     sampled = [trial for trial in trials if trial.state == TrialState.COMPLETE and FIXED not in trial.system_attrs]
     families = Counter(family_of_trial(trial) for trial in sampled)
