@@ -29,6 +29,9 @@ better.
   Take it along:    sentiment-search export reviews --to my-model
   Use it:           sentiment-search predict my-model "not bad at all"
 """
+LANGUAGES: Final = ("en", "ko")
+"""Of the page that `report` writes."""
+
 EPILOG: Final = """\
 `sentiment-search COMMAND --help` tells more of each. OPTUNA_STORAGE, or
 --storage, names the database; the default is sqlite:///studies/sentiment.db.
@@ -258,8 +261,18 @@ def _parser() -> argparse.ArgumentParser:
         also=("list", "status"),
     )
 
-    report = add("report", "show what a study has found", named, storage, as_json)
+    report = add("report", "show what a search or a comparison has found", named, storage, written)
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
+    report.add_argument("--html", metavar="FILE", type=_path, help="write one page that needs no other file")
+    report.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (%(default)s)")
+    report.add_argument("--no-texts", action="store_true", help="leave out the texts of reviews")
+    report.add_argument(
+        "--watch", action="store_true", help="show it anew every few seconds while the study runs; with --html the page"
+    )
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    form.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    form.add_argument("--csv", action="store_true", help="print a row for each trial or idea")
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
     export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")
