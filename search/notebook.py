@@ -110,9 +110,15 @@ class Study:
         """
         if figure not in FIGURES:
             raise InputError(f"there is no figure {figure!r}; choose one of {', '.join(FIGURES)}")
+        from search.report import plotly_figures as drawn
+
         board = self.board
-        drawn = _plotly()
-        made = drawn.costs_figure(board) if figure == "costs" else getattr(drawn, f"{figure}_figure")(self.study)
+        made = {
+            "costs": lambda: drawn.costs_figure(board),
+            "curves": lambda: drawn.curves_figure(self.study),
+            "pruning": lambda: drawn.pruning_figure(self.study, board),
+            "importance": lambda: drawn.importance_figure(self.study),
+        }[figure]()
         if made is None:
             raise InputError(f"study {self.name!r} has nothing to draw as {figure!r} yet; let it run longer")
         return made
@@ -193,7 +199,9 @@ class ComparisonResults:
         Raises:
             InputError: the extra `notebook` is not installed.
         """
-        return _plotly().forest_figure(self.results)
+        from search.report.plotly_figures import forest_figure
+
+        return forest_figure(self.results)
 
     def __repr__(self) -> str:
         return repr(self.results)
@@ -241,20 +249,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 def _pandas() -> Any:
     if find_spec("pandas") is None:
-        raise _missing("a data frame")
+        raise MissingExtraError("a data frame needs the extra `notebook`: pip install 'sentiment-search[notebook]'")
     import pandas
 
     return pandas
-
-
-def _plotly() -> Any:
-    """The room that draws with Plotly."""
-    if find_spec("plotly") is None:
-        raise _missing("a figure")
-    from search.report import plotly_figures
-
-    return plotly_figures
-
-
-def _missing(what: str) -> MissingExtraError:
-    return MissingExtraError(f"{what} needs the extra `notebook`: pip install 'sentiment-search[notebook]'")

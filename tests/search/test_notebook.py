@@ -14,7 +14,7 @@ from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.reviews.dataset import load_dataset
 from tests.search.conftest import Searched
-from tests.support.compared import MadeUp, compared, setting_in, write_comparison
+from tests.support.compared import RECIPE, MadeUp, compared, setting_in, write_comparison
 from tests.support.pages import ROOT
 from tests.support.tiny import SPACE, source
 
@@ -32,13 +32,22 @@ def compared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared")
     ideas = f'[[idea]]\nname = "{FOREIGN}"\nchange = {{ max_tokens = 200 }}\nguess = 0.1\n'
     ideas += '[[idea]]\nname = "better"\nchange = { dropout = 0.1 }\n'
-    from tests.support.compared import RECIPE
-
-    write_comparison(folder, RECIPE + ideas)
+    write_comparison(folder, RECIPE.replace("pairs = 3", "pairs = 8") + ideas)
     with pytest.MonkeyPatch.context() as patch:
-        MadeUp(right={"better": 0.95}).instead_of_training(patch)
+        MadeUp(right={"better": 0.95}, pair_sd=0.01).instead_of_training(patch)
         compared(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def opened(compared_folder: Path) -> Study:
+    setting = setting_in(compared_folder)
+    return Study.open("ideas", setting.storage, str(setting.artifacts))
+
+
+@pytest.fixture(scope="module")
+def found(opened: Study) -> Any:
+    return opened.comparison()
 
 
 class TestASearch:
@@ -110,15 +119,6 @@ class TestASearch:
 
 
 class TestAComparison:
-    @pytest.fixture(scope="class")
-    def opened(self, compared_folder: Path) -> Study:
-        setting = setting_in(compared_folder)
-        return Study.open("ideas", setting.storage, str(setting.artifacts))
-
-    @pytest.fixture(scope="class")
-    def found(self, opened: Study) -> Any:
-        return opened.comparison()
-
     def test_is_a_data_frame_of_its_ideas(self, found: Any) -> None:
         pytest.importorskip("pandas")
         frame = found.ideas()
