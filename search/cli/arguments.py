@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     as_json = argparse.ArgumentParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
     named = argparse.ArgumentParser(add_help=False)
-    named.add_argument("name", metavar="NAME", nargs="?", help="the study's name; default: the only one there is")
+    named.add_argument("name", metavar="NAME", nargs="?", help="the study's name; default: the only one that there is")
     columns = argparse.ArgumentParser(add_help=False)
     columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews; guessed where it is plain")
     columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
@@ -301,7 +301,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("bundle", type=_path, metavar="DIR")
     evaluate.add_argument("--data", metavar="FILE")
     evaluate.add_argument(
-        "--sealed", metavar="STUDY", help="score the test rows that this study set aside; each time is counted"
+        "--sealed",
+        metavar="STUDY",
+        nargs="?",
+        const=True,
+        help="score the test rows that this study set aside (the one the model is of); each time is counted",
     )
 
     replay = add("replay", "train a trial again and compare the scores, bit for bit", named, storage, as_json)

@@ -9,6 +9,7 @@ from typing import Any
 
 from search.console import say
 from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.foreign import visible
 
 __all__ = [
     "classes_of",
@@ -17,6 +18,7 @@ __all__ = [
     "executor_of",
     "local_processes",
     "make_folder",
+    "only_study",
     "reading",
     "set_threads",
     "shown_storage",
@@ -32,10 +34,33 @@ def reading(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def study_of(args: argparse.Namespace) -> Any:
-    """The study that is named, which must be there."""
+    """The study that is named, which must be there; or the only search, where none is."""
     from search.storage.databases import load_study, open_storage, storage_url
 
-    return load_study(args.name, open_storage(storage_url(args.storage), create=False))
+    storage = open_storage(storage_url(args.storage), create=False)
+    return load_study(only_study(args, storage, searches_only=True), storage)
+
+
+def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = False) -> str:
+    """The name that was given; or that of the only search or comparison in the storage, which is told.
+
+    Raises:
+        InputError: there are several, which are named, or none.
+    """
+    if args.name is not None:
+        return str(args.name)
+    from search.comparison.stored import whole_names
+
+    wholes = whole_names(study.study_name for study in storage.get_all_studies())
+    names = [name for name, parts in wholes.items() if not searches_only or parts == [name]]
+    if len(names) == 1:
+        say(f"Study {visible(names[0])}, the only {'search' if searches_only else 'one'} there is.")
+        return names[0]
+    what = "search" if searches_only else "study"
+    if not names:
+        raise InputError(f"there is no {what} in the storage yet; a first one: sentiment-search run reviews.csv")
+    listed = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")
+    raise InputError(f"give the NAME of one: the storage has {listed}")
 
 
 def shown_storage(parsed: argparse.Namespace) -> str:

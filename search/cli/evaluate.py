@@ -44,7 +44,9 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     from sentiment.bundle.folder import Bundle
 
     bundle = Bundle.open(args.bundle)
-    opened = open_recorded(args.sealed, open_storage(storage_url(args.storage), create=False), args.artifacts)
+    # The card says where the bundle comes from, and no other study is taken.
+    name = str(bundle.facts.get("study", "")) if args.sealed is True else args.sealed
+    opened = open_recorded(name, open_storage(storage_url(args.storage), create=False), args.artifacts)
     evaluation = evaluate_sealed(bundle, opened)
     if args.json:
         show_json(evaluation.to_dict())

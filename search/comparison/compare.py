@@ -52,6 +52,7 @@ from search.study.records import (
     SECONDS,
     SPACE_DEFAULTS,
     keep_of_study,
+    told,
     why_ended,
 )
 from sentiment.errors import InputError, naming
@@ -318,7 +319,7 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         arm=arm,
         configs=configs,
         tuned_macro_f1=float(np.mean(best)),
-        tuning_predictions=np.stack([kept_classes(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned[0]]),
+        tuning_predictions=np.stack([kept_classes(folder, told(trial, PREDICTIONS)) for trial in tuned[0]]),
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
         runs=tuning_runs + paired_runs,
         paired_runs=paired_runs,
@@ -326,5 +327,5 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
 
 
 def _run(trial: FrozenTrial) -> Run:
-    config = config_of(trial.user_attrs[CONFIG])
+    config = config_of(told(trial, CONFIG))
     return Run(config, bool(trial.user_attrs.get(COLLAPSED)), bool(why_ended(trial)))

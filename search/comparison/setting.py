@@ -238,7 +238,7 @@ class Setting:
         finished = self.finished_pairs()
         kept: list[np.ndarray] = []
         while (arm, len(kept)) in finished:
-            kept.append(kept_predictions(self.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+            kept.append(kept_predictions(self.folder / PAIRS, told(finished[arm, len(kept)], PREDICTIONS)))
         return np.stack(kept)
 
     def study(self, part: str) -> optuna.Study:

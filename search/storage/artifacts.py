@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.storage.attributes import keep, told
 from search.storage.inside import inside
 from search.storage.paths import ArtifactPath, Artifacts
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["WEIGHTS", "TrialArtifacts", "facts_of"]
 
 WEIGHTS: Final = "weights"
-"""The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
+"""What is on record of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
 STAYS: Final = "stays"
 TRIAL: Final = "trial-"
 
@@ -83,7 +84,7 @@ class TrialArtifacts:
 
     def has(self, trial: FrozenTrial) -> bool:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
-        if WEIGHTS not in trial.user_attrs:
+        if told(trial, WEIGHTS) is None:
             return False
         return _name(trial.number) in (self._place.bundles(_name(trial.number)) if self.there is None else self.there)
 
@@ -131,9 +132,7 @@ class TrialArtifacts:
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
         self._in_place(trial.number).publish()
-        trial.set_user_attr(
-            WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {})
-        )
+        keep(trial, WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {}))
 
     def clear(self, study: optuna.Study) -> None:
         """Remove the weights of trials that neither stay nor are among the best; an equal of the last of these is."""
@@ -170,7 +169,7 @@ def _name(number: int) -> str:
 
 def _weights(trial: FrozenTrial) -> dict[str, Any]:
     """What a trial recorded of its weights; a database may come from anywhere."""
-    record = trial.user_attrs.get(WEIGHTS)
+    record = told(trial, WEIGHTS)
     return record if isinstance(record, dict) else {}
 
 

@@ -32,6 +32,7 @@ from search.study.records import (
     OTHERS,
     PREDICTIONS,
     family_of_trial,
+    told,
 )
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -60,7 +61,7 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     trials = [
         trial
         for trial in in_order(study.get_trials(deepcopy=False))
-        if trial.state == TrialState.COMPLETE and PREDICTIONS in trial.user_attrs
+        if trial.state == TrialState.COMPLETE and told(trial, PREDICTIONS) is not None
     ]
     baseline = next((number for number, trial in enumerate(trials) if IS_LINEAR_BASELINE in trial.user_attrs), None)
     linear = study.user_attrs.get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
@@ -124,7 +125,7 @@ class _Candidates:
 
 def _candidates(folder: Artifacts, trial: FrozenTrial, *, with_others: bool) -> _Candidates:
     """What a trial kept; the file of other checkpoints that nobody asks for any more is removed."""
-    record = trial.user_attrs[PREDICTIONS]
+    record = told(trial, PREDICTIONS)
     said = [kept_predictions(folder, record)]
     if OTHERS in record and not with_others:
         recorded_file(folder, record[OTHERS]).remove()

@@ -35,6 +35,7 @@ from search.study.records import (
     SECONDS,
     as_recorded,
     family_of_trial,
+    told,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
@@ -263,11 +264,11 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
 
 def _audit(trials: list[FrozenTrial]) -> Audit | None:
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    ran_on = [trial.value or 0.0 for trial in completed if AUDITED in trial.user_attrs]
+    ran_on = [trial.value or 0.0 for trial in completed if told(trial, AUDITED) is not None]
     if not ran_on:
         return None
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and not why_ended(trial)]
-    best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
+    best = max((trial.value or 0.0 for trial in completed if told(trial, AUDITED) is None), default=0.0)
     won = sum(value > best for value in ran_on)
     interval = scipy.stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
     gain = max(0.0, max(ran_on) - best)
@@ -276,7 +277,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
 
 
 def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
-    config = trial.user_attrs.get(CONFIG, {})
+    config = told(trial, CONFIG, {})
     assert trial.value is not None
     return Entry(
         name=f"trial {trial.number}" + (" (collapsed)" if trial.user_attrs.get(COLLAPSED) else ""),

@@ -33,7 +33,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
-from search.study.positions import positions
+from search.study.positions import KINDS, kind_of, positions
 from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
@@ -44,11 +44,15 @@ from search.study.records import (
     ENVIRONMENT,
     EPOCHS,
     IS_LINEAR_BASELINE,
+    KIND,
     LATENCY,
+    MODEL,
     OTHERS,
     PREDICTIONS,
     RESUMED,
     SECONDS,
+    keep,
+    model_in_words,
 )
 from search.study.space import Space
 from sentiment.errors import InputError
@@ -180,7 +184,8 @@ class Objective:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
             MemoryError: it would not fit, or did not.
         """
-        position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
+        trials = trial.study.get_trials(deepcopy=False)
+        position = positions(trials)[trial.number]
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
         with at_once(trial):
             try:
@@ -189,8 +194,10 @@ class Objective:
                 if self.space.distributions:  # other values may go together: this trial fails alone
                     raise RuntimeError(str(error)) from None
                 raise
-            trial.set_user_attr(CONFIG, config.to_dict())
-            trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
+            trial.set_user_attr(MODEL, model_in_words(config))
+            trial.set_user_attr(KIND, KINDS[kind_of(trials[trial.number])])
+            keep(trial, CONFIG, config.to_dict())
+            keep(trial, ENVIRONMENT, environment(config, self.cache, self.device))
             if config == LinearConfig(seed=seed):
                 trial.set_user_attr(IS_LINEAR_BASELINE, True)
         curve: list[dict[str, Any]] = []
@@ -206,7 +213,7 @@ class Objective:
                 self._record(trial, curve)
                 if audited:
                     condemned = True
-                    trial.set_user_attr(AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
+                    keep(trial, AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
                     return
                 raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
 
@@ -241,7 +248,7 @@ class Objective:
             if trained.other_checkpoints is not None and self.artifacts is not None and not trained.ended:
                 path = checkpoints_file(self.predictions, trial.number)
                 kept[OTHERS] = keep_predictions(path, trained.other_checkpoints)
-            trial.set_user_attr(PREDICTIONS, kept)
+            keep(trial, PREDICTIONS, kept)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)
         if trained.ended:
@@ -259,7 +266,7 @@ class Objective:
 
     def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
         with at_once(trial):
-            trial.set_user_attr(CURVE, curve)
+            keep(trial, CURVE, curve)
             trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
             trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
 

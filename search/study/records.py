@@ -1,18 +1,21 @@
 """What is stored in a study, by name: who reads a study needs nothing that trains one.
 
-Of the names, chosen to read well in the dashboard, each stands here once.
+Of the names, chosen to read well in the dashboard, each stands here once. What is on record of a trial is read by
+`told` alone: what only programs read is not kept where people look, and once was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial
 
+from search.storage.attributes import OURS, keep, told
 from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
 from sentiment.errors import InputError, MissingExtraError
-from sentiment.foreign import one_line
+from sentiment.foreign import one_line, visible
+from sentiment.models.config import Config
 from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = [
@@ -33,10 +36,13 @@ __all__ = [
     "EPOCHS",
     "FAMILIES_AGAINST_LINEAR",
     "FINGERPRINT",
+    "FOR_PROGRAMS",
     "IS_LINEAR_BASELINE",
     "KEEP_BEST",
+    "KIND",
     "LATENCY",
     "METRIC",
+    "MODEL",
     "OPENINGS",
     "OTHERS",
     "PATIENCE",
@@ -51,8 +57,11 @@ __all__ = [
     "SPACE_DEFAULTS",
     "TRIALS",
     "as_recorded",
+    "attributes",
     "family_of_trial",
+    "keep",
     "keep_of_study",
+    "model_in_words",
     "told",
     "told_of_study",
     "why_ended",
@@ -86,6 +95,10 @@ PLAN: Final = "pairs and tuning curve asked for"
 
 # ------------------------------------------------------------------ of a trial
 
+MODEL: Final = "model"
+"""In words."""
+KIND: Final = "kind of trial"
+"""Where its settings come from, in words (`search.study.positions.kind_of`)."""
 CONFIG: Final = "config"
 CURVE: Final = "learning curve"
 ENDED: Final = "ended early because"
@@ -103,6 +116,9 @@ RESUMED: Final = "resumed from epoch"
 """Of a trial that stands in for one which was killed, and went on from where that one was scored last."""
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"
+
+FOR_PROGRAMS: Final = frozenset({CONFIG, CURVE, ENVIRONMENT, AUDITED, PREDICTIONS})
+"""What no person reads, so that it is kept where the dashboard does not show it (`search.storage.attributes`)."""
 
 
 @contextmanager
@@ -141,14 +157,19 @@ def why_ended(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(ENDED)
 
 
-OURS: Final = "sentiment-search:"
-"""What the name of an attribute begins with that only programs read, among the trial's system attributes: the dashboard
-sets each user attribute on one line of a trial's page."""
+def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a trial, by names of this room, as `optuna.create_trial` takes it of one that is made at once;
+    what is None is left out."""
+    known = {name: value for name, value in facts.items() if value is not None}
+    return {
+        "user_attrs": {name: value for name, value in known.items() if name not in FOR_PROGRAMS},
+        "system_attrs": {OURS + name: value for name, value in known.items() if name in FOR_PROGRAMS},
+    }
 
 
-def told(trial: FrozenTrial, name: str, otherwise: Any = None) -> Any:
-    """What is on record of a trial under one of the names above; in older studies among its user attributes."""
-    return trial.system_attrs.get(OURS + name, trial.user_attrs.get(name, otherwise))
+def model_in_words(config: Config) -> str:
+    """What a trial trains, as its page says it."""
+    return visible(config.title.replace("`", ""))
 
 
 def told_of_study(study: optuna.Study) -> dict[str, Any]:
@@ -166,4 +187,4 @@ def keep_of_study(study: optuna.Study, name: str, value: Any) -> None:
 
 def family_of_trial(trial: FrozenTrial) -> str:
     """The family of what a trial trained."""
-    return str(trial.user_attrs.get(CONFIG, {}).get(FAMILY, NETWORK))
+    return str(told(trial, CONFIG, {}).get(FAMILY, NETWORK))

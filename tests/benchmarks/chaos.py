@@ -44,11 +44,12 @@ import psutil
 from optuna.trial import FrozenTrial, TrialState
 
 from search.comparison.setting import LOOKS, PLANNED_LOOKS, arm_and_pair
+from search.storage.attributes import OURS
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.comparisons import is_comparison
 from search.study.positions import FINISHED, REPEATS, positions
-from search.study.records import CURVE, OPENINGS, PREDICTIONS, told_of_study
+from search.study.records import CURVE, OPENINGS, PREDICTIONS, told, told_of_study
 from sentiment.errors import InputError
 from tests.support.servers import PostgreSQL, grpc_proxy
 from tests.support.tiny import write_reviews, write_study_file
@@ -154,7 +155,8 @@ class Study:
 
 def identity(trial: FrozenTrial) -> tuple[Any, ...]:
     """All of a finished trial that must stay as it is."""
-    return trial.state, trial.values, trial.params, trial.intermediate_values, trial.user_attrs
+    ours = {name: value for name, value in trial.system_attrs.items() if name.startswith(OURS)}
+    return trial.state, trial.values, trial.params, trial.intermediate_values, trial.user_attrs, ours
 
 
 class Witness:
@@ -321,9 +323,9 @@ def judge(study: Study, found: Found, truth: dict[str, Any] | None) -> None:
             _repeated(trials, found)
         folder = study.folder / "artifacts" / name / "predictions"
         for trial in finished:
-            if PREDICTIONS in trial.user_attrs and folder.is_dir():
+            if told(trial, PREDICTIONS) is not None and folder.is_dir():
                 try:
-                    kept_predictions(folder, trial.user_attrs[PREDICTIONS])
+                    kept_predictions(folder, told(trial, PREDICTIONS))
                 except InputError as error:
                     found.damaged += 1
                     found.other.append(str(error))
@@ -346,7 +348,7 @@ def _repeated(trials: list[FrozenTrial], found: Found) -> None:
         if trial.state not in FINISHED or not trial.system_attrs.get(REPEATS):
             continue
         found.resumed += RESUMED in trial.user_attrs
-        curve = trial.user_attrs.get(CURVE) or []
+        curve = told(trial, CURVE) or []
         for number in trial.system_attrs[REPEATS]:
             steps = trials[number].intermediate_values
             if not steps:

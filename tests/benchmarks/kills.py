@@ -36,6 +36,7 @@ from search.comparison.setting import arm_and_pair
 from search.storage.databases import open_storage
 from search.study.claims import WORKER
 from search.study.positions import FINISHED, positions
+from search.study.records import told
 from tests.support.tiny import write_reviews, write_study_file
 
 TRIALS: Final = 11
@@ -156,7 +157,7 @@ def at_work(folder: Path) -> list[int]:
     storage = open_storage(f"sqlite:///{folder}/study.db")
     studies = (optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage))
     running = (trial for study in studies for trial in study.get_trials(states=(TrialState.RUNNING,)))
-    return [trial.user_attrs[WORKER]["pid"] for trial in running if trial.user_attrs.get(WORKER)]
+    return [told(trial, WORKER)["pid"] for trial in running if told(trial, WORKER)]
 
 
 def stall(folder: Path, command: tuple[str, ...], seconds: float, dice: random.Random, found: Found) -> None:

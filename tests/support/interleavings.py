@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.study import claims, optimization
 from search.study.create import SearchStudy, _is_new
 from search.study.positions import FINISHED, begin_with, positions
-from search.study.records import CONFIG, FINGERPRINT, why_ended
+from search.study.records import CONFIG, FINGERPRINT, keep, told, why_ended
 from search.study.sampler import ConditionalTPE, IndependentDraws
 
 __all__ = ["KINDS", "Result", "Setting", "disturbed", "undisturbed"]
@@ -263,7 +263,7 @@ class _World:
     def _objective(self, trial: optuna.Trial) -> float:
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         x = trial.suggest_float("x", 0, 1)
-        trial.set_user_attr(CONFIG, {"x": x})
+        keep(trial, CONFIG, {"x": x})
         if position in self._setting.failing:
             raise RuntimeError("for good")
         trial.report(x, 1)
@@ -372,7 +372,7 @@ class _World:
         return {trial._trial_id for trial in running if self._is_silent(trial)}
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
-        worker = trial.user_attrs.get(claims.WORKER)
+        worker = told(trial, claims.WORKER)
         tried = [value for name, value in trial.system_attrs.items() if name.startswith(claims.CLAIM) and value]
         workers = [self._processes[one["pid"]] for one in ([worker] if worker else tried)]
         if not worker and any(process.ended for process in workers):

@@ -22,9 +22,10 @@ from search.comparison.setting import Setting, arm_and_pair
 from search.comparison.tuning import random_scores, tune, winner_of
 from search.report.text import markdown, render
 from search.report.values import rows, to_dict
+from search.storage.attributes import OURS
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
-from search.study.records import CONFIG, PREDICTIONS
+from search.study.records import CONFIG, PREDICTIONS, told
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
@@ -84,7 +85,8 @@ def test_an_idea_that_diverges_every_time_says_so_and_leaves_the_others_their_re
     assert [row["diverged"] for row in rows(found)] == [0, 5]
     for name in (BASELINE, "wild", "pairs"):
         for trial in setting_in(folder).trials(name):
-            json.dumps([trial.value, trial.user_attrs, trial.intermediate_values], allow_nan=False)
+            known = [trial.user_attrs, trial.system_attrs]
+            json.dumps([trial.value, *known, trial.intermediate_values], allow_nan=False)
 
 
 def test_the_same_network_with_other_random_numbers_is_not_said_to_differ(folder: Path) -> None:
@@ -151,8 +153,9 @@ def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     arm = setting_in(folder).comparison.arms[0]
     winner, score = winner_of(setting_in(folder), arm, 0)
     study = setting_in(folder).study(BASELINE)
-    other = next(trial for trial in study.trials if NetworkConfig.from_dict(trial.user_attrs[CONFIG]) != winner)
-    study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
+    other = next(trial for trial in study.trials if NetworkConfig.from_dict(told(trial, CONFIG)) != winner)
+    known = {"user_attrs": other.user_attrs, "system_attrs": other.system_attrs}
+    study.add_trial(create_trial(value=1.0, **known))  # made late, and better
     assert winner_of(setting_in(folder), arm, 0) == (winner, score)
 
 
@@ -175,12 +178,13 @@ def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_ar
     compare(setting)
     pairs = setting.study(PAIRS)
     first = pairs.trials[0]
-    kept = setting.folder / PAIRS / first.user_attrs[PREDICTIONS]["file"]
+    kept = setting.folder / PAIRS / told(first, PREDICTIONS)["file"]
     again = keep_predictions(
         kept.with_name("arm-00-pair-000.npy"), np.zeros_like(np.load(kept)), by_content=True
     )  # with other threads, or on another machine
-    known_as = {"params": first.params, "distributions": first.distributions}
-    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs | {PREDICTIONS: again}, **known_as))
+    kept_again = first.system_attrs | {OURS + PREDICTIONS: again}
+    known_as = {"params": first.params, "distributions": first.distributions, "system_attrs": kept_again}
+    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs, **known_as))
     assert setting.finished_pairs()[arm_and_pair(first)].value == first.value
     compare(setting)
 
@@ -191,7 +195,7 @@ def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:
     storage = setting.study(BASELINE)._storage
     optuna.delete_study(study_name=setting.name(BASELINE), storage=storage)
     study = setting.study(BASELINE)
-    other = setting.finished_pairs()[BASELINE, 0].user_attrs[CONFIG] | {"epochs": 9}
+    other = told(setting.finished_pairs()[BASELINE, 0], CONFIG) | {"epochs": 9}
     study.add_trial(create_trial(value=1.0, user_attrs={CONFIG: other}))
     with pytest.raises(InputError, match="the database was changed"):
         winner_of(setting_in(folder), setting_in(folder).comparison.arms[0], 0)

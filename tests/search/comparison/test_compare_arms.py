@@ -19,7 +19,7 @@ from search.comparison.tuning import random_config, tune
 from search.report.values import to_dict
 from search.report.words import heading, words
 from search.storage.databases import open_storage
-from search.study.records import CONFIG, SPACE_DEFAULTS, told_of_study
+from search.study.records import CONFIG, SPACE_DEFAULTS, told, told_of_study
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.family import Parameter
@@ -87,7 +87,7 @@ class TestAllArmsTrainInOnePrecision:
         setting = setting_in(tmp_path)
         found = compare(setting)
         trained = [
-            trial.user_attrs[CONFIG]["precision"]
+            told(trial, CONFIG)["precision"]
             for part in (BASELINE, "free", RANDOM, PAIRS)
             for trial in setting.trials(part, TrialState.COMPLETE)
             if trial.params.get("arm") != LINEAR
@@ -145,7 +145,7 @@ class TestSeveralSearches:
         assert set(studies) == named | {setting.name(PAIRS)}
         assert "ideas: tuning of baseline (search 2)" in studies
         for arm in arms:
-            rates = [setting.finished_pairs()[arm, pair].user_attrs[CONFIG]["learning_rate"] for pair in range(4)]
+            rates = [told(setting.finished_pairs()[arm, pair], CONFIG)["learning_rate"] for pair in range(4)]
             assert rates == pytest.approx([0.011, 0.021, 0.011, 0.021])
         assert [config["learning_rate"] for config in found.baseline.configs] == pytest.approx([0.011, 0.021])
         # The intervals speak of two searches, and say that two are few.
@@ -163,7 +163,7 @@ class TestSeveralSearches:
         first, second = (setting.trials(tuning_name(BASELINE, search), TrialState.COMPLETE) for search in (0, 1))
         assert first[0].params == second[0].params  # both begin where the study file says
         assert first[1].params != second[1].params
-        assert first[0].user_attrs[CONFIG]["seed"] != second[0].user_attrs[CONFIG]["seed"]
+        assert told(first[0], CONFIG)["seed"] != told(second[0], CONFIG)["seed"]
         assert setting.tuning_folder(setting.comparison.arms[0], 1).name == "arm-00-search-02"
         assert len(list(setting.tuning_folder(setting.comparison.arms[0], 1).glob("*.npy"))) == 2
 

@@ -15,11 +15,13 @@ import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
 from search.storage import heartbeats
+from search.storage.attributes import OURS
 from search.storage.databases import driven, load_study, open_storage
 from search.storage.relational import at_once
 from search.storage.waiting import is_away
 from search.study.claims import WORKER, begin_lost_again, claim
 from search.study.positions import FINISHED
+from search.study.records import told
 from tests.support.program import start
 from tests.support.servers import PASSWORD, PostgreSQL, grpc_proxy
 from tests.support.tiny import write_study_file
@@ -61,7 +63,7 @@ def test_a_search_whose_worker_is_killed_ends_with_the_trials_asked_for(
         time.sleep(0.05)
         if "killed" in optuna.get_all_study_names(storage):
             running = load_study("killed", storage).get_trials(states=(TrialState.RUNNING,))
-            victim = next((trial.user_attrs[WORKER]["pid"] for trial in running if WORKER in trial.user_attrs), None)
+            victim = next((told(trial, WORKER)["pid"] for trial in running if told(trial, WORKER) is not None), None)
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
@@ -137,7 +139,7 @@ def test_a_process_of_another_machine_that_falls_silent_loses_its_trial(
     trial = claim(study, 1)
     assert trial is not None
     storage = study._storage
-    storage.set_trial_user_attr(trial._trial_id, WORKER, {"host": "elsewhere", "pid": 1})
+    storage.set_trial_system_attr(trial._trial_id, OURS + WORKER, {"host": "elsewhere", "pid": 1})
     if hasattr(storage, "_backend"):
         storage._backend.grace_period = 1
         storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]

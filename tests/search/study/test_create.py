@@ -36,6 +36,7 @@ from search.study.records import (
     METRIC,
     OTHERS,
     PREDICTIONS,
+    told,
 )
 from search.study.space import Space
 from sentiment.errors import InputError
@@ -223,7 +224,7 @@ class TestATrialThatFails:
         assert again.state == TrialState.COMPLETE
         assert again.params.items() >= trials[0].params.items()
         uninterrupted = int(np.random.SeedSequence([opened.seed, 0]).generate_state(1)[0])
-        assert again.user_attrs["config"]["seed"] == uninterrupted
+        assert told(again, "config")["seed"] == uninterrupted
 
 
 class TestTheTimeout:
@@ -264,10 +265,10 @@ class TestTheBestScore:
         optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
         assert opened.predictions is not None
         trial, labels = opened.study.trials[0], opened.dataset.labels("validation")
-        others = kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS][OTHERS])
-        assert others.shape == (len(trial.user_attrs[CURVE]) - 1, len(labels), 2) and others.dtype == np.float32
+        others = kept_predictions(opened.predictions, told(trial, PREDICTIONS)[OTHERS])
+        assert others.shape == (len(told(trial, CURVE)) - 1, len(labels), 2) and others.dtype == np.float32
         scores = [macro_f1(labels, one.argmax(axis=1), 2) for one in others]
-        curve = sorted(report["macro_f1"] for report in trial.user_attrs[CURVE])
+        curve = sorted(report["macro_f1"] for report in told(trial, CURVE))
         assert scores == curve[-2::-1]
 
     def test_is_chosen_again_with_its_checkpoint(self, open_study: Open) -> None:
@@ -286,7 +287,7 @@ class TestTheBestScore:
             attributes = {PREDICTIONS: record, "config": {"family": name}}
             value = macro_f1(labels, said[name][0], 2)
             opened.study.add_trial(optuna.create_trial(value=value, user_attrs=attributes))
-        numbers = {trial.user_attrs["config"]["family"]: trial.number for trial in opened.study.trials[-3:]}
+        numbers = {told(trial, "config")["family"]: trial.number for trial in opened.study.trials[-3:]}
         correct_for_choosing(opened)
         attributes = opened.study.user_attrs
         reference = kept_classes(opened.predictions, attributes[BASELINES][LINEAR][PREDICTIONS])

@@ -19,7 +19,7 @@ from search.study.create import open_recorded
 from search.study.export import export_ensemble, export_folded
 from search.study.leaderboard import EnsembleStanding, leaderboard
 from search.study.objective import refuse_changed
-from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS
+from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS, told
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -65,7 +65,7 @@ def test_is_recorded_with_what_its_trials_said_together(found: Path) -> None:
     assert ensemble is not None and len(ensemble.weights) > 1
     assert sum(ensemble.weights.values()) == pytest.approx(1)
     said = [
-        weight * kept_predictions(study.predictions, study.study.trials[number].user_attrs[PREDICTIONS])
+        weight * kept_predictions(study.predictions, told(study.study.trials[number], PREDICTIONS))
         for number, weight in ensemble.weights.items()
     ]
     labels = study.dataset.labels("validation")
@@ -175,7 +175,7 @@ def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path:
     ensemble = leaderboard(study.study).ensemble
     assert ensemble is not None and study.artifacts is not None
     lost = next(n for n in ensemble.weights if not study.artifacts.has(study.study.trials[n]))
-    record = study.study.trials[lost].user_attrs[PREDICTIONS]
+    record = told(study.study.trials[lost], PREDICTIONS)
     path = study.predictions / record["file"]
     content = path.read_bytes()
     path.unlink()
@@ -210,7 +210,7 @@ def test_of_a_device_that_is_not_here_is_refused_in_one_line(found: Path, tmp_pa
         pytest.skip("cuda is here")
     study = opened(found)
     trial = study.study.trials[0]
-    config, recorded = config_of(trial.user_attrs["config"]), trial.user_attrs[ENVIRONMENT] | {"device": "cuda"}
+    config, recorded = config_of(told(trial, "config")), told(trial, ENVIRONMENT) | {"device": "cuda"}
     with pytest.raises(InputError, match="trial 0 was trained on cuda, and cuda cannot be used here"):
         refuse_changed(0, config, recorded, tmp_path)
     refuse_changed(0, config, recorded, tmp_path, "cpu")
@@ -307,7 +307,7 @@ def test_families_narrow_a_study_file_too(found: Path, tmp_path: Path) -> None:
     assert main([*arguments, *flags(tmp_path)]) == 0
     study = optuna.load_study(study_name="narrow", storage=f"sqlite:///{tmp_path}/study.db")
     done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    assert {trial.user_attrs["config"]["family"] for trial in done} == {"linear"}
+    assert {told(trial, "config")["family"] for trial in done} == {"linear"}
 
 
 KEPT = ("path", "text", "label", "classes", "trials", "threads")
