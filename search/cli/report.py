@@ -27,7 +27,6 @@ def command(args: argparse.Namespace) -> int:
             f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
         )
     from search.storage.databases import open_storage, storage_url
-    from search.study.comparisons import parts_of
 
     url = storage_url(args.storage)
     storage = open_storage(url, create=False)

@@ -40,6 +40,7 @@ from search.study.records import (
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
+from sentiment.foreign import visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 
@@ -180,6 +181,10 @@ class Leaderboard:
     """None where no trial was condemned by the pruner and ran on all the same."""
     plateau: Plateau | None
     """Why the search stopped by itself; None if it did not, or was not asked to."""
+
+    def __repr__(self) -> str:
+        best = "no trial completed" if self.best is None else f"best {self.best.name} with {self.best.macro_f1:.4f}"
+        return f"Leaderboard({visible(self.study)}: {self.counts.get('complete', 0)} completed, {best})"
 
     @property
     def best(self) -> Entry | None:

@@ -28,7 +28,7 @@ from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
 from tests.support.html import Html, parsed
 from tests.support.results import difference, idea, results
-from tests.support.tiny import CLASSES, SPACE, definition
+from tests.support.tiny import SPACE, definition
 
 pytest.importorskip("matplotlib")
 
