@@ -153,7 +153,9 @@ def test_every_word_of_a_verdict_is_told_of() -> None:
 
 
 def test_every_command_is_told_of() -> None:
-    told = {word for name in PAGES for text in texts_of(name) for word in re.findall(r"sentiment-search ([a-z]+)", text)}
+    told = {
+        word for name in PAGES for text in texts_of(name) for word in re.findall(r"sentiment-search ([a-z]+)", text)
+    }
     assert commands() - told == set()
 
 

@@ -27,11 +27,20 @@ def command(args: argparse.Namespace) -> int:
             f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
         )
     from search.storage.databases import open_storage, storage_url
+    from search.study.comparisons import parts_of
 
     url = storage_url(args.storage)
     storage = open_storage(url, create=False)
     name = only_study(args, storage)
     args.artifacts.prepare(writing=False)
+    parts = parts_of(name, storage)
+    # An older comparison may share its name with a search.
+    is_search = not parts or (parts[0] != name and name in {one.study_name for one in storage.get_all_studies()})
+    told: _Told = _Search(args, name, storage) if is_search else _Comparison(args, name, url)
+    if args.watch:
+        return _watch(told)
+    told.tell()
+    told.write_page(reload=False)
     return 0
 
 

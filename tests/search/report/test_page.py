@@ -71,13 +71,23 @@ class TestBothPages:
         found = is_whole(page_of(searched, language=language))
         assert found.all("html")[0]["lang"] == language
         say = sayer(language)
-        for title in ("leaderboard", "curves", "importance", "collapse", "classes", "errors", "data", "ledger", "again"):
+        for title in (
+            "leaderboard",
+            "curves",
+            "importance",
+            "collapse",
+            "classes",
+            "errors",
+            "data",
+            "ledger",
+            "again",
+        ):
             assert say(f"section.{title}") in found.text
 
-    def test_a_comparison_is_one_file_without_a_request(
-        self, ideas: tuple[Results, Setting], language: str
-    ) -> None:
-        found = is_whole(html(comparison_page(*ideas, language=language, command="sentiment-search compare ideas.toml")))
+    def test_a_comparison_is_one_file_without_a_request(self, ideas: tuple[Results, Setting], language: str) -> None:
+        found = is_whole(
+            html(comparison_page(*ideas, language=language, command="sentiment-search compare ideas.toml"))
+        )
         say = sayer(language)
         for title in ("ideas", "arms", "curves", "collapse", "classes", "errors", "data", "ledger", "again", "limits"):
             assert say(f"section.{title}") in found.text
@@ -289,7 +299,8 @@ class TestTheCommand:
         page = tmp_path / "report.html"
         monkeypatch.setattr("search.cli.report._Search.runs", property(lambda told: len(seen) < 2))
         monkeypatch.setattr(
-            "search.cli.report.time.sleep", lambda seconds: seen.append('http-equiv="refresh"' in page.read_text("utf-8"))
+            "search.cli.report.time.sleep",
+            lambda seconds: seen.append('http-equiv="refresh"' in page.read_text("utf-8")),
         )
         assert main(["report", "tiny", *searched.flags, "--watch", "--html", str(page)]) == 0
         assert seen == [True, True]  # it loads itself anew
