@@ -364,7 +364,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=13000, metavar="N", help="0: any that is free (%(default)s)")
 
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
-    dashboard.add_argument("--port", type=int, default=8080)
+    dashboard.add_argument(
+        "--port", type=int, metavar="N", help="0: any that is free (default: 8080, or the next that is free)"
+    )
+    dashboard.add_argument("--open", action="store_true", help="open it in the browser")
+    said = dashboard.add_mutually_exclusive_group()
+    said.add_argument("--quiet", action="store_true", help="print the address on standard output, and nothing else")
+    said.add_argument("--verbose", action="store_true", help="print a line for each request")
     return parser
 
 
