@@ -28,10 +28,10 @@ AIR: Final = "\u00a0" * 3
 
 _PAGES: Final = """### Where to look
 
-- **Analytics**, the first tab: score against cost with the linear model as a line; learning curves, the best in colour,
+- **History**, the first page: score against cost with the linear model as a line; learning curves, the best in colour,
   what was pruned in grey; what pruning saved; what each parameter was worth.
 - **Trials**: each with a note of its own. State Pruned is no failure: it was behind, and stopped early.
-- Below, **leaderboard.csv** has every completed trial."""
+- At the end of the first page, **leaderboard.csv** has every completed trial."""
 
 
 def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = None) -> str:
@@ -56,7 +56,7 @@ def comparison_note(found: Results) -> str:
     said = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
     shown = [f"**{markdown(one.title)}**\n\n{_aired(one.header, one.rows)}" for one in tables(found)]
     look = (
-        "**Analytics**, the first tab, has the forest plot: every idea with its interval. The value of a trial here is "
+        "**History**, the first page, has the forest plot: every idea with its interval. The value of a trial here is "
         "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and nothing else on these "
         "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
