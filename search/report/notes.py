@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from search.comparison.results import Results
+from search.report.plotly_figures.pruning import unaudited
 from search.report.tables import tables
 from search.report.words import heading, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
@@ -25,6 +26,11 @@ TOP: Final = 8
 
 AIR: Final = "\u00a0" * 3
 """Blanks that are not taken away."""
+
+BEST_INSTEAD: Final = (
+    "The linear model has no weights here; a search with `--families linear,network` keeps them. The best trial, if "
+    "it shall be that all the same"
+)
 
 _PAGES: Final = """### Where to look
 
@@ -45,7 +51,7 @@ def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = No
     trials = study.get_trials(deepcopy=False)
     origin = origins(trials)
     parts = [*_under_way(board, wanted), "### What to do", *_advice(board)]
-    parts += ["### The best so far", _table(board, origin), _origins(board, origin)]
+    parts += ["### The best", _table(board, origin), _origins(board, origin)]
     parts += [_counts(study, board), _PAGES, *_silent(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -111,7 +117,10 @@ def _advice(board: Leaderboard) -> list[str]:
     name = shlex.quote(board.study)
     command = f"sentiment-search export {name}{export_flag(board)} --to {shlex.quote(f'{board.study}-model')}"
     sealed = f"sentiment-search evaluate {shlex.quote(f'{board.study}-model')} --sealed {name}"
-    said = [f"**{markdown(board.standing)}**", f"- Take it along: {code(command)}"]
+    # What the words advise is not what the command exports where the linear model's weights were not kept.
+    is_another = board.recommended not in (None, board.best) and not export_flag(board)
+    take = BEST_INSTEAD if is_another else "Take it along"
+    said = [f"**{markdown(board.standing)}**", f"- {take}: {code(command)}"]
     said[-1] += f"\n- Then look once at the rows that no trial has seen: {code(sealed)}"
     said[-1] += "".join(f"\n- Widen the search: {markdown(str(edge))}" for edge in board.edges)
     said.append(f"How sure? {markdown(board.optimism)}")
@@ -165,10 +174,10 @@ def _counts(study: optuna.Study, board: Leaderboard) -> str:
     if board.audit is not None:
         parts.append(f"{board.audit}")
     elif pruned:
-        parts.append("What that cost is not known; `--audit 0.2` would let a fifth of them run on, and tell.")
+        parts.append(f"What that cost is not known: {unaudited(study)}.")
     if board.plateau is not None:
         parts.append(f"{board.plateau}.")
-    return " ".join(markdown(part) if "`" not in part else part for part in parts if part)
+    return " ".join(markdown(part) for part in parts if part)
 
 
 def _silent(board: Leaderboard) -> list[str]:
