@@ -65,10 +65,10 @@ def costs_figure(board: Leaderboard) -> "Figure | None":
             "annotations": [
                 {
                     "xref": "paper",
-                    "x": 1,
-                    "xanchor": "right",
+                    "x": 0.01,
+                    "xanchor": "left",
                     "y": height,
-                    "yanchor": "bottom",
+                    "yanchor": "top",
                     "text": f"linear baseline {height:.1f}",
                     "showarrow": False,
                     "font": {"color": GREY},
