@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arms_figure", "forest_figure"]
 
+MANY: Final = 16
 REGION: Final = "#cfdbe6"
 VERDICTS: Final = {
     "improves": ("#009e73", "triangle-up"),
@@ -90,6 +91,7 @@ def forest_figure(found: Results) -> "Figure":
         y={
             "tickvals": [heights[id(row)] for row in every],
             "ticktext": [name(row.name) for row in every],
+            "tickfont": _small(every),
             "range": [lowest + 0.6, -0.6],
             "showgrid": False,
             "ticks": "",
@@ -131,10 +133,16 @@ def arms_figure(found: Results) -> "Figure":
         y={
             "tickvals": list(range(len(arms))),
             "ticktext": [name(arm.name) for arm in arms],
+            "tickfont": _small(arms),
             "range": [len(arms) - 0.5, -0.5],
             "ticks": "",
         },
     )
+
+
+def _small(rows: Sequence[Any]) -> dict[str, int]:
+    """The type of names beside an axis: of many, such that they do not touch."""
+    return {"size": 12 if len(rows) <= MANY else 10}
 
 
 def _told(row: _Row) -> str:
