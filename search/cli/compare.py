@@ -69,8 +69,9 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
             continue
         try:
             with ComparisonProgress(setting, workers) as progress:
-                hooks = {"on_training": progress.on_training, "on_work": progress.on_work}
-                compared = compare(setting, executor=executor, **hooks)
+                compared = compare(
+                    setting, executor=executor, on_training=progress.on_training, on_work=progress.on_work
+                )
         except WorkerLost:
             return fail(
                 f"a worker was killed; {killed_by(args.launcher)}. Everything that was finished is kept. "
