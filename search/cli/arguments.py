@@ -5,8 +5,10 @@ but for one thing: none is empty.
 """
 
 import argparse
+import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -67,6 +69,26 @@ def _artifacts(text: str) -> ArtifactPath:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lines stay as they are laid out where the terminal is wide enough; else they are broken at spaces, and a command
+    so that a shell still takes it."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + part for line in text.splitlines() for part in self._fitted(line, width))
+
+    def _fitted(self, line: str, width: int) -> list[str]:
+        label, command, arguments = line.partition("sentiment-search ")
+        if len(line) <= width or not command or label.endswith("`"):
+            return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = [label + command.rstrip()]
+        for argument in re.findall(r'"[^"]*"|\S+', arguments):
+            if len(lines[-1]) + len(argument) + len("  \\") > width:
+                lines[-1] += " \\"
+                lines.append(" " * (len(label) + 1))
+            lines[-1] += f" {argument}"
+        return lines
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, as everything here does."""
 
@@ -83,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="sentiment-search",
         description="Search text classifiers over labelled reviews, and measure what made the model better.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('sentiment-search')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
