@@ -5,15 +5,15 @@ from typing import Final
 
 from search.comparison.decisions import Decision
 from search.comparison.results import ArmScore, LinearScore, Results
-from search.statistics import Difference
+from search.report.points import MOST_DIGITS, between, points
+from search.statistics import Difference, Optimism
 from search.statistics.verdicts import ALPHA
 from sentiment import foreign
 from sentiment.terminal import in_columns
 
-__all__ = ["Table", "between", "interval", "points", "tables"]
+__all__ = ["Table", "interval", "points", "tables"]
 
 LEAST_P: Final = 0.0005
-MOST_DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -159,24 +159,9 @@ def _price(score: ArmScore) -> tuple[str, str, str]:
     return points(score.optimism.mean), f"{score.epochs:.1f}x", f"{score.seconds:.1f}x"
 
 
-def interval(difference: Difference) -> str:
+def interval(difference: Difference | Optimism) -> str:
     """In points."""
     return f"{points(difference.mean)} ({between(difference.low, difference.high)})"
-
-
-def between(low: float, high: float) -> str:
-    """The ends of an interval, in points: with as many digits as tell on which side of zero they lie, since that is
-    what a verdict goes by."""
-    return f"{_end(low)} to {_end(high)}"
-
-
-def _end(fraction: float) -> str:
-    shown = points(fraction)
-    for digits in range(2, MOST_DIGITS + 1):
-        if fraction == 0 or float(shown) != 0:
-            break
-        shown = f"{100 * fraction:+.{digits}f}"
-    return shown
 
 
 def _p(p: float) -> str:
@@ -189,8 +174,3 @@ def _p(p: float) -> str:
             break
         shown = f"{p:.{digits}f}"
     return shown
-
-
-def points(fraction: float) -> str:
-    """A difference of macro-F1."""
-    return f"{100 * fraction:+.1f}"
