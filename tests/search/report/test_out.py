@@ -147,7 +147,7 @@ class TestTheReportOfASearch:
     def test_of_another_search_or_of_a_comparison_is_refused(self, searched: Searched, tmp_path: Path) -> None:
         write_search_report(leaderboard(searched.opened.study), tmp_path / "out", "x")
         for refuse in (refuse_other_search, refuse_other_files):
-            with pytest.raises(InputError, match="which holds results.md, but no earlier report of 'other'"):
+            with pytest.raises(InputError, match=r"which holds results\.md, but no earlier report of 'other'"):
                 refuse(tmp_path / "out", "other")
         with pytest.raises(InputError, match="no earlier report of 'tiny'"):
             refuse_other_files(tmp_path / "out", "tiny")  # a comparison that is called so
