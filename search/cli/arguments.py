@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
+__all__ = ["ARTIFACTS", "leading_to", "parse", "same_command", "to_copy"]
 
 ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
@@ -29,6 +29,9 @@ better.
   Take it along:    sentiment-search export reviews --to my-model
   Use it:           sentiment-search predict my-model "not bad at all"
 """
+LANGUAGES: Final = ("en", "ko")
+"""Of the page that `report` writes."""
+
 EPILOG: Final = """\
 `sentiment-search COMMAND --help` tells more of each. OPTUNA_STORAGE, or
 --storage, names the database; the default is sqlite:///studies/sentiment.db.
@@ -258,8 +261,18 @@ def _parser() -> argparse.ArgumentParser:
         also=("list", "status"),
     )
 
-    report = add("report", "show what a study has found", named, storage, as_json)
+    report = add("report", "show what a search or a comparison has found", named, storage, written)
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
+    report.add_argument("--html", metavar="FILE", type=_path, help="write one page that needs no other file")
+    report.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (%(default)s)")
+    report.add_argument("--no-texts", action="store_true", help="leave out the texts of reviews")
+    report.add_argument(
+        "--watch", action="store_true", help="show it anew every few seconds while the study runs; with --html the page"
+    )
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    form.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    form.add_argument("--csv", action="store_true", help="print a row for each trial or idea")
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
     export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")
@@ -360,6 +373,15 @@ def to_copy(url: str) -> str:
     from search.storage.databases import holds_secret
 
     return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
+
+
+def leading_to(url: str, artifacts: Artifacts) -> str:
+    """The options that lead to a storage and its artifacts, for a line that is to be copied; nothing for the usual
+    ones."""
+    from search.storage.databases import storage_url
+
+    where = "" if url == storage_url(None) else f" --storage {to_copy(url)}"
+    return where + ("" if artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(artifacts))}")
 
 
 def same_command(args: argparse.Namespace) -> str:

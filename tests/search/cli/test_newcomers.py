@@ -218,7 +218,7 @@ class TestWithoutAName:
         for command in (["report"], ["export", "--to", "model"], ["replay", "--trial", "0"]):
             status, out, err = called(*command, *searched.flags)
             assert status == 0, err
-            assert err[0] == "Study tiny, the only search there is."
+            assert err[0] in ("Study tiny, the only one there is.", "Search tiny, the only one there is.")
             assert out
 
     def test_of_several_one_is_asked_for(self, called: Call, searched: Searched, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ class TestWithoutAName:
     def test_of_none_it_is_said_how_to_begin(self, called: Call) -> None:
         optuna.storages.RDBStorage("sqlite:///empty.db")
         assert refusal(called, "report", "--storage", "sqlite:///empty.db") == (
-            "there is no search in the storage yet; a first one: sentiment-search run reviews.csv"
+            "there is no study in the storage yet; a first one: sentiment-search run reviews.csv"
         )
 
     def test_the_sealed_rows_are_those_of_the_study_that_a_model_is_of(self, called: Call, searched: Searched) -> None:
