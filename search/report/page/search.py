@@ -128,7 +128,7 @@ def search_page(
         Section("leaderboard", say("section.leaderboard"), tuple(_leaderboard(found))),
         *([_families(found)] if board.families else []),
         Section("curves", say("section.curves"), tuple(_curves(found))),
-        Section("importance", say("section.importance"), tuple(importance_blocks(found.trials, say))),
+        Section("importance", say("section.importance"), tuple(importance_blocks(found.study, say))),
         Section("collapse", say("section.collapse"), tuple(_collapse(found))),
         *_model(found),
         *([_data(found)] if DATA in found.recorded else []),
