@@ -1,17 +1,24 @@
 """How the best classifier is found, and how we know. Imports `sentiment`; is never imported by it.
 
-`Objective` and `Space` are public: they work in anybody's own ``study.optimize``.
+`Objective` and `Space` are public: they work in anybody's own ``study.optimize``, and `export` takes what such a search
+kept. `Study` opens in a notebook what `sentiment-search` has searched or compared.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.notebook import Study, export
     from search.study.objective import Objective
     from search.study.space import Space
 
-_WHERE = {"Objective": "search.study.objective", "Space": "search.study.space"}
-__all__ = ["Objective", "Space"]
+_WHERE = {
+    "Objective": "search.study.objective",
+    "Space": "search.study.space",
+    "Study": "search.notebook",
+    "export": "search.notebook",
+}
+__all__ = ["Objective", "Space", "Study", "export"]
 
 
 def __getattr__(name: str) -> Any:

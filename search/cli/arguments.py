@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
+__all__ = ["ARTIFACTS", "leading_to", "parse", "same_command", "to_copy"]
 
 ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
@@ -373,6 +373,15 @@ def to_copy(url: str) -> str:
     from search.storage.databases import holds_secret
 
     return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
+
+
+def leading_to(url: str, artifacts: Artifacts) -> str:
+    """The options that lead to a storage and its artifacts, for a line that is to be copied; nothing for the usual
+    ones."""
+    from search.storage.databases import storage_url
+
+    where = "" if url == storage_url(None) else f" --storage {to_copy(url)}"
+    return where + ("" if artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(artifacts))}")
 
 
 def same_command(args: argparse.Namespace) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from search.cli.arguments import same_command
 from search.cli.asked import make_folder, only_study
-from search.console import say, show, show_json
+from search.console import say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["command"]
@@ -134,7 +134,7 @@ class _Search(_Told):
         from search.study.records import as_recorded
 
         with as_recorded(self.name):
-            return render(self.board, self.args.top)
+            return render(self.board, self.args.top, width())
 
     def tell(self) -> None:
         from search.report.board import markdown, to_dict
@@ -199,7 +199,7 @@ class _Comparison(_Told):
     def text(self) -> str:
         from search.report.text import render
 
-        return render(self.found)
+        return render(self.found, width())
 
     def tell(self) -> None:
         from search.report.text import markdown

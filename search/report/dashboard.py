@@ -4,6 +4,7 @@ Started as a program of its own it would take the storage's URL, and a password 
 on the machine can read.
 """
 
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,8 @@ LOOPBACK: Final = "127.0.0.1"
 
 NAMES: Final = (LOOPBACK, "localhost", "::1")
 """What this machine calls itself; a tunnel from another port keeps the name."""
+
+_IMPORTANCES: Final = re.compile(r"/api/studies/(\d+)/param_importances")
 
 POLL_SECONDS: Final = 0.1
 """Between two looks whether Ctrl-C came."""
@@ -56,6 +59,27 @@ def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
     return answer
 
 
+def _without_parameters(app: Any, storage: BaseStorage) -> Callable[[dict[str, Any], Any], Any]:
+    """The same, but of a study in which nothing was drawn, as one that tunes an arm of which all is fixed, it answers
+    that there are no importances; the dashboard divides by their number, and shows an error."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        asked = _IMPORTANCES.fullmatch(str(environ.get("PATH_INFO", "")))
+        if asked is None or _has_parameters(storage, int(asked[1])):
+            return app(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json; charset=utf-8")])
+        return [b'{"param_importances": [[]]}']
+
+    return answer
+
+
+def _has_parameters(storage: BaseStorage, study_id: int) -> bool:
+    try:
+        return bool(storage.get_best_trial(study_id).params)
+    except (KeyError, ValueError, RuntimeError):  # no such study, no completed trial, several objectives
+        return True
+
+
 def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve the dashboard until Ctrl-C.
 
@@ -68,7 +92,8 @@ def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Calla
     Raises:
         InputError: the port cannot be used.
     """
-    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store()))
+    app = wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store())
+    app = _for_this_machine(_without_parameters(app, storage))
     try:
         server = make_server(LOOPBACK, port, app, server_class=_Server)
     except (OSError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""The results of a comparison, or of a search, as a folder to keep, show and commit: tables, rows for a program, figures.
+"""What a comparison or a search has found as a folder to keep, show and commit: tables, rows for a program, figures.
 
 It holds no text of any review. Everything in it can be made again from the study by the command in `results.md`.
 """

@@ -1,14 +1,19 @@
 """The tables of a comparison; differences and scores are shown in points (1 point is .01 of macro-F1)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from search.comparison.decisions import Decision
 from search.comparison.results import ArmScore, LinearScore, Results
 from search.statistics import Difference
+from search.statistics.verdicts import ALPHA
 from sentiment import foreign
 from sentiment.terminal import in_columns
 
-__all__ = ["Table", "interval", "points", "tables"]
+__all__ = ["Table", "between", "interval", "points", "tables"]
+
+LEAST_P: Final = 0.0005
+MOST_DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,12 @@ class Table:
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    spare: tuple[str, ...] = ()
+    """Heads of columns that a narrow terminal goes without, the first of them first."""
 
-    def render(self) -> str:
-        """In columns, for the terminal."""
-        return "\n".join([self.title, *in_columns(self.header, self.rows)])
+    def render(self, width: int | None = None) -> str:
+        """In columns, for a terminal of so many if they are given."""
+        return "\n".join([self.title, *in_columns(self.header, self.rows, width=width, spare=self.spare)])
 
     def markdown(self) -> str:
         """As a Markdown table."""
@@ -52,7 +59,8 @@ def _ideas(found: Results) -> Table:
     model = found.linear
     linear = (model.name, "", *_decided(model.decision), *_macro_f1(model), "", "", f"{model.seconds:.1f}x", "")
     title = f"Each idea against the baseline; macro-F1 over the {found.shared_pairs} pairs that all arms have"
-    return Table(title, header + more, (baseline, *ideas, linear))
+    spare = ("optimism", "epochs", "pairs", "seconds", "macro-F1", "P(better)", "p (Holm)", "the guess", "guess")
+    return Table(title, header + more, (baseline, *ideas, linear), spare)
 
 
 def _last_steps(found: Results) -> Table:
@@ -62,7 +70,7 @@ def _last_steps(found: Results) -> Table:
         for idea in found.ideas
         if idea.step is not None and idea.against is not None
     ]
-    return Table("What the last step alone brought", header, tuple(steps))
+    return Table("What the last step alone brought", header, tuple(steps), ("P(better)", "p (Holm)"))
 
 
 def _per_class(found: Results) -> Table:
@@ -90,13 +98,14 @@ def _arms(found: Results) -> Table:
                 f"{100 * score.tuned_macro_f1:.1f}",
                 _corrected(score),
                 f"{100 * score.validation_macro_f1:.1f}",
-                f"{points(score.optimism.mean)} ({points(score.optimism.low)} to {points(score.optimism.high)})",
+                interval(score.optimism),
                 f"{100 * score.calibration_error:.1f}",
                 f"{score.collapsed} of {score.trainings}",
                 f"{score.diverged} of {score.trainings}",
             )
             for score in scores
         ),
+        ("calibration error", "diverged", "collapsed", run),
     )
 
 
@@ -123,6 +132,7 @@ def _collapse(found: Results) -> Table:
             )
             for kind in found.collapse
         ),
+        ("share", "padding"),
     )
 
 
@@ -130,9 +140,9 @@ def _decided(decision: Decision) -> tuple[str, ...]:
     difference = decision.difference
     return (
         points(difference.mean),
-        f"{points(difference.low)} to {points(difference.high)}",
+        between(difference.low, difference.high),
         f"{difference.p_better:.3f}",
-        "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}",
+        _p(decision.adjusted_p),
         decision.verdict,
     )
 
@@ -151,7 +161,34 @@ def _price(score: ArmScore) -> tuple[str, str, str]:
 
 def interval(difference: Difference) -> str:
     """In points."""
-    return f"{points(difference.mean)} ({points(difference.low)} to {points(difference.high)})"
+    return f"{points(difference.mean)} ({between(difference.low, difference.high)})"
+
+
+def between(low: float, high: float) -> str:
+    """The ends of an interval, in points: with as many digits as tell on which side of zero they lie, since that is
+    what a verdict goes by."""
+    return f"{_end(low)} to {_end(high)}"
+
+
+def _end(fraction: float) -> str:
+    shown = points(fraction)
+    for digits in range(2, MOST_DIGITS + 1):
+        if fraction == 0 or float(shown) != 0:
+            break
+        shown = f"{100 * fraction:+.{digits}f}"
+    return shown
+
+
+def _p(p: float) -> str:
+    """With as many digits as tell on which side of the level it lies."""
+    if p < LEAST_P:
+        return "<0.001"
+    shown = f"{p:.3f}"
+    for digits in range(4, MOST_DIGITS + 1):
+        if p == ALPHA or float(shown) != ALPHA:
+            break
+        shown = f"{p:.{digits}f}"
+    return shown
 
 
 def points(fraction: float) -> str:

@@ -8,9 +8,9 @@ from sentiment import foreign
 __all__ = ["markdown", "render"]
 
 
-def render(found: Results) -> str:
-    """For the terminal."""
-    parts = [heading(found), *(table.render() for table in tables(found)), found.slices.render()]
+def render(found: Results, width: int | None = None) -> str:
+    """For the terminal, of so many columns if they are given."""
+    parts = [heading(found), *(table.render(width) for table in tables(found)), found.slices.render(width)]
     return "\n\n".join([*parts, "\n".join(words(found))])
 
 

@@ -58,7 +58,7 @@ def _row(idea: IdeaResult) -> dict[str, Any]:
     row |= {"optimism": idea.score.optimism.mean, "epochs": idea.score.epochs, "seconds": idea.score.seconds}
     row |= {"collapsed": idea.score.collapsed, "diverged": idea.score.diverged, "trainings": idea.score.trainings}
     row |= {"calibration error": idea.score.calibration_error, "calibration difference": idea.calibration.mean}
-    row |= {f"F1 {name}": difference.mean for name, difference in idea.per_class.items()}
+    row |= {f"F1 difference {name} (fraction)": difference.mean for name, difference in idea.per_class.items()}
     row |= {"circular macro-F1": idea.circular_macro_f1, "against": idea.against}
     if idea.step is not None:
         row |= _difference(idea.step, "step ")

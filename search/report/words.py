@@ -22,7 +22,7 @@ _STANDING: Final = {
     "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
 }
 
-_ADVICE = {
+ADVICE: Final = {
     "improves": "Keep",
     "worse": "Leave out",
     "no difference": "Not worth the trouble",
@@ -30,6 +30,7 @@ _ADVICE = {
     "undecided": "Not known yet, more test rows or pairs would tell",
     "diverged": "Leave out, every pair of it diverged",
 }
+"""What to do with an idea, by the last word on it."""
 
 
 def heading(found: Results) -> str:
@@ -78,7 +79,7 @@ def remarks(found: Results) -> list[str]:
 
 def _verdicts(found: Results) -> list[str]:
     sentences = []
-    for word, advice in _ADVICE.items():
+    for word, advice in ADVICE.items():
         ideas = sorted(found.ideas, key=lambda idea: -idea.difference.mean)
         named = [_advised(idea) for idea in ideas if last_word(idea) == word]
         if named:

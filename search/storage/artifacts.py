@@ -99,7 +99,7 @@ class TrialArtifacts:
     def _in_place(self, number: int) -> ArtifactPath:
         return self._place / _name(number)
 
-    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> None:
+    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> bool:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not.
 
         Args:
@@ -107,6 +107,9 @@ class TrialArtifacts:
             trained: what came of it.
             dataset: its reviews.
             stays: keep it whatever others reach.
+
+        Returns:
+            Whether it was kept.
         """
         from sentiment.bundle import folder as bundles  # imports torch, and who asks what is kept must not wait for it
         from sentiment.bundle.seen import SeenTexts
@@ -114,7 +117,7 @@ class TrialArtifacts:
         self.clear(trial.study)
         better = self._completed(trial.study)
         if not stays and len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
-            return
+            return False
         assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
         if folder.is_symlink():  # whoever put it there: what it leads to is not ours
@@ -133,6 +136,7 @@ class TrialArtifacts:
         )
         self._in_place(trial.number).publish()
         keep(trial, WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {}))
+        return True
 
     def clear(self, study: optuna.Study) -> None:
         """Remove the weights of trials that neither stay nor are among the best; an equal of the last of these is."""

@@ -36,9 +36,11 @@ from search.study.records import (
     as_recorded,
     family_of_trial,
     told,
+    told_of_study,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
+from sentiment.foreign import visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 
@@ -180,6 +182,10 @@ class Leaderboard:
     plateau: Plateau | None
     """Why the search stopped by itself; None if it did not, or was not asked to."""
 
+    def __repr__(self) -> str:
+        best = "no trial completed" if self.best is None else f"best {self.best.name} with {self.best.macro_f1:.4f}"
+        return f"Leaderboard({visible(self.study)}: {self.counts.get('complete', 0)} completed, {best})"
+
     @property
     def best(self) -> Entry | None:
         """The best completed trial, if there is one; not one of which nobody knows what was trained."""
@@ -231,19 +237,19 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
     if isinstance(artifacts, Artifacts) and is_plain(study.study_name):
         kept = TrialArtifacts.of(artifacts, study.study_name)
     kept = kept and kept.listed()
-    trials = study.get_trials(deepcopy=False)
+    trials, recorded = study.get_trials(deepcopy=False), told_of_study(study)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
-    for name, measured in study.user_attrs.get(BASELINES, {}).items():
+    for name, measured in recorded.get(BASELINES, {}).items():
         seconds = measured.get("seconds")
         entries.append(Entry(name, measured["macro_f1"], seconds=seconds, is_linear=name == LINEAR))
     entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
     best = next((entry.trial for entry in entries if entry.is_ours), None)
     scores = {entry.trial: entry.macro_f1 for entry in entries if entry.trial is not None}
-    against = study.user_attrs.get(AGAINST_LINEAR)
+    against = recorded.get(AGAINST_LINEAR)
     if best is not None and against is not None and not math.isclose(scores.get(against["trial"], 0.0), scores[best]):
         against = None
-    rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
-    class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
+    rows, patience = recorded.get(ROWS, {"validation": 0}), recorded.get(PATIENCE)
+    class_sizes = tuple(recorded.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
     linear_is_best = best is not None and IS_LINEAR_BASELINE in trials[best].user_attrs
     return Leaderboard(
         study=study.study_name,
@@ -253,10 +259,10 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
         class_sizes=class_sizes,
-        corrected=study.user_attrs.get(CORRECTED),
+        corrected=recorded.get(CORRECTED),
         against_linear=against,
-        families=_families(entries, trials, study.user_attrs.get(FAMILIES_AGAINST_LINEAR, {})),
-        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE), best, linear_is_best),
+        families=_families(entries, trials, recorded.get(FAMILIES_AGAINST_LINEAR, {})),
+        ensemble=_ensemble(recorded.get(ENSEMBLE), best, linear_is_best),
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),

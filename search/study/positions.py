@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "REPEATS",
     "SUPERFLUOUS",
+    "Kind",
     "before",
     "begin_with",
     "first_of_round",

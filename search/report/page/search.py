@@ -36,6 +36,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import kept_classes, kept_predictions
 from search.study.create import SearchStudy
+from search.study.importance import importances
 from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard
 from search.study.records import (
     BASELINES,
@@ -128,7 +129,7 @@ def search_page(
         Section("leaderboard", say("section.leaderboard"), tuple(_leaderboard(found))),
         *([_families(found)] if board.families else []),
         Section("curves", say("section.curves"), tuple(_curves(found))),
-        Section("importance", say("section.importance"), tuple(importance_blocks(found.study, say))),
+        Section("importance", say("section.importance"), tuple(importance_blocks(importances(found.study), say))),
         Section("collapse", say("section.collapse"), tuple(_collapse(found))),
         *_model(found),
         *([_data(found)] if DATA in found.recorded else []),

@@ -23,6 +23,7 @@ from search.report.page.writing import html
 from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.definition import StudyDefinition
+from search.study.importance import importances
 from search.study.leaderboard import leaderboard
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
@@ -133,9 +134,8 @@ class TestASearch:
     def test_gives_the_commands_that_make_it_again(self, searched: Searched) -> None:
         text = parsed(page_of(searched)).text
         data = searched.opened.dataset.source
-        assert (
-            f"--text {data.text} --label {data.label}" not in text
-        )  # it has a space of its own, which no flag can say
+        # It has a space of its own, which no flag can say.
+        assert f"--text {data.text} --label {data.label}" not in text
         assert "sentiment-search report tiny --html report.html" in text
 
     def test_is_the_same_bytes_for_the_same_study(self, searched: Searched) -> None:
@@ -251,7 +251,7 @@ class TestLanguages:
 
 class TestImportance:
     def test_is_not_told_from_few_trials(self, searched: Searched) -> None:
-        (words,) = importance_blocks(searched.opened.study, sayer("en"))
+        (words,) = importance_blocks(importances(searched.opened.study), sayer("en"))
         assert "Too few sampled trials" in words.text  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: light, dark, on a phone, on paper, in Korean; what a keyboard and a screen reader meet."""
+"""The page in a real browser: light, dark, on a phone, on paper, in Korean; by keyboard and for a screen reader."""
 
 import shutil
 from collections.abc import Iterator
