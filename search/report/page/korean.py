@@ -118,11 +118,12 @@ def against_linear(found: Results) -> str:
     winner, difference = found.winner, found.winner.against_linear.difference
     kind = "신경망" if found.kind == "network" else "모델"
     chosen = ", ".join(f"'{name}' {count}개" for name, count in winner.chosen.items())
+    stands = f"{points(difference.mean)}점({_between(difference.low, difference.high)})"
     return (
         f"배포할 모델: {winner.deploy}. 쌍 {sum(winner.chosen.values())}개에서 다른 쌍들의 검증 점수가 고른 것은 "
         f"{chosen}. 이렇게 고른 {kind}의 봉인된 시험 점수는 {100 * winner.macro_f1:.1f}, 같은 쌍에서 "
         f"{found.linear.name}의 점수는 {100 * (winner.macro_f1 - difference.mean):.1f}입니다. 차이는 "
-        f"{points(difference.mean)}점({_between(difference.low, difference.high)})이며, {_STANDING[standing_of(winner.against_linear)]}."
+        f"{stands}이며, {_STANDING[standing_of(winner.against_linear)]}."
     )
 
 
