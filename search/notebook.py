@@ -10,6 +10,7 @@ each time that it is asked for: a search may go on beside the notebook. Pandas a
 imported where something is made of them.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -112,7 +113,7 @@ class Study:
         from search.report import plotly_figures as drawn
 
         board = self.board
-        made = {
+        made: dict[str, Callable[[], Any]] = {
             "costs": lambda: drawn.costs_figure(board),
             "curves": lambda: drawn.curves_figure(self.study),
             "pruning": lambda: drawn.pruning_figure(self.study, board),
