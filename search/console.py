@@ -6,28 +6,38 @@ gets bold heads and coloured warnings from `rich`, a file or a pipe the same cha
 """
 
 import logging
+import os
 import sqlite3
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from sentiment.errors import NO_SPACE
 from sentiment.foreign import as_json, one_line, visible
 
+if TYPE_CHECKING:
+    from rich.status import Status
+
 __all__ = [
+    "doing",
     "explained",
     "is_damaged",
     "is_full",
+    "moves_cursor",
     "say",
     "show",
     "show_json",
     "tell_in_one_line",
+    "width",
 ]
 
 LAYOUT: Final = "\n\t"
 """What the program's own lines and tables are made with."""
+
+SPINNER: Final = 6
+"""Columns of a line that says what is done: what turns before it, and what Ctrl-C shows behind it."""
 
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
 DATABASE_DAMAGED: Final = ("database disk image is malformed", "malformed database schema")
@@ -40,11 +50,49 @@ BUCKET: Final = "s3://"
 
 def show(text: str) -> None:
     """The answer."""
+    doing(None)
     _print(text, stderr=False)
+
+
+def width() -> int | None:
+    """Columns of the terminal that the answer goes to; None where it goes to none, and tables are whole."""
+    from sentiment.terminal import columns_of
+
+    return columns_of(sys.stdout)
+
+
+def moves_cursor(stream: TextIO | None) -> bool:
+    """Whether what is written there may move the cursor: on a terminal that is not dumb."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+_now: list["Status"] = []
+"""The line that says what is done now. There is one at most, since there is one terminal."""
+
+
+def doing(what: str | None) -> None:
+    """Say on a terminal what takes a while, until another thing is done, the answer is shown or the command ends; the
+    line leaves nothing behind, and where nobody looks there is none.
+
+    Args:
+        what: in a few words, such as "Reading reviews.csv"; None: nothing any more.
+    """
+    while _now:
+        _now.pop().stop()
+    if what is None or not moves_cursor(sys.stderr):
+        return
+    from rich.text import Text
+
+    from sentiment.terminal import clip, columns_of, screen
+
+    said = clip(f"{one_line(what)} ...", (columns_of(sys.stderr) or 0) - SPINNER)
+    _now.append(screen(stderr=True).status(Text(said), refresh_per_second=4))
+    _now[0].start()
 
 
 def show_json(value: Any, indent: int | None = 1) -> None:
     """The answer for a program."""
+    doing(None)
     print(as_json(value, indent))
 
 
@@ -57,10 +105,12 @@ def _print(text: str, *, stderr: bool, style: str = "") -> None:
     shown, stream = visible(text, keep=LAYOUT), sys.stderr if stderr else sys.stdout
     if stream is None or not stream.isatty():
         print(shown, file=stream, flush=stderr)
-    else:
-        from sentiment.terminal import draw  # here, since `--help` has no use for it
+        return
+    from sentiment.terminal import columns_of, draw  # here, since `--help` has no use for it
 
-        draw(shown, style, stderr=stderr)
+    columns = columns_of(stream)
+    assert columns is not None
+    draw(shown, style, stderr=stderr, width=columns)
 
 
 def tell_in_one_line(storage: Callable[[], str]) -> Callable[..., None]:

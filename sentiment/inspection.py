@@ -110,9 +110,10 @@ class Inspection:
         ]
         return values
 
-    def render(self) -> str:
+    def render(self, width: int | None = None) -> str:
         """The report as text, at most 100 columns of a terminal wide."""
-        return "\n".join(clip(line, WIDTH) for line in _report(self)) + "\n"
+        most = min(width or WIDTH, WIDTH)
+        return "\n".join(clip(line, most) for line in _report(self, most)) + "\n"
 
 
 def inspect(
@@ -340,11 +341,11 @@ def _token_units(
 # Rendering
 
 
-def _report(found: Inspection) -> Iterable[str]:
+def _report(found: Inspection, width: int) -> Iterable[str]:
     yield found.path
     stored = [found.format, found.compression if found.compression != "none" else "", found.encoding, found.delimiter]
     yield f"  stored as  {', '.join(part for part in stored if part)}"
-    yield from wrapped(f"  columns    {', '.join(found.columns)}", indent=13)
+    yield from wrapped(f"  columns    {', '.join(found.columns)}", indent=13, width=width)
     yield f"  text       {found.text}"
     yield f"  label      {found.label or '-'}" + (f", read by rule {found.rule}" if found.label else "")
     yield ""
@@ -354,13 +355,14 @@ def _report(found: Inspection) -> Iterable[str]:
         ("left out", "rows", "first row numbers"),
         [
             (
-                clip(group.reason + (f" ({Path(group.path).name})" if several else ""), WIDTH // 2),
+                clip(group.reason + (f" ({Path(group.path).name})" if several else ""), width // 2),
                 f"{len(group.rows):,}",
                 ", ".join(str(row) for row in group.rows[:5]) + (", ..." if len(group.rows) > 5 else ""),
             )
             for group in found.left_out
         ],
         right=(1,),
+        width=width,
     )
     if found.classes:
         yield ""
@@ -370,23 +372,25 @@ def _report(found: Inspection) -> Iterable[str]:
         yield from in_columns(
             ("class", "rows", "share"),
             [
-                (clip(name, WIDTH // 2), f"{count:,}", f"{count / total:.1%}")
+                (clip(name, width // 2), f"{count:,}", f"{count / total:.1%}")
                 for name, count in zip(found.classes, found.class_counts, strict=True)
             ],
             right=(1, 2),
+            width=width,
         )
     if found.label_rules:
         yield ""
-        yield "Label rules that fit this column (all rows with a label, duplicates included)"
+        yield from wrapped("Label rules that fit this column (all rows with a label, duplicates included)", width=width)
         for rule in found.label_rules:
             left_out = f"; {rule.left_out:,} left out" if rule.left_out else ""
-            yield from wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11)
+            yield from wrapped(f"  {rule.name:<8} {_class_sizes(rule)}{left_out}", indent=11, width=width)
     yield ""
     yield "Lengths"
     yield from in_columns(
         ("unit", "median", "95 %", "longest"),
         [(row.unit, f"{row.median:,.0f}", f"{row.p95:,.0f}", f"{row.longest:,}") for row in found.lengths],
         right=(1, 2, 3),
+        width=width,
     )
     yield ""
     yield "Languages, by the script of most letters"
@@ -394,9 +398,10 @@ def _report(found: Inspection) -> Iterable[str]:
         ("script", "share of reviews"),
         [(name, f"{share:.2%}" if share >= 0.0001 else "< 0.01%") for name, share in found.scripts.items()],
         right=(1,),
+        width=width,
     )
     yield ""
-    yield "Token units (coverage: share of unseen rows' tokens that the vocabulary knows)"
+    yield from wrapped("Token units (coverage: share of unseen rows' tokens that the vocabulary knows)", width=width)
     yield from in_columns(
         ("unit", "vocabulary", "coverage", "tokens, median", "95 %", "longest"),
         [
@@ -411,12 +416,14 @@ def _report(found: Inspection) -> Iterable[str]:
             for unit in found.token_units
         ],
         right=(1, 2, 3, 4, 5),
+        width=width,
+        spare=("longest", "95 %"),
     )
     yield ""
     for note in found.notes:
-        yield from wrapped(f"Note: {note}")
+        yield from wrapped(f"Note: {note}", width=width)
     if found.refusal is not None:
-        yield from wrapped(f"Training on this would be refused: {found.refusal}")
+        yield from wrapped(f"Training on this would be refused: {found.refusal}", width=width)
 
 
 def _class_sizes(rule: RulePreview) -> str:

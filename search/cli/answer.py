@@ -15,7 +15,7 @@ from typing import Final
 
 from search.cli.arguments import parse
 from search.cli.asked import shown_storage
-from search.console import explained, say, tell_in_one_line
+from search.console import doing, explained, say, tell_in_one_line
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
@@ -69,6 +69,8 @@ def status_of(work: Callable[[], int], storage: Callable[[], str]) -> int:
         tell(explained(error, storage()), style="red")
         _discard_unwritable_output()
         return 1
+    finally:
+        doing(None)
 
 
 def killed_by(launcher: str | None) -> str:
@@ -80,6 +82,7 @@ def killed_by(launcher: str | None) -> str:
 
 def fail(reason: str, status: int) -> int:
     """Say what went wrong; the exit status comes back."""
+    doing(None)
     say(f"sentiment-search: {reason}", style="red")
     _discard_unwritable_output()
     return status

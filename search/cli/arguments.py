@@ -5,8 +5,10 @@ but for one thing: none is empty.
 """
 
 import argparse
+import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +31,9 @@ better.
   Take it along:    sentiment-search export reviews --to my-model
   Use it:           sentiment-search predict my-model "not bad at all"
 """
+LANGUAGES: Final = ("en", "ko")
+"""Of the page that `report` writes."""
+
 EPILOG: Final = """\
 `sentiment-search COMMAND --help` tells more of each. OPTUNA_STORAGE, or
 --storage, names the database; the default is sqlite:///studies/sentiment.db.
@@ -91,6 +96,26 @@ class _Completion(argparse.Action):
         parser.exit()
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lines stay as they are laid out where the terminal is wide enough; else they are broken at spaces, and a command
+    so that a shell still takes it."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + part for line in text.splitlines() for part in self._fitted(line, width))
+
+    def _fitted(self, line: str, width: int) -> list[str]:
+        label, command, arguments = line.partition("sentiment-search ")
+        if len(line) <= width or not command or label.endswith("`"):
+            return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = [label + command.rstrip()]
+        for argument in re.findall(r'"[^"]*"|\S+', arguments):
+            if len(lines[-1]) + len(argument) + len("  \\") > width:
+                lines[-1] += " \\"
+                lines.append(" " * (len(label) + 1))
+            lines[-1] += f" {argument}"
+        return lines
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, as everything here does."""
 
@@ -108,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="sentiment-search COMMAND ...",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         add_help=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
@@ -258,8 +283,18 @@ def _parser() -> argparse.ArgumentParser:
         also=("list", "status"),
     )
 
-    report = add("report", "show what a study has found", named, storage, as_json)
+    report = add("report", "show what a search or a comparison has found", named, storage, written)
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
+    report.add_argument("--html", metavar="FILE", type=_path, help="write one page that needs no other file")
+    report.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (%(default)s)")
+    report.add_argument("--no-texts", action="store_true", help="leave out the texts of reviews")
+    report.add_argument(
+        "--watch", action="store_true", help="show it anew every few seconds while the study runs; with --html the page"
+    )
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    form.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    form.add_argument("--csv", action="store_true", help="print a row for each trial or idea")
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
     export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")

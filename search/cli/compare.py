@@ -9,7 +9,7 @@ from typing import Any
 from search.cli.answer import fail, killed_by
 from search.cli.arguments import same_command
 from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of
-from search.console import say, show, show_json
+from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["command"]
@@ -17,6 +17,7 @@ __all__ = ["command"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    doing(f"Reading {', '.join(map(str, args.study_files))}")
     from search.comparison.ideas import read_comparison
     from search.study.definition import MOST_THREADS, MOST_WORKERS
 
@@ -45,13 +46,12 @@ def command(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
     from search.comparison.compare import compare, refuse_other
     from search.comparison.foresight import foresee
-    from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
     from search.comparison.reopened import found as found_by
     from search.comparison.setting import Setting
     from search.execution.contract import WorkerLost
-    from search.report.pages import publish_comparison
-    from search.report.progress import training_bar
+    from search.report.comparing import ComparisonProgress
+    from search.report.pages import PagesOfComparison, publish_comparison
     from search.report.text import markdown, render
     from search.report.values import to_dict
     from search.storage.databases import storage_url
@@ -59,26 +59,34 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         refuse_other(setting)
+        doing(f"{comparison.name}: measuring a small part of a training of each arm")
         for line in (f"{comparison.name}: {plan(setting).render(workers)}", *setting.dataset.notes):
             say(line)
         if args.dry_run:
-            show(foresee(setting).render())
+            show(foresee(setting).render(width()))
             continue
         try:
-            with training_bar() as on_training:
-                compared = compare(setting, executor=executor, on_training=on_training)
+            pages = PagesOfComparison(setting)
+            with ComparisonProgress(setting, workers) as progress:
+
+                def on_training(done: int, total: int, progress: Any = progress, pages: Any = pages) -> None:
+                    progress.on_training(done, total)
+                    pages.refresh(done, total)
+
+                compared = compare(setting, executor=executor, on_training=on_training, on_work=progress.on_work)
         except WorkerLost:
             return fail(
                 f"a worker was killed; {killed_by(args.launcher)}. Everything that was finished is kept. "
                 f"Go on with the same command: {same_command(args)}",
                 1,
             )
+        doing(f"{comparison.name}: working out differences and intervals")
         found = found_by(setting, compared)
-        publish_comparison(setting.study(PAIRS), found, args.artifacts)  # first: whoever reads the answer may leave
+        publish_comparison(setting, found)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))
         else:
-            show(markdown(found) if args.markdown else render(found))
+            show(markdown(found) if args.markdown else render(found, width()))
         if args.out is not None:
             from search.report.folder import write_report
 

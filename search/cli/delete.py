@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from search.console import say
@@ -10,6 +9,7 @@ from sentiment.errors import InputError
 from sentiment.foreign import visible
 
 if TYPE_CHECKING:
+    from search.comparison.stored import Whole
     from search.storage.deleting import Kept
 
 __all__ = ["command"]
@@ -17,59 +17,53 @@ __all__ = ["command"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    from search.comparison.ideas import PAIRS
     from search.storage.databases import open_storage, storage_url
     from search.storage.deleting import kept_by, remove_kept, remove_studies
 
     storage = open_storage(storage_url(args.storage), create=False)
     args.artifacts.prepare(writing=False)
-    studies = _studies_called(args.name, storage)
-    # Those that tell what a comparison is go last: killed in between, its name still names what is left.
-    names = sorted(studies, key=lambda name: (name in (args.name, f"{args.name}: {PAIRS}"), name == args.name, name))
+    whole = _called(args.name, storage)
     if not args.running:
-        _refuse_running(names, storage)
-    kept = kept_by(args.name, names, storage, args.artifacts)
-    said = _described(args.name, studies, kept, storage)
+        _refuse_running(whole, storage)
+    kept = kept_by(whole.name, whole.names, storage, args.artifacts)
+    said = _described(whole, kept, storage)
     if not args.yes and not _agreed(said):
         say("Nothing was removed.")
         return 1
     remove_kept(kept, args.artifacts)
-    remove_studies(storage, names)
+    remove_studies(storage, reversed(whole.names))  # killed in between, the one that it is known by is there
     say(f"Removed {said}.")
     if kept.others:
         some = ", ".join(map(visible, kept.others[:3])) + (", ..." if len(kept.others) > 3 else "")
-        say(f"Left in {kept.folder}, since this program did not write it: {some}")
+        say(f"Left in {visible(str(kept.folder))}, since this program did not write it: {some}")
     return 0
 
 
-def _studies_called(name: str, storage: Any) -> Mapping[str, Any]:
-    """Of a search or a comparison, by name.
+def _called(name: str, storage: Any) -> "Whole":
+    """The search or comparison of that name.
 
     Raises:
-        InputError: there is none that is called so, or it is a part of another.
+        InputError: there is none, or it is a part of another.
     """
-    from search.comparison.stored import whole_names
+    from search.comparison.stored import wholes
 
-    studies = {study.study_name: study for study in storage.get_all_studies()}
-    wholes = whole_names(studies)
-    # What a kill left of a comparison may be any of its parts.
-    found = wholes.get(name) or [study for study in studies if study.startswith(f"{name}: ")]
-    if not found:
-        of = next((whole for whole, parts in wholes.items() if name in parts), None)
-        if of is not None:
-            raise InputError(f"study {name!r} is a part of comparison {of!r}; delete that, or leave it")
-        known = f"it has {', '.join(sorted(wholes)[:8])}" if wholes else "it has none"
-        raise InputError(f"there is no study {name!r} in the storage; {known}")
-    return {study: studies[study] for study in found}
+    found = wholes(storage.get_all_studies())
+    for whole in found:
+        if whole.name == name:
+            return whole
+        if name in whole.names:
+            raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; delete that, or leave it")
+    known = f"it has {', '.join(sorted(whole.name for whole in found)[:8])}" if found else "it has none"
+    raise InputError(f"there is no study {name!r} in the storage; {known}")
 
 
-def _refuse_running(names: Sequence[str], storage: Any) -> None:
+def _refuse_running(whole: "Whole", storage: Any) -> None:
     """Raises InputError where a process that lives works on a trial: it would write on."""
     import optuna
 
     from search.study.claims import living
 
-    for name in names:
+    for name in whole.names:
         numbers = living(optuna.load_study(study_name=name, storage=storage))
         if numbers:
             some = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
@@ -79,18 +73,17 @@ def _refuse_running(names: Sequence[str], storage: Any) -> None:
             )
 
 
-def _described(name: str, studies: Mapping[str, Any], kept: "Kept", storage: Any) -> str:
-    from search.study.records import OPENINGS
+def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
+    from search.comparison.stored import openings_of
 
-    trials = sum(storage.get_n_trials(study._study_id) for study in studies.values())
-    openings = [study.user_attrs.get(OPENINGS) for study in studies.values()]
-    opened = sum(len(looks) for looks in openings if isinstance(looks, list))
-    kind = "search" if list(studies) == [name] else f"comparison ({len(studies)} studies)"
+    trials, opened = sum(storage.get_n_trials(study._study_id) for study in whole.studies), openings_of(whole)
+    kind = "comparison" if whole.is_comparison else "search"
+    parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""
-    where = f" in {kept.folder}" if kept.folder is not None and kept.files else ""
+    where = f" in {visible(str(kept.folder))}" if kept.folder is not None and kept.files else ""
     return (
-        f"{kind} {visible(name)}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
+        f"{kind} {visible(whole.name)}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
         f"{files:,} file{'s' * (files != 1)}{where}"
     )
 

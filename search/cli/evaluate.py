@@ -5,7 +5,7 @@ import argparse
 from search.cli.arguments import ARTIFACTS
 from search.cli.asked import reading
 from search.cli.data import columns_of
-from search.console import show, show_json
+from search.console import doing, show, show_json, width
 from sentiment.errors import InputError
 
 __all__ = ["command"]
@@ -21,6 +21,7 @@ def command(args: argparse.Namespace) -> int:
         raise InputError(
             "--storage and --artifacts are for --sealed STUDY; leave them out, or give it in place of --data"
         )
+    doing(f"Scoring {args.data}")
     from sentiment.bundle.folder import Bundle
     from sentiment.bundle.scoring import evaluate
 
@@ -30,7 +31,7 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json(evaluation.to_dict())
     else:
-        show(evaluation.render())
+        show(evaluation.render(width()))
     return 0
 
 
@@ -38,6 +39,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     for flag in ("text", "label", "classes", "encoding", "max_bytes"):
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
+    doing(f"Scoring the sealed rows of {args.sealed}")
     from search.storage.databases import open_storage, storage_url
     from search.study.create import open_recorded
     from search.study.sealed import evaluate_sealed
@@ -51,5 +53,5 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     if args.json:
         show_json(evaluation.to_dict())
     else:
-        show(evaluation.render())
+        show(evaluation.render(width()))
     return 0

@@ -3,13 +3,14 @@
 import argparse
 
 from search.cli.asked import classes_of, reading
-from search.console import show, show_json
+from search.console import doing, show, show_json, width
 
 __all__ = ["command"]
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    doing(f"Reading {args.data}")
     from sentiment.inspection import inspect
 
     # As `run` does: who names the labels, and no rule, means them as they are.
@@ -18,5 +19,5 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json(inspection.to_dict())
     else:
-        show(inspection.render())
+        show(inspection.render(width()))
     return 0

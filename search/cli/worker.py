@@ -53,10 +53,10 @@ def work_on(
     from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
-    from search.study.records import TRIALS
+    from search.study.records import TRIALS, told_of_study
 
     opened = open_recorded(name, open_storage(url, create=False), artifacts, dataset, data)
-    trials = trials or opened.study.user_attrs.get(TRIALS)
+    trials = trials or told_of_study(opened.study).get(TRIALS)
     if not isinstance(trials, int):
         raise InputError(f"study {name!r} does not say how many trials it shall have; give --trials")
     tell(f"Working on {name} until it has {trials} trials; it has {opened.finished}.")

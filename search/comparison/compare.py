@@ -61,6 +61,7 @@ from sentiment.models.config import Config
 from sentiment.models.registry import config_of
 
 __all__ = [
+    "AtWork",
     "Compared",
     "ComparedArm",
     "PairedScores",
@@ -117,6 +118,20 @@ class ComparedArm(PairedScores):
 
 
 @dataclass(frozen=True)
+class AtWork:
+    """What a worker does, for progress."""
+
+    what: str
+    """In a few words."""
+    trainings: int
+    """That it makes; a linear model is none."""
+    of: int
+    """The same with those that were there already."""
+    study: str | None
+    """Of a search, the part of the comparison that has its trials, as `Setting.trials` names it."""
+
+
+@dataclass(frozen=True)
 class Compared:
     """What a comparison came to."""
 
@@ -134,13 +149,16 @@ def compare(
     *,
     executor: Executor = THIS_PROCESS,
     on_training: Callable[[int, int], None] = lambda done, total: None,
+    on_work: Callable[[Sequence[AtWork]], None] = lambda at_work: None,
 ) -> Compared:
     """Tune every arm, train every pair, and gather what the sealed test said.
 
     Args:
         setting: what to compare, and where.
         executor: where it is trained; each of its workers trains one thing at a time.
-        on_training: called after each tuned arm and each pair with the number done and in all.
+        on_training: called after each tuned arm and each pair with the number of trainings done and in all; those of a
+            search that is under way are not among the former.
+        on_work: called with what the workers do, whenever that changes.
 
     Raises:
         InputError: the comparison was begun with other data or other arms.
@@ -149,32 +167,56 @@ def compare(
     comparison = setting.comparison
     _begin(setting)
 
-    def work_through(jobs: Sequence[Callable[[Setting], None]], done: int, total: int) -> None:
+    def work_through(jobs: Sequence[_Job], done: int, total: int) -> None:
+        # They are begun in their order; one that was lost and is begun again is not told of.
+        waiting = list(enumerate(jobs))
+        at_hand = dict(waiting[: executor.workers])
+        del waiting[: executor.workers]
+        on_training(done, total)
+        on_work([job.at_work for job in at_hand.values()])
         # A finished trial or pair is never trained twice; what its worker took along, another does again.
-        for _ in do_lost_again(executor, jobs, setting):
-            done += 1
+        for ended in do_lost_again(executor, [job.do for job in jobs], setting):
+            done += jobs[ended.job].at_work.trainings
+            at_hand.pop(ended.job, None)
+            at_hand.update(waiting[:1])
+            del waiting[:1]
             on_training(done, total)
+            on_work([job.at_work for job in at_hand.values()])
 
-    searches = range(comparison.searches)
-    jobs = [partial(tune, index=index, search=search) for search in searches for index in range(len(comparison.arms))]
-    jobs += [partial(train_random, number=number) for number in random_trials_left(setting)]
-    tuned = len(jobs)
-    work_through(jobs, 0, tuned + comparison.pairs[0] * (len(comparison.arms) + 1))
+    def pairs_there() -> int:
+        return sum(arm != LINEAR for arm, _ in setting.finished_pairs())
+
+    jobs = [
+        _search(setting, index, search)
+        for search in range(comparison.searches)
+        for index in range(len(comparison.arms))
+    ]
+    jobs += [
+        _Job(partial(train_random, number=number), AtWork(f"random trial {number + 1}", 1, 1, None))
+        for number in random_trials_left(setting)
+    ]
+    tuned = sum(job.at_work.of for job in jobs)
+    there = sum(job.at_work.of - job.at_work.trainings for job in jobs) + pairs_there()
+    pairs = comparison.pairs[0] * len(comparison.arms)
+    work_through(jobs, there, max(tuned + pairs, there))
     while True:
         left = pairs_left(setting)
         record_looks(setting, left.reached)
         if not left.wanted:
             break
-        jobs = [partial(fit_linear, pair=pair) for arm, pair in sorted(left.wanted) if arm == LINEAR]
+        jobs = [
+            _Job(partial(fit_linear, pair=pair), AtWork(f"{LINEAR}, pair {pair + 1}", 0, 0, None))
+            for arm, pair in sorted(left.wanted)
+            if arm == LINEAR
+        ]
         jobs += [
-            partial(train_pair, index=index, pair=pair)
+            _Job(partial(train_pair, index=index, pair=pair), AtWork(f"{arm.name}, pair {pair + 1}", 1, 1, None))
             for pair in range(max(pair for _, pair in left.wanted) + 1)
             for index, arm in enumerate(comparison.arms)
             if (arm.name, pair) in left.wanted
         ]
-        done = tuned + len(setting.finished_pairs())
-        total = done + len(jobs)
-        on_training(done, total)
+        done = tuned + pairs_there()
+        total = done + sum(job.at_work.trainings for job in jobs)
         record_plan(setting)
         _count_opening(setting, len(jobs))
         work_through(jobs, done, total)
@@ -194,6 +236,19 @@ def gathered(setting: Setting) -> Compared:
         )
     arms = tuple(_gathered(setting, arm) for arm in setting.comparison.arms)
     return Compared(arms, PairedScores(**_paired(setting, LINEAR)), taken, setting.draws(taken.pairs[-1]))
+
+
+@dataclass(frozen=True)
+class _Job:
+    do: Callable[[Setting], None]
+    at_work: AtWork
+
+
+def _search(setting: Setting, index: int, search: int) -> _Job:
+    comparison = setting.comparison
+    study = tuning_name(comparison.arms[index].name, search)
+    left = max(0, comparison.trials - len(setting.trials(study, *FINISHED)))
+    return _Job(partial(tune, index=index, search=search), AtWork(f"tuning {study}", left, comparison.trials, study))
 
 
 def openings(setting: Setting) -> list[dict[str, Any]]:

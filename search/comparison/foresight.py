@@ -11,7 +11,7 @@ from search.comparison.ideas import BASELINE, CHOSEN, MOST_PAIRS
 from search.comparison.setting import Setting
 from search.statistics import Looks, Noise, paired_difference, score_error, sight
 from sentiment.models.baselines import LINEAR
-from sentiment.terminal import in_columns, wrapped
+from sentiment.terminal import WIDTH, in_columns, wrapped
 
 __all__ = ["Foresight", "Outlook", "foresee"]
 
@@ -55,8 +55,8 @@ class Foresight:
     groups: int | None
     searches: int
 
-    def render(self) -> str:
-        """A table and what it rests on."""
+    def render(self, width: int | None = None) -> str:
+        """A table and what it rests on, for a terminal of so many columns if they are given."""
         header = (
             "points of macro-F1",
             "sealed",
@@ -99,7 +99,8 @@ class Foresight:
             "interval: to be expected around a difference. alone, among all: the smallest difference found with "
             f"a probability of 80 %, of one idea, and of the first of them all. Noise {source}.{within}{apart}"
         )
-        return "\n".join([*in_columns(header, rows, right=range(1, 8)), *wrapped(note)])
+        table = in_columns(header, rows, right=range(1, 8), width=width, spare=("sealed", "ideas", "pairs"))
+        return "\n".join([*table, *wrapped(note, width=min(width or WIDTH, WIDTH))])
 
 
 def foresee(setting: Setting) -> Foresight:

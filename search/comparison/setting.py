@@ -16,7 +16,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison
+from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison, tuning_name
 from search.execution.memory import most_bytes
 from search.statistics import Looks
 from search.storage.databases import OLDER_PAIRS, experimental_features, open_storage
@@ -182,6 +182,13 @@ class Setting:
         if part == PAIRS:
             return name
         return f"{name}: random draws" if part == RANDOM else f"{name}: tuning of {part}"
+
+    def parts(self) -> list[str]:
+        """The studies beside that of the pairs that are there, as `name` and `study` know them."""
+        searches = range(self.comparison.searches)
+        parts = [RANDOM, *(tuning_name(arm.name, search) for arm in self.comparison.arms for search in searches)]
+        there = set(optuna.get_all_study_names(_opened(self.storage)))
+        return [part for part in parts if self.name(part) in there]
 
     @property
     def folder(self) -> Artifacts:

@@ -1,8 +1,8 @@
 """Where a classifier fails: error rates on parts of the sealed test rows, for two arms with stored predictions.
 
-The rows are cut by length, by original rating, by script and by topic (`topics`), each cut on its own. The only texts
-of reviews that leave this room are the examples, and they are shown in the terminal alone: tables for files hold names
-and numbers. It knows no torch and no Optuna.
+The rows are cut by length, by original rating or label, by script and by topic (`topics`), each cut on its own. The
+only texts of reviews that leave this room are the examples, and they are shown in the terminal alone: tables for files
+hold names and numbers. It knows no torch and no Optuna.
 
 NOTE: an interval of the plain mean, mean +- reach, lies too low at few errors and too high at many: of ten runs on 60
 rows with an error rate of 3 % it lies below that rate up to 16 % of the time (simulated), and where no row is wrong it
@@ -26,15 +26,18 @@ from search.statistics import Difference, paired_mean_difference
 from sentiment.foreign import markdown, markdown_table
 from sentiment.reviews.labels import canonical
 from sentiment.reviews.scripts import main_scripts
-from sentiment.terminal import in_columns, wrapped
+from sentiment.terminal import WIDTH, in_columns, wrapped
 
-__all__ = ["ErrorRate", "Example", "Slice", "Slices", "error_slices"]
+__all__ = ["ErrorRate", "Example", "Slice", "Slices", "cut", "error_slices", "wilson"]
 
 EXAMPLES: Final = 3
 EXAMPLE_CHARACTERS: Final = 160
 NAME_CHARACTERS: Final = 60
 LENGTH_BINS: Final = 5
 OTHER: Final = "other"
+MOST_STARS: Final = 10
+MOST_OF_TWO: Final = 2
+"""The larger of two classes that are counted from 1."""
 WITH_EXAMPLES: Final = 5
 """Slices that are shown with examples, the worst."""
 
@@ -71,7 +74,7 @@ class Slice:
     """Some of the sealed test rows, and how often each arm is wrong on them."""
 
     kind: str
-    """length, rating, script or topic."""
+    """length, rating or label, script or topic."""
     name: str
     rows: int
     baseline: ErrorRate
@@ -105,15 +108,33 @@ class Slices:
             for one in self.slices
         ]
 
-    def render(self, *, examples: bool = True) -> str:
-        """For the terminal; with `examples`, texts of the worst slices stand beneath them."""
-        table = in_columns(_HEADER, [_cells(one) for one in self.slices], right=(1, 2, 3, 4))
-        lines = [_TITLE, *table[:2]]
-        for place, (line, one) in enumerate(zip(table[2:], self.slices, strict=True)):
-            lines.append(line)
-            if examples and place < WITH_EXAMPLES:
-                lines += [part for example in one.examples for part in _example_lines(example)]
-        lines += [part for sentence in self._sentences() for part in wrapped(sentence)]
+    def without_texts(self) -> "Slices":
+        """The same without the examples."""
+        return replace(self, slices=tuple(replace(one, examples=()) for one in self.slices))
+
+    def render(self, width: int | None = None, *, examples: bool = True) -> str:
+        """For the terminal, of so many columns if they are given; with `examples`, texts of the worst slices stand
+        beneath them."""
+        most, last = min(width or WIDTH, WIDTH), len(_HEADER) - 1
+        table = in_columns(
+            _HEADER,
+            [_cells(one) for one in self.slices],
+            right=(1, 2, 3, 4),
+            width=width,
+            spare=("baseline", "gain (below 0 is better)"),
+            folds=last,
+        )
+        shown = [list(_example_lines(one, most)) for one in self.slices[:WITH_EXAMPLES] if examples]
+        lines = list(wrapped(_TITLE, width=most))
+        if len(table) == len(self.slices) + 2:  # a line each
+            lines += table[:2]
+            for place, line in enumerate(table[2:]):
+                lines += [line, *(shown[place] if place < len(shown) else ())]
+        else:
+            lines += table
+            for one, texts in zip(self.slices, shown, strict=False):
+                lines += [f"{one.kind} {one.name}", *texts] if texts else []
+        lines += [part for sentence in self._sentences() for part in wrapped(sentence, width=most)]
         return "\n".join(lines)
 
     def markdown(self) -> str:
@@ -210,6 +231,18 @@ def error_slices(
 # ---------------------------------------------------------------------------------------------- errors
 
 
+def cut(texts: Sequence[str], ratings: Sequence[str], least_rows: int = 20) -> dict[str, dict[str, Integers]]:
+    """Rows by length, rating and script: for each kind, the rows of each slice; a kind with one slice is left out.
+
+    Args:
+        texts: of n rows.
+        ratings: their raw label cells.
+        least_rows: a slice with fewer is pooled with its like into "other", or left out.
+    """
+    cuts = {kind: _groups(names, least_rows)[0] for kind, names in _seen(texts, ratings, least_rows).items()}
+    return {kind: rows for kind, rows in cuts.items() if len(rows) > 1}
+
+
 class _Errors:
     """Which rows each run gets wrong, and what the winner says instead."""
 
@@ -268,7 +301,7 @@ def _error_rate(wrong: Wrong, noise: Mapping[str, Any]) -> ErrorRate:
     if wrong.any() and not wrong.all():
         z = float(stats.norm.ppf(0.5 + crossed.confidence / 2))
         rows = crossed.mean * (1 - crossed.mean) * (z / (crossed.high - crossed.mean)) ** 2
-    return ErrorRate(crossed.mean, *_wilson(crossed.mean, rows, crossed.confidence), crossed.confidence)
+    return ErrorRate(crossed.mean, *wilson(crossed.mean, rows, crossed.confidence), crossed.confidence)
 
 
 def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, same: bool) -> Difference:
@@ -277,7 +310,7 @@ def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, sa
         return gain
     # Every row of every pair gained the same, mostly nothing. Fresh rows may not, and how many can be told from none
     # of these; an arm beside itself is the exception.
-    unseen = _wilson(0.0, _independent(baseline, noise), gain.confidence)[1]
+    unseen = wilson(0.0, _independent(baseline, noise), gain.confidence)[1]
     return replace(gain, low=max(-1.0, gain.mean - unseen), high=min(1.0, gain.mean + unseen))
 
 
@@ -287,7 +320,7 @@ def _independent(wrong: Wrong, noise: Mapping[str, Any]) -> int:
     return wrong.shape[1] if noise["groups"] is None else len(np.unique(noise["groups"]))
 
 
-def _wilson(mean: float, rows: float, confidence: float) -> tuple[float, float]:
+def wilson(mean: float, rows: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a share, for a number of rows that need not be whole, as SciPy's must."""
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     centre = (mean + z**2 / (2 * rows)) / (1 + z**2 / rows)
@@ -303,16 +336,29 @@ def _names(
     texts: Sequence[str], ratings: Sequence[str], train_texts: Sequence[str], topics: int, least_rows: int, seed: int
 ) -> tuple[dict[str, list[str]], list[str]]:
     """For each kind, the slice of each row; and notes."""
-    scripts = _scripts(texts)
-    names = {
-        "length": _lengths(texts, scripts, max(1, min(LENGTH_BINS, len(texts) // least_rows))),
-        "rating": [_one_line(canonical(rating), NAME_CHARACTERS) or "(empty)" for rating in ratings],
-        "script": scripts,
-    }
+    names = _seen(texts, ratings, least_rows)
     found = topics_of(texts, train_texts, topics, seed)
     if found is None:
         return names, ["topic: skipped, because the training texts hold too few words that occur in several of them."]
     return names | {"topic": found}, []
+
+
+def _seen(texts: Sequence[str], ratings: Sequence[str], least_rows: int) -> dict[str, list[str]]:
+    """For each kind that can be seen of a row alone, its slice."""
+    scripts = _scripts(texts)
+    return {
+        "length": _lengths(texts, scripts, max(1, min(LENGTH_BINS, len(texts) // least_rows))),
+        _kind_of_label(ratings): [_one_line(canonical(rating), NAME_CHARACTERS) or "(empty)" for rating in ratings],
+        "script": scripts,
+    }
+
+
+def _kind_of_label(labels: Sequence[str]) -> str:
+    """What to call slices by label: a rating is a number of stars; 0 and 1, or words, are not."""
+    found = {canonical(label) for label in labels} - {""}
+    stars = [int(label) for label in found if label.isascii() and label.isdecimal()]
+    is_rating = len(stars) == len(found) and bool(stars) and min(stars) >= 1 and MOST_OF_TWO < max(stars) <= MOST_STARS
+    return "rating" if is_rating else "label"
 
 
 def _groups(names: Sequence[str], least_rows: int) -> tuple[dict[str, Integers], int]:
@@ -370,9 +416,11 @@ def _ends(name: str, measured: ErrorRate | Difference) -> dict[str, float]:
     return {name: measured.mean, f"{name} low": measured.low, f"{name} high": measured.high}
 
 
-def _example_lines(example: Example) -> Iterable[str]:
+def _example_lines(one: Slice, width: int) -> Iterable[str]:
     # A text in a script without spaces has no place to be broken at and is left to the terminal.
-    return wrapped(f"      {example.label}, said {example.predicted}: {example.text}", indent=8)
+    for example in one.examples:
+        said = f"      {example.label}, said {example.predicted}: {example.text}"
+        yield from wrapped(said, indent=8, width=width)
 
 
 def _one_line(text: str, most: int) -> str:

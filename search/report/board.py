@@ -1,30 +1,42 @@
-"""The leaderboard of a search, for a terminal, in Markdown, and for a program."""
+"""The leaderboard of a search, for a terminal, in Markdown, in HTML, and for a program."""
 
 import shlex
 from typing import Any, Final
 
+from search.report.points import between, points
 from search.report.standing import audited, counted, optimism, standing, together
 from search.study.leaderboard import Entry, FamilyStanding, Leaderboard
+from sentiment.foreign import html_sentences, html_table, markdown_table, visible
 from sentiment.foreign import markdown as as_markdown
-from sentiment.foreign import markdown_table, visible
 from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.terminal import in_columns
 
-__all__ = ["markdown", "render", "to_dict"]
+__all__ = ["html", "markdown", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
 
-HOW: Final = {"recipe": "recipe", "sampled": "sampled", "again": "begun again", None: ""}
+SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
+FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
+"""What a narrow terminal goes without, the first of them first."""
+
+HOW: Final = {
+    "recipe": "recipe",
+    "sampled": "sampled",
+    "again": "begun again",
+    "outside": "told from outside",
+    None: "",
+}
 """The word for each way by which a trial came by its setting."""
 RECIPES: Final = "recipe: a setting known to be good, which the search began with; its parameters were not drawn."
 
 
-def render(board: Leaderboard, top: int = 10) -> str:
-    """The table and what it says, as text."""
+def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
+    """The table and what it says, as text, for a terminal of so many columns if they are given."""
     shown = [e for rank, e in enumerate(board.entries) if rank < top or e.trial is None or e.is_linear]
     lines = [f"Leaderboard of {board.study} (macro-F1 on the validation rows, best checkpoint of each trial)", ""]
-    lines += in_columns(COLUMNS, [_cells(entry) for entry in shown], right=(1, 6, 7, 8))
+    cells = [_cells(entry) for entry in shown]
+    lines += in_columns(COLUMNS, cells, right=(1, 6, 7, 8), width=width, spare=SPARE)
     hidden = len(board.entries) - len(shown)
     if hidden:
         whole = f"sentiment-search report {shlex.quote(board.study)} --json"
@@ -40,7 +52,7 @@ def render(board: Leaderboard, top: int = 10) -> str:
         lines += [f"Widen the search: {edge}." for edge in board.edges]
     if board.families:
         families = [_of_family(one) for one in board.families]
-        lines += ["", *in_columns(FAMILY_COLUMNS, families, right=(2, 4, 5, 6))]
+        lines += ["", *in_columns(FAMILY_COLUMNS, families, right=(2, 4, 5, 6), width=width, spare=FAMILY_SPARE)]
     if board.audit is not None:
         lines.append(audited(board.audit))
     if board.plateau is not None:
@@ -62,6 +74,17 @@ def markdown(board: Leaderboard) -> str:
     if board.families:
         parts.append(markdown_table(FAMILY_COLUMNS, list(map(_of_family, board.families))))
     return "\n\n".join(parts) + "\n"
+
+
+def html(board: Leaderboard, top: int = 10) -> str:
+    """For a notebook: where it stands, in words, and the table."""
+    shown = [entry for rank, entry in enumerate(board.entries) if rank < top or entry.trial is None or entry.is_linear]
+    said = [counted(board), standing(board)]
+    if board.best is not None:
+        said.append(optimism(board))
+    if board.ensemble is not None:
+        said.append(f"{together(board.ensemble)}.")
+    return html_sentences(board.study, said) + html_table(COLUMNS, list(map(_cells, shown)))
 
 
 def to_dict(board: Leaderboard) -> dict[str, Any]:
@@ -100,8 +123,7 @@ def _of_family(family: FamilyStanding) -> tuple[str, ...]:
     best, gain = family.best, family.against_linear
     above = "the linear baseline" if best.is_linear else ""
     if gain is not None:
-        mean, low, high = (100 * gain[name] for name in ("corrected", "low", "high"))
-        above = f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+        above = f"{points(gain['corrected'])} ({between(gain['low'], gain['high'])})"
     latency = "" if best.latency is None else f"{best.latency:.1f}"
     score, seconds = f"{best.macro_f1:.4f}", f"{family.seconds:.0f}"
     return (family.family, best.name, score, above, latency, str(family.trials), seconds)

@@ -29,6 +29,7 @@ LOOPBACK: Final = "127.0.0.1"
 NAMES: Final = (LOOPBACK, "localhost", "::1")
 """What this machine calls itself; a tunnel from another port keeps the name."""
 
+_IMPORTANCES: Final = re.compile(r"/api/studies/(\d+)/param_importances")
 USUAL_PORT: Final = 8080
 PORTS: Final = 100
 """That are tried from the usual one on, where nobody asked for one."""
@@ -71,6 +72,27 @@ def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
     return answer
 
 
+def _without_parameters(app: Any, storage: BaseStorage) -> Callable[[dict[str, Any], Any], Any]:
+    """The same, but of a study in which nothing was drawn, as one that tunes an arm of which all is fixed, it answers
+    that there are no importances; the dashboard divides by their number, and shows an error."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        asked = _IMPORTANCES.fullmatch(str(environ.get("PATH_INFO", "")))
+        if asked is None or _has_parameters(storage, int(asked[1])):
+            return app(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json; charset=utf-8")])
+        return [b'{"param_importances": [[]]}']
+
+    return answer
+
+
+def _has_parameters(storage: BaseStorage, study_id: int) -> bool:
+    try:
+        return bool(storage.get_best_trial(study_id).params)
+    except (KeyError, ValueError, RuntimeError):  # no such study, no completed trial, several objectives
+        return True
+
+
 def serve(
     storage: BaseStorage,
     artifacts: Artifacts,
@@ -92,7 +114,8 @@ def serve(
         InputError: the port cannot be used.
     """
     _show_trials_by_what_is_theirs()
-    app = _for_this_machine(wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store()))
+    app = wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store())
+    app = _for_this_machine(_without_parameters(app, storage))
     server = _listening(app, port, WSGIRequestHandler if verbose else _Silent)
     # In a thread of its own: Ctrl-C, which comes to this one, does not break off what a browser is being told.
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)

@@ -1,87 +1,200 @@
-"""Bars for a running search; nothing at all where nobody looks (not a terminal)."""
+"""What a running search shows: a line for all of it, and one for each worker.
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+A process that trains itself says what it does. What others do is read from the storage, where they write it anyway:
+about once a second, and less often where reading takes long.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
 
 import optuna
-from optuna.trial import TrialState
-from rich.progress import Progress
+from optuna.trial import FrozenTrial, TrialState
+from rich.progress import TaskID
 
+from search.report.bars import Bars, Pace
+from search.report.points import points
+from search.study.records import BASELINES, CONFIG, IS_LINEAR_BASELINE, told
+from sentiment.errors import InputError
+from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.family import Report
-from sentiment.terminal import screen
+from sentiment.models.registry import config_of, family_of
 
-__all__ = ["SearchProgress", "training_bar"]
+__all__ = [
+    "EACH_SECONDS",
+    "SHARE",
+    "SearchProgress",
+    "config_at_hand",
+    "of_config",
+    "reports_per_epoch",
+    "training_bar",
+]
 
-
-def _bars() -> Progress:
-    return Progress(
-        console=screen(stderr=True),
-        refresh_per_second=2,  # each takes two milliseconds from the training
-        speed_estimate_period=1e9,  # all the time there was: a trial may take hours
-        redirect_stdout=False,  # an answer would go to standard error
-        disable=not sys.stderr.isatty(),
-    )
+EACH_SECONDS: Final = 1.0
+"""Between two looks at the storage, at least."""
+SHARE: Final = 20
+"""So many times as long as its last look took, a program does not look again."""
 
 
 @contextmanager
 def training_bar() -> Iterator[Callable[[float, int], None]]:
     """A bar over trainings; what it yields is called with the number done, parts of one included, and in all."""
-    with _bars() as bars:
-        trainings = bars.add_task("trainings", total=None)
+    with Bars() as bars:
+        trainings, pace = bars.add_task("trainings", total=None), Pace()
 
         def on_training(done: float, total: int) -> None:
-            bars.update(trainings, completed=done, total=total, description=f"trainings {int(done)}/{total}")
+            said = f"trainings {int(done)}/{total}{pace.left(done, total)}"
+            bars.update(trainings, completed=done, total=total, description=said)
 
         yield on_training
 
 
 class SearchProgress:
-    """Two bars: the trials of the study (best so far, pruned, time left), and the batches of the trial that is running.
+    """The line of the study (trials done, time left, best so far, pruned), and one for each worker: what it trains, how
+    far it is, and its score so far.
 
-    Its state is the bars on the screen; everything shown is read from the study.
+    Its state is the lines on the screen; everything shown is read from the study, or told by who trains here.
     """
 
-    def __init__(self, study: optuna.Study, trials: int) -> None:
+    def __init__(self, study: optuna.Study, trials: int, workers: int = 1) -> None:
         self.study, self.total = study, trials
-        self.bars = _bars()
-        done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
-        self.trials = self.bars.add_task("search", total=trials, completed=done)
-        self.bars.advance(self.trials, 0)  # from here on the time left is measured
-        self.trial = self.bars.add_task("", visible=False)
+        self.bars = Bars()
+        self._trials = [] if self.bars.disable else study.get_trials(deepcopy=False)
+        self._linear = None if self.bars.disable else study.user_attrs.get(BASELINES, {}).get(LINEAR, {})
+        self._pace = Pace()
+        self.search = self.bars.add_task("search", total=trials)
+        self.lines = [self.bars.add_task("", total=None, visible=False) for _ in range(workers)]
+        self._whose: dict[int, TaskID] = {}
+        """The line of each trial that runs, by its number."""
+        self._config: Config | None = None
+        """Of the trial that runs in this process."""
+        self._parts = 0.0
+        """Of trials that run, what is done: the sum of their shares."""
+        self._next = 0.0
+        self._told = 0.0
+        if workers > 1:
+            self.bars.update(self.lines[0], description=f"{workers} workers start", total=None, visible=True)
 
     def __enter__(self) -> "SearchProgress":
-        self.refresh()
+        self._show_search()
         self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bars.remove_task(self.trial)
         self.bars.stop()
+
+    # ------------------------------------------------------------------ told by who trains in this process
+
+    def on_begin(self, trial: optuna.Trial, config: Config) -> None:
+        """A trial has drawn its config; what is to be trained on is made ready."""
+        self._config, self._parts = config, 0.0
+        said = f"trial {trial.number} {config.kind}: " + ("preparing its texts" if config.passes > 1 else "in training")
+        self.bars.reset(self.lines[0], total=None, visible=True, description=said)
+        self._pace.begin()
 
     def on_batch(self, trial: optuna.Trial, done: int, total: int) -> None:
         """A batch of `trial` is done, of `total` in its whole run."""
+        self._parts = done / total
         if done == 1:
-            self.bars.reset(self.trial, total=total, visible=True, description=f"trial {trial.number}")
-        self.bars.update(self.trial, completed=done)
+            self.bars.reset(self.lines[0], total=total, visible=True, description=_of_trial(trial.number, self._config))
+        self.bars.update(self.lines[0], completed=done)
+        if time.monotonic() >= self._told + EACH_SECONDS:
+            self._show_search()
 
     def on_report(self, trial: optuna.Trial, config: Config, report: Report) -> None:
         """The validation rows have been scored."""
-        said = f"trial {trial.number} {config.kind}, epoch {report.epoch:.1f}/{config.passes}"
-        self.bars.update(self.trial, description=f"{said}, macro-F1 {report.macro_f1:.4f}")
+        said = _of_trial(trial.number, config, report.epoch, report.macro_f1)
+        self.bars.update(self.lines[0], description=said)
 
-    def on_trial(self, trial: optuna.trial.FrozenTrial) -> None:
+    def on_trial(self, trial: FrozenTrial) -> None:
         """A trial has ended."""
         self.refresh()
 
+    # ------------------------------------------------------------------ read from the study
+
     def refresh(self) -> None:
-        """Show what the study holds now."""
-        if self.bars.disable:
+        """Show what the study holds now: called when a trial has ended here, or now and then where others train."""
+        began = time.monotonic()
+        if self.bars.disable or (len(self.lines) > 1 and began < self._next):
             return  # on a slow storage, reading it costs
-        trials = self.study.get_trials(deepcopy=False)
+        self._trials = self.study.get_trials(deepcopy=False)
+        if len(self.lines) > 1:
+            self._show_workers([trial for trial in self._trials if trial.state == TrialState.RUNNING])
+        else:
+            self._parts = 0.0
+            self.bars.update(self.lines[0], visible=False)
+        self._show_search()
+        now = time.monotonic()
+        self._next = now + max(EACH_SECONDS, SHARE * (now - began))
+
+    def _show_workers(self, running: Sequence[FrozenTrial]) -> None:
+        numbers = {trial.number for trial in running}
+        self._whose = {number: line for number, line in self._whose.items() if number in numbers}
+        free = [line for line in self.lines if line not in self._whose.values()]
+        if running:
+            self._pace.begin()
+            for line in free:
+                self.bars.update(line, visible=False)
+        self._parts = 0.0
+        for trial in running:
+            if trial.number not in self._whose:
+                if not free:
+                    continue  # of another program that works on this study
+                self._whose[trial.number] = free.pop(0)
+            config = config_at_hand(trial)
+            epoch = 0.0 if config is None else max(trial.intermediate_values, default=0) / reports_per_epoch(config)
+            best = max(trial.intermediate_values.values(), default=None)
+            share = 0.0 if config is None else min(1.0, epoch / config.passes)
+            self._parts += share
+            said = _of_trial(trial.number, config, epoch, best)
+            whole = 1.0 if config is not None and best is not None else None
+            self.bars.update(
+                self._whose[trial.number], completed=share, total=whole, description=said, visible=True, refresh=False
+            )
+
+    def _show_search(self) -> None:
+        trials = self._trials
         pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
-        completed = [trial.value for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
-        done, best = len(completed) + pruned, f"{max(completed):.4f}" if completed else "-"
-        said = f"search {done}/{self.total}, best {best}, pruned {pruned}"
-        self.bars.update(self.trials, completed=done, description=said, refresh=True)
+        completed = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+        done = len(completed) + pruned
+        best = max((trial.value for trial in completed if trial.value is not None), default=None)
+        said = f"search {done}/{self.total}{self._pace.left(done + self._parts, self.total)}"
+        said += ", best -" if best is None else f", best {best:.4f}{self._beside_linear(best, completed)}"
+        said += f", pruned {pruned}" if pruned else ""
+        self._told = time.monotonic()
+        self.bars.update(self.search, completed=done + self._parts, description=said, refresh=True)
+
+    def _beside_linear(self, best: float, completed: Sequence[FrozenTrial]) -> str:
+        of_trials = (trial.value for trial in completed if told(trial, IS_LINEAR_BASELINE))
+        linear = next(of_trials, (self._linear or {}).get("macro_f1"))
+        if linear is None:
+            return ""
+        return ", which is linear" if best == linear else f", {points(best - linear)} over linear"
+
+
+def config_at_hand(trial: FrozenTrial) -> Config | None:
+    """What a trial trains; None while that is not on record, or is nothing that we know."""
+    with suppress(InputError, TypeError, ValueError, AttributeError):
+        return config_of(told(trial, CONFIG))
+    return None
+
+
+def reports_per_epoch(config: Config) -> int:
+    """How often a training of it reports in an epoch."""
+    return int(getattr(config, family_of(config.family).reports or "", 1))
+
+
+def _of_trial(number: int, config: Config | None, epoch: float = 0.0, macro_f1: float | None = None) -> str:
+    if config is None:
+        return f"trial {number}: beginning"
+    scored = "" if macro_f1 is None else f", macro-F1 {macro_f1:.4f}"
+    return f"trial {number} {of_config(config, epoch)}{scored}"
+
+
+def of_config(config: Config, epoch: float) -> str:
+    """What is trained, and how far it is."""
+    if config.passes == 1 and not epoch:
+        return f"{config.kind}, in training"
+    return f"{config.kind}, epoch {epoch:.1f}/{config.passes}" if epoch else f"{config.kind}, epoch 0/{config.passes}"

@@ -3,6 +3,7 @@
 No number is made here; see `search.study.leaderboard`.
 """
 
+from search.report.points import between, points
 from search.statistics import score_error
 from search.study.leaderboard import Audit, EnsembleStanding, Leaderboard
 from sentiment.models.registry import NETWORK
@@ -31,9 +32,9 @@ def standing(board: Leaderboard) -> str:
     stands = f"The best {model} stands {abs(gain):.1f} points {side} the linear baseline's {linear.macro_f1:.4f}"
     if board.against_linear is None:
         return f"{stands}; {_roughly(board, gain, linear.macro_f1)}"
-    mean, low, high = (100 * board.against_linear[name] for name in ("corrected", "low", "high"))
+    mean, low, high = (board.against_linear[name] for name in ("corrected", "low", "high"))
     corrected = (
-        f"{stands}; corrected for choosing, the difference is {mean:+.1f} (95 % interval {low:+.1f} to {high:+.1f})"
+        f"{stands}; corrected for choosing, the difference is {points(mean)} (95 % interval {between(low, high)})"
     )
     if isinstance(board.recommended, EnsembleStanding):
         told = "That is beyond noise, and" if low > 0 else "Noise cannot tell the two apart, but"
@@ -80,8 +81,7 @@ def together(ensemble: EnsembleStanding) -> str:
     leads = [("best trial", ensemble.above_best)]
     leads += [] if ensemble.above_linear is None else [("linear baseline", ensemble.above_linear)]
     above = " and ".join(
-        f"{100 * mean:+.1f} from the {other} ({100 * low:+.1f} to {100 * high:+.1f})"
-        for other, (mean, low, high) in leads
+        f"{points(mean)} from the {other} ({between(low, high)})" for other, (mean, low, high) in leads
     )
     if ensemble.pays:
         verdict = "better beyond noise, at the price of all of them"

@@ -4,7 +4,10 @@
 
     dataset = load_dataset(DataSource(path="reviews.csv", text="text", label="stars", classes="stars-3"))
     study = optuna.create_study(direction="maximize")
-    study.optimize(Objective(dataset), n_trials=50)
+    study.optimize(Objective(dataset, keep="weights"), n_trials=50)
+    search.export(study, kept="weights", to="my-model")
+
+It keeps nothing unasked: without `keep`, no folder is made.
 
 What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.descent`). A step
 is as many training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
@@ -15,9 +18,10 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -130,6 +134,12 @@ def refuse_changed(
             )
 
 
+@cache
+def _temporary() -> TemporaryDirectory[str]:
+    """Of this process: trials of one objective, and objectives of one dataset, share what is made of its texts."""
+    return TemporaryDirectory(prefix="sentiment-search-", ignore_cleanup_errors=True)
+
+
 @dataclass
 class Objective:
     """Callable that Optuna maximises; the value is validation macro-F1 in [0, 1].
@@ -137,8 +147,10 @@ class Objective:
     Attributes:
         dataset: the reviews, labelled and split.
         space: what is sampled.
-        cache: where encoded corpora lie between runs.
-        artifacts: where the weights of the best trials are kept; None keeps none.
+        cache: where encoded corpora lie between runs; if none is named, a folder that is gone when the process ends.
+        keep: a folder for the weights of the best three trials and of the linear baseline, each study's in one of its
+            own; None keeps none.
+        artifacts: the same for who says how many; not beside `keep`.
         predictions: folder that keeps what each trial predicts for the validation rows; None keeps none.
         seed: with the trial's position (`positions`) it decides the trial's initial weights, order and dropout.
         device: a torch device.
@@ -152,11 +164,12 @@ class Objective:
         pages: called with what came of a trial, just before it ends; for people who look.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
+        on_begin: called with the trial and the config that it has drawn, before that is trained.
     """
 
     dataset: Dataset
     space: Space = field(default_factory=Space.of)
-    cache: Path = Path("studies/cache")
+    cache: Path = field(default_factory=lambda: Path(_temporary().name))
     artifacts: TrialArtifacts | None = None
     predictions: Artifacts | None = None
     seed: int = 0
@@ -165,9 +178,15 @@ class Objective:
     audit: float = 0.0
     progress: Path | None = None
     memory: int | None = None
+    keep: str | Path | None = None
     pages: Pages = lambda trial, outcome: None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
+    on_begin: Callable[[optuna.Trial, Config], None] = lambda trial, config: None
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and self.artifacts is not None:
+            raise InputError("give keep or artifacts, not both: each says where weights are kept")
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train the config that `trial` draws.
@@ -195,6 +214,7 @@ class Objective:
             keep(trial, ENVIRONMENT, environment(config, self.cache, self.device))
             if config == LinearConfig(seed=seed):
                 trial.set_user_attr(IS_LINEAR_BASELINE, True)
+        self.on_begin(trial, config)
         so_far = Outcome(TrialState.FAIL, config, kind, self.dataset, reports := [])
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
 
@@ -266,11 +286,17 @@ class Objective:
             raise optuna.TrialPruned(trained.ended)
         milliseconds = round(milliseconds_a_text(trained.predict, self.dataset), 3)
         trial.set_user_attr(LATENCY, milliseconds)
-        kept = self.artifacts is not None and self.artifacts.keep(
+        artifacts = self._artifacts(trial.study)
+        kept = artifacts is not None and artifacts.keep(
             trial, trained, self.dataset, stays=IS_LINEAR_BASELINE in trial.user_attrs
         )
         self.pages(trial, replace(outcome, state=TrialState.COMPLETE, kept=kept, milliseconds=milliseconds))
         return trained.macro_f1
+
+    def _artifacts(self, study: optuna.Study) -> TrialArtifacts | None:
+        if self.keep is None:
+            return self.artifacts
+        return TrialArtifacts.of(Path(self.keep), study.study_name)
 
     def _record(self, trial: optuna.Trial, reports: Sequence[Report]) -> None:
         with at_once(trial):

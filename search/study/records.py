@@ -23,6 +23,7 @@ __all__ = [
     "AUDIT",
     "AUDITED",
     "BASELINES",
+    "CLASSES",
     "CLASS_SIZES",
     "COLLAPSED",
     "COMPARISON",
@@ -45,6 +46,7 @@ __all__ = [
     "MODEL",
     "OPENINGS",
     "OTHERS",
+    "OURS",
     "PATIENCE",
     "PLAN",
     "PREDICTIONS",
@@ -94,6 +96,11 @@ COMPARISON: Final = "comparison"
 PLAN: Final = "pairs and tuning curve asked for"
 """Of a comparison: what may be another thing today than yesterday, beside its data."""
 
+CLASSES: Final = "classes"
+SEED: Final = "seed"
+SHOWN: Final = frozenset({TRIALS, ROWS, CLASSES, SEED})
+"""What people read of a study, short enough for a line of its page."""
+
 # ------------------------------------------------------------------ of a trial
 
 MODEL: Final = "model"
@@ -108,7 +115,6 @@ COLLAPSED: Final = "collapsed"
 SECONDS: Final = "seconds"
 EPOCHS: Final = "epochs trained"
 ENVIRONMENT: Final = "environment"
-SEED: Final = "seed"
 AUDITED: Final = "condemned by the pruner, audited"
 PREDICTIONS: Final = "predictions"
 """Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
@@ -183,8 +189,11 @@ def told_of_study(study: optuna.Study) -> dict[str, Any]:
 
 
 def keep_of_study(study: optuna.Study, name: str, value: Any) -> None:
-    """Record of a study what only programs read: on its page in the dashboard it does not stand."""
-    study._storage.set_study_system_attr(study._study_id, OURS + name, value)
+    """Record something of a study under one of the names above: what people read too, where the dashboard shows it."""
+    if name in SHOWN:
+        study.set_user_attr(name, value)
+    else:
+        study._storage.set_study_system_attr(study._study_id, OURS + name, value)
 
 
 def family_of_trial(trial: FrozenTrial) -> str:

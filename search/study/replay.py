@@ -12,6 +12,7 @@ from search.study.definition import MOST_THREADS
 from search.study.objective import environment, refuse_changed
 from search.study.records import CONFIG, CURVE, ENVIRONMENT, as_recorded, told
 from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.foreign import html, html_table, visible
 from sentiment.models.family import Report, Resources
 from sentiment.models.registry import config_of, train
 
@@ -48,6 +49,14 @@ class Replay:
             f"the scores part at scoring {first + 1}. "
             + (f"What differs: {reasons}." if reasons else "Nothing recorded of the environment differs.")
         )
+
+    def __repr__(self) -> str:
+        return f"Replay({visible(self.render())})"
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        differs = [(name, str(then), str(now)) for name, (then, now) in self.differences.items()]
+        return f"<p>{html(self.render())}</p>" + (html_table(("", "then", "now"), differs) if differs else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from search.statistics import score_error
 from search.study.create import SearchStudy
-from search.study.records import FINGERPRINT, OPENINGS
+from search.study.records import FINGERPRINT, OPENINGS, keep_of_study, told_of_study
 from sentiment.bundle.folder import Bundle
 from sentiment.bundle.scoring import Evaluation, Score, score
 from sentiment.errors import InputError
@@ -39,12 +39,12 @@ class SealedEvaluation:
         beside = {"study": self.study, "baselines": {LINEAR: asdict(self.linear)}, "openings": self.openings}
         return self.bundle.to_dict() | beside
 
-    def render(self) -> str:
-        """The figures as text."""
+    def render(self, width: int | None = None) -> str:
+        """The figures as text, for a terminal of so many columns if they are given."""
         times = len(self.openings)
         error = 100 * score_error(self.linear.macro_f1, self.bundle.confusion.sum(axis=1).tolist())
         return (
-            f"{self.bundle.render()}\n\n"
+            f"{self.bundle.render(width)}\n\n"
             f"{LINEAR}, fitted on the same training rows, has on these:\n{self.linear.figures()}\n"
             f"One standard error of such a macro-F1 on {self.linear.rows:,} rows is about {error:.1f} points.\n\n"
             f"Sealed rows opened {times:,} time{'s' if times > 1 else ''}." + (f" {AGAIN}" if times > 1 else "")
@@ -76,8 +76,8 @@ def evaluate_sealed(bundle: Bundle, opened: SearchStudy) -> SealedEvaluation:
         "trial": bundle.facts.get("trial"),
         "bundle": str(bundle.directory),
     }
-    openings = [*study.user_attrs.get(OPENINGS, []), opening]
-    study.set_user_attr(OPENINGS, openings)
+    openings = [*told_of_study(study).get(OPENINGS, []), opening]
+    keep_of_study(study, OPENINGS, openings)
     return SealedEvaluation(
         study=study.study_name,
         bundle=score(bundle, f"sealed rows of study {study.study_name}", texts, labels),

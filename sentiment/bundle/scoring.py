@@ -22,7 +22,7 @@ from sentiment.errors import NO_SPACE, InputError
 from sentiment.files.reader import read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews.labels import canonical, label_rule
-from sentiment.terminal import in_columns
+from sentiment.terminal import fit, in_columns
 
 __all__ = ["Evaluation", "Overlap", "Score", "evaluate", "predict_file", "predictions", "score"]
 
@@ -166,8 +166,8 @@ class Evaluation(Score):
         seen = None if self.seen is None else asdict(self.seen)
         return vars(self) | {"confusion": self.confusion.tolist(), "seen": seen}
 
-    def render(self) -> str:
-        """The figures as text."""
+    def render(self, width: int | None = None) -> str:
+        """The figures as text, for a terminal of so many columns if they are given."""
         lines = [
             f"{self.path}: {self.rows:,} rows scored"
             + "".join(f"; {count:,} left out: {reason}" for reason, count in self.left_out.items()),
@@ -184,16 +184,19 @@ class Evaluation(Score):
             )
             for name, of_class in zip(self.classes, self.per_class, strict=True)
         ]
-        lines += in_columns(("class", "precision", "recall", "F1", "rows"), figures, right=(1, 2, 3, 4))
+        lines += in_columns(("class", "precision", "recall", "F1", "rows"), figures, right=(1, 2, 3, 4), width=width)
         counts = [
             (name, *(f"{int(count):,}" for count in row))
             for name, row in zip(self.classes, self.confusion, strict=True)
         ]
+        confusion = in_columns(("", *self.classes), counts, right=range(1, len(self.classes) + 1))
         if len(self.classes) > MOST_COLUMNS:
-            return "\n".join([*lines, "", f"the confusion of {len(self.classes)} classes is in --json"])
-        lines += ["", "confusion (rows: label, columns: prediction)"]
-        lines += in_columns(("", *self.classes), counts, right=range(1, len(self.classes) + 1))
-        return "\n".join(lines)
+            confusion = [f"the confusion of {len(self.classes)} classes is in --json"]
+        elif not fit(confusion, width):
+            confusion = [f"the confusion of {len(self.classes)} classes needs a wider terminal; it is in --json, too"]
+        else:
+            confusion.insert(0, "confusion (rows: label, columns: prediction)")
+        return "\n".join([*lines, "", *confusion])
 
 
 def evaluate(

@@ -51,6 +51,7 @@ from search.study.records import (
     SPACE,
     SPACE_DEFAULTS,
     as_recorded,
+    told_of_study,
 )
 from search.study.replay import replay
 from sentiment.errors import InputError
@@ -96,7 +97,7 @@ class Made:
         opened = create_or_resume(settings, storage, self.folder / "artifacts")
         optimize(opened, trials=3, objective=make_objective(opened, end_early=False))
         correct_for_choosing(opened)
-        self.attributes = opened.study.user_attrs
+        self.attributes = told_of_study(opened.study)
         self.trials = opened.study.get_trials()
 
 

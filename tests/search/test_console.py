@@ -141,29 +141,32 @@ def looked_at() -> tuple[str, str]:
 
 
 ANSWER = "[red] :smile: \x1b\n\nname   rows\n-----  ----\na-b\t한글     1"
-TROUBLE = "trouble " * 20
+TROUBLE = ("trouble " * 20).strip()
+BROKEN = f"{('trouble ' * 10).strip()}\n  {('trouble ' * 9).strip()}\n  trouble"
+"""In 80 columns."""
 
 
 class TestATerminal:
     @pytest.fixture(autouse=True)
     def fresh(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("COLUMNS", raising=False)
         monkeypatch.delenv("NO_COLOR", raising=False)
         screen.cache_clear()
         yield
         screen.cache_clear()
 
-    def test_gets_bold_heads_and_coloured_warnings_in_unbroken_lines(self) -> None:
+    def test_gets_bold_heads_and_coloured_warnings_broken_at_words(self) -> None:
         out, err = looked_at()
         assert out == "[red] :smile: \\x1b\n\n\x1b[1mname   rows\x1b[0m\n-----  ----\na-b     한글     1\n"
-        assert err == f"\x1b[31m{TROUBLE}\x1b[0m\n"
+        assert err == "".join(f"\x1b[31m{line}\x1b[0m\n" for line in BROKEN.splitlines())
 
     @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
     def test_that_asks_for_no_style_gets_none(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
         monkeypatch.setenv(name, value)
         out, err = looked_at()
         assert "\x1b" not in out
-        assert err == f"{TROUBLE}\n"
+        assert err == f"{BROKEN}\n"
 
     def test_that_is_none_gets_plain_text_whatever_the_environment_says(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

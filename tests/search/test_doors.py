@@ -28,7 +28,7 @@ from search.study.create import SearchStudy, open_recorded, remove_leftovers
 from search.study.export import export, export_ensemble
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
-from search.study.records import DATA, OTHERS, PREDICTIONS, told
+from search.study.records import DATA, OTHERS, PREDICTIONS, told, told_of_study
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
@@ -187,11 +187,11 @@ class TestDataThatADatabaseNames:
     """A worker reads what the study says that its data are: a plain file whose rows have the recorded fingerprint."""
 
     def point_at(self, world: World, path: str, **changes: Any) -> None:
-        recorded = world.opened().study.user_attrs[DATA]
+        recorded = told_of_study(world.opened().study)[DATA]
         world.sql(
-            "UPDATE study_user_attributes SET value_json = ? WHERE key = ?",
+            "UPDATE study_system_attributes SET value_json = ? WHERE key = ?",
             json.dumps(recorded | {"path": path, "max_bytes": 2**62} | changes),
-            DATA,
+            OURS + DATA,
         )
 
     @pytest.mark.parametrize("path", ["/dev/zero", "/dev/random", "/dev/stdin", "/", "/proc/kcore", "/proc/self/mem"])

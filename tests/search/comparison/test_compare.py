@@ -29,7 +29,7 @@ from search.study.records import CONFIG, PREDICTIONS, told
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
-from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
+from tests.support.compared import HARM, RECIPE, SAME, compared, sealed_scores, setting_in, write_comparison
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) ->
     assert "| no learning | +10.0 |" in markdown(found)
     assert [row["idea"] for row in rows(found)] == ["another limit", "no learning"]
     # The linear model was fitted on the rows of the same pairs, and is compared like an idea.
-    linear, finished = found.linear, setting_in(folder).finished_pairs()
-    scores = [[finished[arm, pair].value or 0.0 for pair in range(3)] for arm in (LINEAR, BASELINE)]
+    linear = found.linear
+    scores = [sealed_scores(setting_in(folder), arm) for arm in (LINEAR, BASELINE)]
     assert linear.decision.difference.pairs.tolist() == pytest.approx(np.subtract(*scores).tolist())
     assert linear.decision.difference.low < linear.decision.difference.mean < linear.decision.difference.high
     assert (linear.macro_f1, linear.pairs, found.baseline.pairs) == (pytest.approx(np.mean(scores[0])), 3, 3)

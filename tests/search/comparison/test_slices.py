@@ -77,12 +77,23 @@ class TestWhatLeads:
         assert (worst.kind, worst.rows, worst.winner.mean) == ("topic", 40, 1.0)
         assert set(worst.name.split(", ")) <= set(advertising)
 
+    def test_is_shown_with_its_examples_also_where_a_row_of_the_table_takes_several_lines(self) -> None:
+        wrong = at_random(0.1, 200)
+        wrong[:, 160:] = True
+        found = sliced(sentences(160, 0) + sentences(40, 1, length=30), wrong)
+        whole = found.render()
+        for width in (60, 80):
+            text = found.render(width)
+            assert max(map(len, text.splitlines())) <= width
+            assert [" ".join(text.split()).count(one.name) for one in found.slices] >= [1] * len(found.slices)
+            assert text.count(", said ") == whole.count(", said ")
+
     def test_is_not_a_slice_that_is_small_and_had_bad_luck(self) -> None:
         ratings = ["small"] * 20 + ["large"] * 380 + ["easy"] * 400
         wrong = np.zeros((4, 800), dtype=bool)
         wrong[:, :13] = True  # 65 %, of 20 rows
         wrong[:, 20:248] = True  # 60 %, of 380
-        found = [one.name for one in sliced(sentences(800, 0), wrong, ratings=ratings).slices if one.kind == "rating"]
+        found = [one.name for one in sliced(sentences(800, 0), wrong, ratings=ratings).slices if one.kind == "label"]
         assert found == ["large", "small", "easy"]
 
 
@@ -100,7 +111,7 @@ class TestErrorRates:
     @pytest.mark.parametrize("errors", [0, 60])
     def test_of_a_slice_all_right_or_all_wrong_have_the_interval_of_wilson_and_no_point(self, errors: int) -> None:
         wrong = np.full((4, 120), errors > 0)
-        one = of_kind(sliced(sentences(120, 0), wrong, baseline=~wrong), "rating")["0"]
+        one = of_kind(sliced(sentences(120, 0), wrong, baseline=~wrong), "label")["0"]
         expected = stats.binomtest(errors, 60).proportion_ci(method="wilson")
         assert one.winner.mean == errors / 60
         assert (one.winner.low, one.winner.high) == pytest.approx((expected.low, expected.high))
@@ -138,7 +149,7 @@ class TestErrorRates:
         right = np.zeros((4, 120), dtype=bool)
         other = right.copy()
         other[:, 1] = True  # a row of rating 1; on those of rating 0 both are right
-        gain = of_kind(sliced(sentences(120, 0), right, baseline=other), "rating")["0"].gain
+        gain = of_kind(sliced(sentences(120, 0), right, baseline=other), "label")["0"].gain
         assert gain.mean == 0.0
         assert gain.low == -gain.high < 0 < gain.high < 0.1
 
@@ -153,12 +164,12 @@ class TestExamples:
         arms = probabilities(labels, wrong)
         arms[:3, 6] = [0.01, 0.99]
         found = error_slices(texts, ["x", "y"] * 30, labels, CLASSES, arms, arms, train_texts=texts)
-        examples = of_kind(found, "rating")["x"].examples
+        examples = of_kind(found, "label")["x"].examples
         assert [example.text.split()[1] for example in examples] == ["6", "2", "4"]
         assert {(example.label, example.predicted) for example in examples} == {("bad", "good")}
         assert {len(example.text) for example in examples} == {160}
         assert all("\n" not in example.text for example in examples)
-        assert of_kind(found, "rating")["y"].examples == ()
+        assert of_kind(found, "label")["y"].examples == ()
 
     def test_name_what_is_said_most_often_of_many_classes(self) -> None:
         labels = np.zeros(40, dtype=int)
@@ -169,7 +180,7 @@ class TestExamples:
         found = error_slices(
             sentences(40, 0), ["a", "b"] * 20, labels, ("A", "B", "C", "D"), arms, arms, train_texts=[]
         )
-        shown = [example for one in found.slices if one.kind == "rating" for example in one.examples]
+        shown = [example for one in found.slices if one.kind == "label" for example in one.examples]
         assert [(example.label, example.predicted) for example in shown] == [("A", "C")]
 
 
@@ -178,8 +189,8 @@ class TestSmallSlices:
         ratings = ["1"] * 50 + [f"rare {row % 5}" for row in range(50)]
         wrong = at_random(0.2, 100)
         found = sliced(sentences(100, 0), wrong, ratings=ratings)
-        assert {name: one.rows for name, one in of_kind(found, "rating").items()} == {"1": 50, "other": 50}
-        assert of_kind(found, "rating")["other"].winner.mean == pytest.approx(wrong[:, 50:].mean())
+        assert {name: one.rows for name, one in of_kind(found, "label").items()} == {"1": 50, "other": 50}
+        assert of_kind(found, "label")["other"].winner.mean == pytest.approx(wrong[:, 50:].mean())
 
     def test_join_a_script_that_is_itself_called_other(self) -> None:
         texts = sentences(50, 0) + ["ԱԲԳ ԴԵԶ"] * 30 + ["😀 😀"] * 5
@@ -196,13 +207,23 @@ class TestSmallSlices:
     def test_no_row_of_any_kind_is_lost(self) -> None:
         texts = sentences(70, 0) + sentences(70, 1, length=9) + ["좋아요 정말 최고"] * 15 + ["😀"] * 45
         found = sliced(texts, at_random(0.2, 200), ratings=[str(max(0, row - 100) % 11) for row in range(200)])
-        for kind in ("length", "rating", "script", "topic"):
+        for kind in ("length", "label", "script", "topic"):
             assert sum(one.rows for one in of_kind(found, kind).values()) + found.left_out.get(kind, 0) == 200
+
+    @pytest.mark.parametrize(
+        ("labels", "kind"),
+        [("15", "rating"), ("12345", "rating"), ("01", "label"), ("12", "label"), ("ab", "label"), ("345x", "label")],
+    )
+    def test_are_called_ratings_only_where_labels_are_stars(self, labels: str, kind: str) -> None:
+        found = sliced(
+            sentences(200, 0), at_random(0.2, 200), ratings=[labels[row % len(labels)] for row in range(200)]
+        )
+        assert set(of_kind(found, kind)) == set(labels)
 
     def test_thirty_rows_are_not_cut_and_it_is_said(self) -> None:
         found = sliced(sentences(30, 0), at_random(0.2, 30), ratings=[str(row) for row in range(30)])
-        assert of_kind(found, "length") == of_kind(found, "rating") == of_kind(found, "script") == {}
-        for sentence in ("length: not shown", "rating: not shown", "one slice (Latin)", "All 30 rows: baseline"):
+        assert of_kind(found, "length") == of_kind(found, "label") == of_kind(found, "script") == {}
+        for sentence in ("length: not shown", "label: not shown", "one slice (Latin)", "All 30 rows: baseline"):
             assert sentence in found.render()
 
 
@@ -312,13 +333,13 @@ class TestGroupsAndSearches:
         assert wide.winner.high - wide.winner.low > 2 * (narrow.winner.high - narrow.winner.low)
         assert (narrow.gain.rows, wide.gain.rows) == (400, 20)
         of_rating = [
-            {name: one.gain.rows for name, one in of_kind(found, "rating").items()} for found in (rows, grouped)
+            {name: one.gain.rows for name, one in of_kind(found, "label").items()} for found in (rows, grouped)
         ]
         assert of_rating == [dict.fromkeys("0123", 100), dict.fromkeys("0123", 5)]
 
     def test_with_all_rows_of_a_slice_in_one_group_it_is_shown_all_the_same(self) -> None:
         found = self.cut(at_random(0.2, 400), groups=np.arange(400) // 100)
-        assert set(of_kind(found, "rating")) == set("0123")
+        assert set(of_kind(found, "label")) == set("0123")
 
     def test_searches_stand_in_the_place_of_pairs(self) -> None:
         found = self.cut(at_random(0.2, 400), searches=np.arange(4) % 2)

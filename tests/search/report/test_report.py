@@ -17,6 +17,9 @@ from search.comparison.results import Results
 from search.comparison.slices import Slices, error_slices
 from search.report import folder as report
 from search.report.folder import write_report
+from search.report.points import between
+from search.report.tables import tables as made_tables
+from search.report.text import render
 from search.report.values import rows, to_dict
 from search.report.words import words
 from sentiment.errors import InputError
@@ -143,6 +146,39 @@ class TestAReportThatCannotBeWritten:
         with pytest.raises(InputError, match="extra `figures`"):
             write_report(found, tmp_path, "x")
         assert not list(tmp_path.iterdir())
+
+
+class TestATable:
+    @pytest.mark.parametrize("width", [60, 80, 160])
+    def test_is_no_wider_than_the_terminal_and_has_the_verdict_of_each_idea(self, found: Results, width: int) -> None:
+        text = render(found, width)
+        # Sentences are broken where they are drawn.
+        tables = "\n".join(table.render(width) for table in made_tables(found))
+        assert (
+            max(len(line) for line in tables.splitlines() if line not in {t.title for t in made_tables(found)}) <= width
+        )
+        assert all(text.count(idea.decision.verdict) >= 1 for idea in found.ideas)
+        assert ("P(better)" in tables.splitlines()[1]) == (width == 160)
+
+    def test_shows_of_an_interval_on_which_side_of_zero_it_ends(self) -> None:
+        assert between(0.0004, 0.214) == "+0.04 to +21.4"
+        assert between(-0.021, -0.00004) == "-2.1 to -0.004"
+        assert between(0.0, 0.01) == "+0.0 to +1.0"
+
+    @pytest.mark.parametrize(
+        ("p", "shown"),
+        [(0.04996, "0.04996"), (0.0496, "0.0496"), (0.0504, "0.0504"), (0.05, "0.050"), (0.049, "0.049")],
+    )
+    def test_shows_of_a_p_value_on_which_side_of_the_level_it_lies(self, found: Results, p: float, shown: str) -> None:
+        decision = replace(found.ideas[0].decision, adjusted_p=p)
+        [ideas, *_] = made_tables(replace(found, ideas=(replace(found.ideas[0], decision=decision),)))
+        assert ideas.rows[1][ideas.header.index("p (Holm)")] == shown
+
+
+def test_a_column_of_differences_says_that_it_holds_them_and_their_unit(found: Results) -> None:
+    first = rows(found)[0]
+    assert first["F1 difference negative (fraction)"] == found.ideas[0].per_class["negative"].mean
+    assert "F1 negative" not in first
 
 
 def parts(p_value: float) -> dict[str, float]:

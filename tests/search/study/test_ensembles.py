@@ -19,7 +19,7 @@ from search.study.create import open_recorded
 from search.study.export import export_ensemble, export_folded
 from search.study.leaderboard import EnsembleStanding, leaderboard
 from search.study.objective import refuse_changed
-from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS, told
+from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS, keep_of_study, told, told_of_study
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -94,7 +94,7 @@ def test_is_exported_whole_though_one_trials_weights_were_kept(
     assert bundle.seen is not None and bundle.seen.among(study.dataset.texts("train"))[0].all()
 
     assert main(["evaluate", str(tmp_path / "model"), "--sealed", "tiny", *flags(found)]) == 0
-    assert opened(found).study.user_attrs[OPENINGS][-1]["trial"] == bundle.facts["trial"]
+    assert told_of_study(opened(found).study)[OPENINGS][-1]["trial"] == bundle.facts["trial"]
 
 
 @pytest.mark.parametrize("flag", [["--ensemble"], ["--trial", "0"], []])
@@ -226,7 +226,7 @@ def test_is_judged_by_its_interval(lead: float, verdict: str) -> None:
 
 
 def test_of_a_study_that_has_none_is_refused_in_one_line(searched: Searched, tmp_path: Path) -> None:
-    assert ENSEMBLE not in searched.opened.study.user_attrs  # nobody ended this search
+    assert ENSEMBLE not in told_of_study(searched.opened.study)  # nobody ended this search
     with pytest.raises(InputError, match="study 'tiny' has no ensemble: it takes two completed trials") as refused:
         export_ensemble(searched.opened, tmp_path / "model")
     assert "\n" not in str(refused.value)
@@ -244,7 +244,7 @@ def test_is_forgotten_once_another_trial_is_best(found: Path, tmp_path: Path) ->
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         copy.add_trial(trial)
     best = copy.best_trial.number
-    copy.set_user_attr(ENSEMBLE, study.user_attrs[ENSEMBLE] | {"best": best})
+    keep_of_study(copy, ENSEMBLE, told_of_study(study)[ENSEMBLE] | {"best": best})
     assert leaderboard(copy).ensemble is not None
     copy.add_trial(optuna.create_trial(value=0.999, user_attrs={"config": {"architecture": "gru"}}))
     assert leaderboard(copy).ensemble is None
@@ -272,12 +272,12 @@ def test_leaves_out_what_an_older_version_kept_and_ensembles_themselves() -> Non
 
 def test_of_one_trial_is_none(found: Path) -> None:
     study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{found}/study.db")
-    recorded = study.user_attrs[ENSEMBLE]
-    study.set_user_attr(ENSEMBLE, recorded | {"weights": {"0": 1.0}})
+    recorded = told_of_study(study)[ENSEMBLE]
+    keep_of_study(study, ENSEMBLE, recorded | {"weights": {"0": 1.0}})
     try:
         assert leaderboard(study).ensemble is None
     finally:
-        study.set_user_attr(ENSEMBLE, recorded)
+        keep_of_study(study, ENSEMBLE, recorded)
 
 
 @pytest.mark.parametrize(

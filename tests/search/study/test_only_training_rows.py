@@ -23,7 +23,7 @@ from search.storage.databases import open_storage
 from search.storage.predictions import kept_classes, kept_predictions
 from search.study.create import create_or_resume
 from search.study.optimization import optimize
-from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS, told
+from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS, told, told_of_study
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear, majority
@@ -228,8 +228,8 @@ class TestTheSealedTest:
         return {
             "trials": [(trial.params, trial.value, trial.state, told(trial, CONFIG)) for trial in opened.study.trials],
             "curves": [[report | {"seconds": 0} for report in told(trial, CURVE)] for trial in opened.study.trials],
-            "baselines": opened.study.user_attrs[BASELINES],
-            "default space": opened.study.user_attrs[SPACE_DEFAULTS],
+            "baselines": told_of_study(opened.study)[BASELINES],
+            "default space": told_of_study(opened.study)[SPACE_DEFAULTS],
             "weights": (best / "weights.safetensors").read_bytes(),
             "tokenizer": (best / "tokenizer.json").read_bytes(),
         }
