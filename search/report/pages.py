@@ -44,7 +44,10 @@ def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Artifacts
     origin = origins(study.get_trials(deepcopy=False))
     with TemporaryDirectory() as folder:
         table = Path(folder, "leaderboard.csv")
-        entries = [{"how": origin.get(entry.trial, "baseline"), **asdict(entry)} for entry in board.entries]
+        entries = [
+            asdict(entry) | {"how": "baseline" if entry.trial is None else origin[entry.trial]}
+            for entry in board.entries
+        ]
         write_csv(table, [{"name": entry.pop("name"), **entry} for entry in entries])
         drawn = find_spec("matplotlib") and not find_spec("plotly")
         _upload(study, [*(write_costs(board, Path(folder)) if drawn else []), table], artifacts)

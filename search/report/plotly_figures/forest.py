@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from search.comparison.ideas import BASELINE
-from search.comparison.results import Results
+from search.comparison.results import ArmScore, LinearScore, Results
 from search.report.plotly_figures.style import GREY, INK, drawn, name, plotly
 from search.statistics import NO_DIFFERENCE, Difference
 
@@ -106,7 +106,7 @@ def forest_figure(found: Results) -> "Figure":
 
 def arms_figure(found: Results) -> "Figure":
     """Macro-F1 of every arm by itself, on sealed rows and on fresh validation rows, over the pairs that all have."""
-    arms = [found.baseline, *(idea.score for idea in found.ideas), found.linear]
+    arms: list[ArmScore | LinearScore] = [found.baseline, *(idea.score for idea in found.ideas), found.linear]
     arms.sort(key=lambda arm: -arm.macro_f1)
     scatter = plotly().Scatter
     kinds = (
