@@ -69,9 +69,7 @@ class PageOfSearch:
         begun = time.monotonic()
         if begun < self._next:
             return
-        with suppress(
-            StorageInternalError, OSError
-        ):  # a search does not end of its page; what is wrong, it meets itself
+        with suppress(StorageInternalError, OSError):  # a search does not end because of its page
             board = leaderboard(self._study, self._artifacts)
             finished = sum(board.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
             if finished != self._finished:
