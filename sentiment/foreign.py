@@ -7,9 +7,21 @@ would obey. Nothing is taken out; what would be obeyed is shown instead. This ro
 import json
 import re
 from collections.abc import Sequence
+from html import escape
 from typing import Any, Final
 
-__all__ = ["as_json", "cell", "code", "markdown", "markdown_table", "one_line", "visible"]
+__all__ = [
+    "as_json",
+    "cell",
+    "code",
+    "html",
+    "html_sentences",
+    "html_table",
+    "markdown",
+    "markdown_table",
+    "one_line",
+    "visible",
+]
 
 # Control characters (C0, DEL, C1), separators of lines and paragraphs, what turns the direction of writing (Trojan
 # Source, CVE-2021-42574), halves of surrogate pairs and what no XML may hold. The joiners within emoji and Persian
@@ -72,6 +84,23 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [[markdown(text) for text in line] for line in (header, *rows)]
     lines.insert(1, ["---"] * len(header))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def html(text: str) -> str:
+    """For HTML, between tags or in a quoted attribute: it reads as `visible` shows it."""
+    return escape(visible(text))
+
+
+def html_sentences(title: str, sentences: Sequence[str]) -> str:
+    """Plain sentences below their title, each as an entry of a list."""
+    return f"<h4>{html(title)}</h4><ul>{''.join(f'<li>{html(sentence)}</li>' for sentence in sentences)}</ul>"
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table of plain texts, without any style of its own."""
+    head = "".join(f"<th>{html(text)}</th>" for text in header)
+    body = "".join(f"<tr>{''.join(f'<td>{html(text)}</td>' for text in line)}</tr>" for line in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def cell(value: Any) -> Any:

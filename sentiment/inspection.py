@@ -4,9 +4,9 @@ It reads the file by the very rules that training will use, guesses what was not
 nothing and decides nothing. It knows nothing of models and must not import torch: the answer should come in seconds.
 """
 
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,8 @@ from sentiment.files.reader import Table, read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews.cleaning import LeftOut, clean
 from sentiment.reviews.dataset import Dataset, guessed, load_dataset
-from sentiment.reviews.labels import RulePreview, canonical, look_alikes, preview_rules
+from sentiment.reviews.guess import LABEL_NAMES, TEXT_NAMES, guess_label, guess_rule, guess_text, label_counts, named
+from sentiment.reviews.labels import RulePreview, look_alikes, preview_rules
 from sentiment.reviews.scripts import main_scripts
 from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import PARTS, Indices
@@ -42,12 +43,6 @@ LONGEST_ROWS: Final = 20
 VOCABULARY_SIZE: Final = 8000
 MOST_UNUSABLE: Final = 5
 """Columns of which it is said why they cannot be used."""
-
-_TEXT_NAMES: Final = ("text", "review", "content", "document", "comment", "sentence", "body", "리뷰", "내용", "댓글")
-_LABEL_NAMES: Final = (
-    *("label", "sentiment", "class", "rating", "score", "stars", "star", "polarity"),
-    *("라벨", "감성", "감정", "평점", "별점", "점수"),
-)
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def inspect(
     path: str,
     text: str | None = None,
     label: str | None = None,
-    classes: str | dict[str, list[str]] = "as-is",
+    classes: str | dict[str, list[str]] | None = "as-is",
     *,
     encoding: str | None = None,
     validation_path: str | None = None,
@@ -135,7 +130,8 @@ def inspect(
     max_rows: int | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> Inspection:
-    """Describes a file of reviews; arguments as in `DataSource`, with columns guessed where they are not given.
+    """Describes a file of reviews; arguments as in `DataSource`, with columns guessed where they are not given, and the
+    rule where `classes` is None.
 
     What training would refuse is told in `refusal`, beside everything that can still be said.
 
@@ -156,6 +152,12 @@ def inspect(
         label = match_column(label, table.columns, path)
     for name in (text, label or text):
         table.column(name)  # what training would refuse to read is not described either
+    if classes is None:
+        classes = "as-is"
+        if label is not None:
+            with suppress(InputError):
+                classes = guess_rule(label_counts(table, label), path)
+            notes.append(f"label rule guessed: {classes}")
     notes += [f"not looked at: {reason}" for reason in list(table.unusable.values())[:MOST_UNUSABLE]]
     dataset: Dataset | None = None
     refusal: str | None = None
@@ -184,7 +186,7 @@ def inspect(
         if table.recognised:
             notes.append(guessed(table))
         if label is not None and classes == "as-is":  # it may be why there are too few rows of a class
-            labels = _label_counts(table, label)
+            labels = label_counts(table, label)
             notes += look_alikes({value: number for number, value in enumerate(labels)}, labels)
     return _described(table, text, label, classes, dataset, refusal, notes, split_seed)
 
@@ -242,7 +244,7 @@ def _described(
         fingerprint=dataset.fingerprint if dataset else None,
         lengths=(_summary("characters", characters), _summary("words", words)),
         scripts=_script_shares(read, lengths),
-        label_rules=preview_rules(_label_counts(table, label)) if label is not None else (),
+        label_rules=preview_rules(label_counts(table, label)) if label is not None else (),
         token_units=units,
     )
 
@@ -251,40 +253,29 @@ def _described(
 
 
 def _guess_text(table: Table) -> str:
-    named = _named(table, _TEXT_NAMES)
-    if named is not None:
-        return named
+    """What `run` would take, where it takes any; else what is most like it: to describe does no harm."""
+    with suppress(InputError):
+        return guess_text(table)
     usable = [name for name in table.columns if name and name not in table.unusable]
     if not usable:
         raise InputError(next(iter(table.unusable.values())))
-    return max(usable, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
+    likely = named(table, TEXT_NAMES)
+    return likely or max(usable, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
 
 
 def _guess_label(table: Table, text: str) -> str | None:
-    named = _named(table, _LABEL_NAMES)
-    if named is not None and named != text:
-        return named
+    with suppress(InputError):
+        return guess_label(table, text)
+    likely = named(table, LABEL_NAMES)
+    if likely is not None and likely != text:
+        return likely
     distinct = {name: len(set(_first_cells(table, name)) - {""}) for name in table.data.column_names if name != text}
     possible = [name for name, count in distinct.items() if 2 <= count <= 20]
     return min(possible, key=lambda name: distinct[name]) if table.num_rows >= 20 and possible else None
 
 
-def _named(table: Table, names: Sequence[str]) -> str | None:
-    columns = {unicodedata.normalize("NFC", name).strip().casefold(): name for name in table.columns}
-    return next((columns[name] for name in names if name in columns), None)
-
-
 def _first_cells(table: Table, name: str) -> list[str]:
     return [cell or "" for cell in table.column(name).slice(0, 2000).to_pylist()]
-
-
-def _label_counts(table: Table, label: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in table.column(label).drop_null().value_counts().to_pylist():
-        value = canonical(entry["values"])
-        if value:
-            counts[value] = counts.get(value, 0) + entry["counts"]
-    return counts
 
 
 # Measuring texts

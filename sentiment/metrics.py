@@ -89,7 +89,9 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean -ln p(label), in nats, for probabilities [n, K] and labels [n]."""
+    """Mean -ln p(label), in nats, for probabilities [n, K] and labels [n]; NaN without rows."""
+    if not len(labels):
+        return math.nan
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(chosen, 1e-38)).mean())
 

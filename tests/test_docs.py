@@ -7,6 +7,7 @@ benchmark, and has it these options?
 
 import ast
 import csv
+import inspect
 import os
 import random
 import re
@@ -18,23 +19,32 @@ import tomllib
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from search.report.words import ADVICE
+from search.statistics.verdicts import verdict
+from sentiment.models.registry import FAMILIES
 from tests.support.pages import ROOT, Block, Command, read_page
 from tests.support.program import start
 
-PAGES: Final = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PAGES: Final = (
+    *("README.md", "README.ko.md", "CONTRIBUTING.md"),
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
+TRANSLATIONS: Final = {"README.ko.md": "README.md"}
+"""Page: what it is a translation of, whose commands and files it has; so they are run once."""
 
 SEARCHES: Final = (
-    ("README.md", "docs/search.md", "docs/program.md"),  # the two take up what the first page made
+    ("README.md", "docs/search.md", "docs/program.md", "docs/deploy.md"),  # they take up what the first page made
     ("docs/data.md", "docs/study-file.md"),
+    ("docs/first-search.md", "docs/one-word.md", "docs/extending.md"),
 )
 """Pages that are read one after the other, in one folder, without their comparisons."""
 MACHINES: Final = "docs/machines.md"
 """It needs servers: `tests.test_machines` runs it."""
-COMPARISONS: Final = ("README.md", "docs/study-file.md")
+COMPARISONS: Final = ("README.md", "docs/extending.md", "docs/first-search.md", "docs/study-file.md")
 """Those stand alone, and in a folder of their own can be run at the same time."""
 
 SMALLER_OPTIONS: Final = {"--trials": "1", "--workers": "1", "--trial": "0"}
@@ -46,6 +56,7 @@ SMALLER_SETTINGS: Final = {
     r"^workers = \d+": "workers = 1",
     r"^pairs = \[.*?\]": "pairs = [2]",
     r"^epochs = \d+": "epochs = 1",
+    r"^max_tokens = .*\n": "",
     r"^\[baseline\]": "[baseline]\nmax_tokens = 12\nembedding_size = 16\nhidden_size = 16",
     r"^search = .*": "search = { architecture = 'textcnn', epochs = 1 }",
     r"\bn_trials=\d+": "n_trials=1",
@@ -126,14 +137,42 @@ def test_options_that_are_named_are_those_of_a_command_or_a_benchmark(name: str)
     assert unknown == []
 
 
+@pytest.mark.parametrize("page", ["docs/families.md", "docs/deploy.md"])
+def test_every_family_is_told_of(page: str) -> None:
+    assert set(FAMILIES) <= set(read_page(page).spans)
+
+
+def test_every_word_of_a_verdict_is_told_of() -> None:
+    text = " ".join((ROOT / "docs/verdicts.md").read_text("utf-8").split())
+    words = re.findall(r'"([a-z ]+)"', "".join(re.findall(r"return .*", inspect.getsource(verdict))))
+    assert sorted(words) == ["improves", "no difference", "undecided", "worse"]
+    assert [word for word in words if f"| **{word}** |" not in text] == []
+    assert [said for said in ADVICE.values() if said.partition(",")[0] not in text] == []
+
+
 # ------------------------------------------------------------------------------------------------ the commands
 
 
+def test_every_command_is_told_of() -> None:
+    told = {
+        word for name in PAGES for text in texts_of(name) for word in re.findall(r"sentiment-search ([a-z]+)", text)
+    }
+    assert commands() - told == set()
+
+
 def test_every_page_with_a_command_of_the_program_is_run() -> None:
-    searching = {name for name in PAGES if any(is_run(part) and not compares(part) for part in read_page(name).parts)}
-    comparing = {name for name in PAGES if any(map(compares, read_page(name).parts))}
+    own = [name for name in PAGES if name not in TRANSLATIONS]
+    searching = {name for name in own if any(is_run(part) and not compares(part) for part in read_page(name).parts)}
+    comparing = {name for name in own if any(map(compares, read_page(name).parts))}
     assert searching == {name for walk in SEARCHES for name in walk} | {MACHINES}
     assert comparing == set(COMPARISONS)
+
+
+@pytest.mark.parametrize(("translation", "original"), TRANSLATIONS.items())
+def test_a_translation_has_the_commands_and_the_code_of_its_original(translation: str, original: str) -> None:
+    there, here = (list(map(without_comments, read_page(name).parts)) for name in (original, translation))
+    assert here == there
+    assert set(read_page(translation).links) - {original} == set(read_page(original).links) - {translation}
 
 
 @pytest.mark.parametrize("walk", SEARCHES, ids=lambda walk: walk[0])
@@ -201,11 +240,23 @@ class TestTheseTestsSee:
 # ------------------------------------------------------------------------------------------------ pieces
 
 
+def texts_of(name: str) -> list[str]:
+    page = read_page(name)
+    return [*(command.text for command in page.commands), *page.spans]
+
+
 def is_run(part: Command | Block) -> bool:
     """Whether it is run here, rather than looked up."""
     if isinstance(part, Block):
         return part.language == "python"
     return part.words[0] == "sentiment-search" or part.words[:1] == ["optuna"]
+
+
+def without_comments(part: Command | Block) -> Any:
+    """What it does, whatever language its comments are in."""
+    if isinstance(part, Command):
+        return part.words
+    return tomllib.loads(part.text) if part.language == "toml" else re.sub(r"#.*", "", part.text)
 
 
 def compares(part: Command | Block) -> bool:
@@ -221,16 +272,16 @@ def take(part: Command | Block, folder: Path) -> None:
 
 
 def take_up(block: Block, folder: Path) -> None:
-    """Write the study file, or run the Python."""
+    """Write the file, and run the Python, which a block after it may import by the name of its file."""
     text = block.text
     for there, instead in SMALLER_SETTINGS.items():
         text = re.sub(there, instead, text, flags=re.MULTILINE)
+    if block.file:
+        unbounded = "[[idea]]" in text and "[budget]" not in text
+        (folder / block.file).write_text(f"{text}\n{SMALL_BUDGET}" if unbounded else text, "utf-8")
     if block.language == "python":
         arguments = [sys.executable, "-c", text]
         ended(Command(block.page, block.line, "Python"), started(arguments, folder))
-    elif block.file:
-        unbounded = "[[idea]]" in text and "[budget]" not in text
-        (folder / block.file).write_text(f"{text}\n{SMALL_BUDGET}" if unbounded else text, "utf-8")
 
 
 def run(command: Command, folder: Path) -> None:

@@ -14,27 +14,44 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
+from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["ARTIFACTS", "parse", "same_command", "to_copy"]
+__all__ = ["ARTIFACTS", "leading_to", "parse", "same_command", "to_copy"]
 
 ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
-EPILOG: Final = """\
-A first search:   sentiment-search run --data reviews.csv --text review --label stars --classes stars-3
-What it found:    sentiment-search report reviews
-Take it along:    sentiment-search export reviews --to my-model
-Use it:           sentiment-search predict my-model "not bad at all"
+DESCRIPTION: Final = """\
+Search text classifiers over labelled reviews, and measure what made the model
+better.
 
-OPTUNA_STORAGE, or --storage, names the database; the default is sqlite:///studies/sentiment.db.
+  A first search:   sentiment-search run reviews.csv
+  What it found:    sentiment-search report reviews
+  Take it along:    sentiment-search export reviews --to my-model
+  Use it:           sentiment-search predict my-model "not bad at all"
+"""
+LANGUAGES: Final = ("en", "ko")
+"""Of the page that `report` writes."""
+
+EPILOG: Final = """\
+`sentiment-search COMMAND --help` tells more of each. OPTUNA_STORAGE, or
+--storage, names the database; the default is sqlite:///studies/sentiment.db.
+A shell completes commands and options after this line in ~/.bashrc (or zsh's):
+
+  eval "$(sentiment-search --print-completion bash)"
 """
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The arguments as values; `command` is the command's name. What is wrong ends the program with status 2."""
     parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given:
+        parser.print_help()
+        parser.exit()
+    if Path(given[0]).suffix and Path(given[0]).is_file():
+        parser.error(f"{given[0]} is a file, where a command is asked for: sentiment-search run {given[0]}")
     parsed, rest = parser.parse_known_args(arguments)
     # argparse does not know the texts of `predict DIR --json TEXT` again behind an option.
     if rest and (any(text.startswith("-") for text in rest) or not hasattr(parsed, "texts")):
@@ -67,6 +84,16 @@ def _artifacts(text: str) -> ArtifactPath:
         return ArtifactPath.of(_given(text))
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell reads to complete commands and options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, __: object = None) -> None:
+        from search.cli.completion import completion
+
+        print(completion(parser, str(shell)))
+        parser.exit()
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -103,13 +130,23 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(
         prog="sentiment-search",
-        description="Search text classifiers over labelled reviews, and measure what made the model better.",
+        usage="sentiment-search COMMAND ...",
+        description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=_Formatter,
+        add_help=False,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('sentiment-search')}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
     commands.type = str  # all that follows the command passes through it
+    options = parser.add_argument_group("options")  # here, since those of argparse would come before the commands
+    options.add_argument("-h", "--help", action="help", help="show this help, and exit")
+    options.add_argument("--version", action="version", version=f"%(prog)s {version('sentiment-search')}")
+    options.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=["bash", "zsh", "tcsh"],
+        help="print what this shell reads to complete commands and options",
+    )
 
     storage = argparse.ArgumentParser(add_help=False)
     storage.add_argument(
@@ -128,9 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     as_json = argparse.ArgumentParser(add_help=False)
     as_json.add_argument("--json", action="store_true", help="print JSON for a program to read")
     named = argparse.ArgumentParser(add_help=False)
-    named.add_argument("name", metavar="NAME", help="the study's name")
+    named.add_argument("name", metavar="NAME", nargs="?", help="the study's name; default: the only one that there is")
     columns = argparse.ArgumentParser(add_help=False)
-    columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews")
+    columns.add_argument("--text", metavar="COLUMN", help="the column with the reviews; guessed where it is plain")
     columns.add_argument("--encoding", help="of the file, if it is not found by itself (cp949, latin-1, ...)")
     columns.add_argument("--max-bytes", type=int, metavar="N", help="read files of up to N bytes, unpacked (256 MiB)")
     launched = argparse.ArgumentParser(add_help=False)
@@ -144,25 +181,33 @@ def _parser() -> argparse.ArgumentParser:
         "--gpus", type=float, metavar="SHARE", help="GPUs of each worker on Ray; 0.25 puts four workers on one"
     )
     rules = argparse.ArgumentParser(add_help=False)
-    rules.add_argument("--label", metavar="COLUMN", help="the column with the labels")
+    rules.add_argument("--label", metavar="COLUMN", help="the column with the labels; guessed where it is plain")
     rules.add_argument(
         "--classes",
         metavar="RULE",
-        help='as-is, stars-2, stars-3, stars-5, ten-2, ten-3, ten-5, or "negative=1,2 positive=4,5"',
+        help='as-is, stars-2, stars-3, stars-5, ten-2, ten-3, ten-5, or "negative=1,2 positive=4,5"; default: as-is '
+        "with --label, else guessed",
+    )
+    written = argparse.ArgumentParser(add_help=False)
+    written.add_argument(
+        "--out", metavar="DIR", type=_path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
     )
 
-    def add(name: str, help: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=help, description=help, parents=list(parents))
+    def add(
+        name: str, help: str, *parents: argparse.ArgumentParser, also: Sequence[str] = ()
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help, parents=list(parents), aliases=also)
         added.set_defaults(command=name)
         return added
 
-    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules, launched)
+    run = add("run", "search: make a study or go on with it", storage, as_json, columns, rules, launched, written)
     run.add_argument(
-        "study_file", nargs="?", metavar="STUDY.toml", help="a study file, instead of --data, --text, --label"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="reviews: CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst; or several. Or a study file: STUDY.toml",
     )
-    run.add_argument(
-        "--data", metavar="FILE", nargs="+", help="CSV, TSV, JSON Lines or Parquet; also .gz, .xz, .zst; or several"
-    )
+    run.add_argument("--data", metavar="FILE", nargs="+", help="the reviews, as FILE")
     run.add_argument("--validation", metavar="FILE", help="your own validation rows")
     run.add_argument("--test", metavar="FILE", help="your own test rows")
     run.add_argument("--unlabelled", metavar="FILE", nargs="+", help="more texts without labels, for export --distill")
@@ -204,13 +249,12 @@ def _parser() -> argparse.ArgumentParser:
         help="cpu (default), auto (the GPU, if there is one), or a torch device such as cuda:1; with --gpus cuda",
     )
 
-    compare = add("compare", "measure every idea of a study file against its baseline", storage, as_json, launched)
+    compare = add(
+        "compare", "measure every idea of a study file against its baseline", storage, as_json, launched, written
+    )
     compare.add_argument("study_files", nargs="+", metavar="STUDY.toml")
     compare.add_argument("--dry-run", action="store_true", help="only say what would be trained, and about how long")
     compare.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    compare.add_argument(
-        "--out", metavar="DIR", type=_path, help="write tables, rows for a program (CSV, JSON) and figures to a folder"
-    )
     compare.add_argument(
         "--workers",
         type=_workers,
@@ -232,8 +276,25 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--threads", type=int, default=1, metavar="N")
     worker.add_argument("--device", default="cpu")
 
-    report = add("report", "show what a study has found", named, storage, as_json)
+    add(
+        "studies",
+        "show what is in the storage, how far and how good it is",
+        *(storage, as_json),
+        also=("list", "status"),
+    )
+
+    report = add("report", "show what a search or a comparison has found", named, storage, written)
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
+    report.add_argument("--html", metavar="FILE", type=_path, help="write one page that needs no other file")
+    report.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (%(default)s)")
+    report.add_argument("--no-texts", action="store_true", help="leave out the texts of reviews")
+    report.add_argument(
+        "--watch", action="store_true", help="show it anew every few seconds while the study runs; with --html the page"
+    )
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON for a program to read")
+    form.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    form.add_argument("--csv", action="store_true", help="print a row for each trial or idea")
 
     export = add("export", "write a trial's model to a folder", named, storage, as_json)
     export.add_argument("--trial", metavar="best|N", help="the best one, if nothing is said")
@@ -254,7 +315,13 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = add("predict", "label texts, or a file of them, with an exported model", as_json, columns)
     predict.add_argument("bundle", type=_path, metavar="DIR")
-    predict.add_argument("texts", nargs="*", type=str, metavar="TEXT")
+    predict.add_argument(
+        "texts",
+        nargs="*",
+        type=str,
+        metavar="TEXT",
+        help="- reads standard input, one text a line, and so does a pipe without any",
+    )
     predict.add_argument("--data", metavar="FILE")
     predict.add_argument(
         "--out",
@@ -269,7 +336,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("bundle", type=_path, metavar="DIR")
     evaluate.add_argument("--data", metavar="FILE")
     evaluate.add_argument(
-        "--sealed", metavar="STUDY", help="score the test rows that this study set aside; each time is counted"
+        "--sealed",
+        metavar="STUDY",
+        nargs="?",
+        const=True,
+        help="score the test rows that this study set aside (the one the model is of); each time is counted",
     )
 
     replay = add("replay", "train a trial again and compare the scores, bit for bit", named, storage, as_json)
@@ -277,6 +348,11 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = add("inspect", "show what a file holds before anything is trained", as_json, columns, rules)
     inspect.add_argument("data", metavar="FILE")
+
+    delete = add("delete", "remove a search or a comparison, with all that it keeps", storage)
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
+    delete.add_argument("--running", action="store_true", help="also while trials of it run")
 
     stored = add("storage", "copy studies to another database, or serve them to many workers")
     actions = stored.add_subparsers(metavar="ACTION", required=True)
@@ -310,7 +386,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=13000, metavar="N", help="0: any that is free (%(default)s)")
 
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
-    dashboard.add_argument("--port", type=int, default=8080)
+    dashboard.add_argument(
+        "--port", type=int, metavar="N", help="0: any that is free (default: 8080, or the next that is free)"
+    )
+    dashboard.add_argument("--open", action="store_true", help="open it in the browser")
+    said = dashboard.add_mutually_exclusive_group()
+    said.add_argument("--quiet", action="store_true", help="print the address on standard output, and nothing else")
+    said.add_argument("--verbose", action="store_true", help="print a line for each request")
     return parser
 
 
@@ -319,6 +401,15 @@ def to_copy(url: str) -> str:
     from search.storage.databases import holds_secret
 
     return '"$OPTUNA_STORAGE"' if holds_secret(url) else shlex.quote(url)
+
+
+def leading_to(url: str, artifacts: Artifacts) -> str:
+    """The options that lead to a storage and its artifacts, for a line that is to be copied; nothing for the usual
+    ones."""
+    from search.storage.databases import storage_url
+
+    where = "" if url == storage_url(None) else f" --storage {to_copy(url)}"
+    return where + ("" if artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(artifacts))}")
 
 
 def same_command(args: argparse.Namespace) -> str:

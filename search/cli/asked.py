@@ -4,21 +4,21 @@ import argparse
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from search.console import say
 from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.foreign import visible
 
 __all__ = [
     "classes_of",
-    "definition_of",
     "device_for",
     "device_of",
     "executor_of",
     "local_processes",
     "make_folder",
+    "only_study",
     "reading",
     "set_threads",
     "shown_storage",
@@ -28,82 +28,39 @@ __all__ = [
 ]
 
 
-def definition_of(args: argparse.Namespace) -> Any:
-    """The study file, or what the flags say in its place."""
-    from search.study.definition import StudyDefinition, parse_duration, read_definition
-    from sentiment.reviews.source import DataSource
-
-    changes = {
-        name: getattr(args, name)
-        for name in ("name", "trials", "workers", "synchronous", "threads", "seed", "audit", "patience")
-        if getattr(args, name) is not None
-    }
-    if args.workers == "auto":
-        changes["workers"] = workers_of(args.workers, device_for(args))
-    if args.timeout is not None:
-        changes["timeout"] = parse_duration(args.timeout)
-    space: dict[str, Any] = {}
-    if args.families is not None:
-        space["family"] = [name.strip() for name in args.families.split(",")]
-    if args.encoder is not None:
-        space["encoder"] = args.encoder
-    if args.study_file is not None:
-        if args.data or args.text or args.label:
-            raise InputError("give a study file, or --data, --text and --label, not both")
-        for flag in ("group", "classes", "encoding", "validation", "test", "unlabelled", "max_rows"):
-            if getattr(args, flag) is not None:
-                raise InputError(f"--{flag.replace('_', '-')} is for --data; write it into [data] of {args.study_file}")
-        read = read_definition(args.study_file)
-        if args.max_bytes is not None:
-            changes["data"] = replace(read.data, max_bytes=args.max_bytes)
-        return read.replace(space=_with_flags(read.space, space), **changes)
-    missing = [f"--{name}" for name in ("data", "text", "label") if not getattr(args, name)]
-    if missing:
-        raise InputError(f"give a study file, or --data, --text and --label ({', '.join(missing)} is missing)")
-    source = DataSource(
-        path=tuple(args.data),
-        text=args.text,
-        label=args.label,
-        group=args.group,
-        classes=classes_of(args.classes) or "as-is",
-        **reading(args),
-        validation_path=args.validation,
-        test_path=args.test,
-        unlabelled=args.unlabelled and tuple(args.unlabelled),
-        max_rows=args.max_rows,
-    )
-    name = changes.pop("name", None) or Path(args.data[0]).name.lstrip(".").split(".")[0]
-    return StudyDefinition(name=name, data=source, space=_with_flags({}, space), **changes)
-
-
-def _with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
-    """A space of a study file with what the flags say of it.
-
-    Raises:
-        InputError: the space cannot be so.
-    """
-    if not flags:
-        return space
-    from search.study.space import Space
-
-    found = space | flags
-    if isinstance(space.get("encoder"), dict) and "encoder" in flags:
-        found["encoder"] = space["encoder"] | {"model": flags["encoder"]}
-    given = {"family": "--families", "encoder": "--encoder"}
-    Space.of(found, where=f"{' and '.join(given[name] for name in flags)}:")
-    return found
-
-
 def reading(args: argparse.Namespace) -> dict[str, Any]:
     """What is said of a file besides its columns."""
     return {"encoding": args.encoding} | ({} if args.max_bytes is None else {"max_bytes": args.max_bytes})
 
 
 def study_of(args: argparse.Namespace) -> Any:
-    """The study that is named, which must be there."""
+    """The study that is named, which must be there; or the only search, where none is."""
     from search.storage.databases import load_study, open_storage, storage_url
 
-    return load_study(args.name, open_storage(storage_url(args.storage), create=False))
+    storage = open_storage(storage_url(args.storage), create=False)
+    return load_study(only_study(args, storage, searches_only=True), storage)
+
+
+def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = False) -> str:
+    """The name that was given; or that of the only search or comparison in the storage, which is told.
+
+    Raises:
+        InputError: there are several, which are named, or none.
+    """
+    if args.name is not None:
+        return str(args.name)
+    from search.comparison.stored import wholes
+
+    found = wholes(storage.get_all_studies())
+    names = [whole.name for whole in found if not (searches_only and whole.is_comparison)]
+    what = "search" if searches_only else "study"
+    if len(names) == 1:
+        say(f"{what.capitalize()} {visible(names[0])}, the only one there is.")
+        return names[0]
+    if not names:
+        raise InputError(f"there is no {what} in the storage yet; a first one: sentiment-search run reviews.csv")
+    listed = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")
+    raise InputError(f"give the NAME of one: the storage has {listed}")
 
 
 def shown_storage(parsed: argparse.Namespace) -> str:

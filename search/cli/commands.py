@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import Final
 
-from search.cli import compare, dashboard, evaluate, export, inspect, predict, replay, report, run, storage, worker
+from search.cli import (
+    compare,
+    dashboard,
+    delete,
+    evaluate,
+    export,
+    inspect,
+    predict,
+    replay,
+    report,
+    run,
+    storage,
+    studies,
+    worker,
+)
 from search.cli.answer import answer
 from search.cli.hidden import hide_passwords
 
@@ -13,12 +27,14 @@ COMMANDS: Final = {
     "run": run.command,
     "compare": compare.command,
     "worker": worker.command,
+    "studies": studies.command,
     "report": report.command,
     "export": export.command,
     "predict": predict.command,
     "evaluate": evaluate.command,
     "replay": replay.command,
     "inspect": inspect.command,
+    "delete": delete.command,
     "storage": storage.command,
     "dashboard": dashboard.command,
 }

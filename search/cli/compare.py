@@ -44,16 +44,14 @@ def command(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
-    from search.comparison.compare import compare, openings, refuse_other
+    from search.comparison.compare import compare, refuse_other
     from search.comparison.foresight import foresee
-    from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
-    from search.comparison.results import results
+    from search.comparison.reopened import found as found_by
     from search.comparison.setting import Setting
-    from search.comparison.tuning import random_scores
     from search.execution.contract import WorkerLost
     from search.report.comparing import ComparisonProgress
-    from search.report.pages import publish_comparison
+    from search.report.pages import PagesOfComparison, publish_comparison
     from search.report.text import markdown, render
     from search.report.values import to_dict
     from search.storage.databases import storage_url
@@ -68,10 +66,14 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
             show(foresee(setting).render(width()))
             continue
         try:
+            pages = PagesOfComparison(setting)
             with ComparisonProgress(setting, workers) as progress:
-                compared = compare(
-                    setting, executor=executor, on_training=progress.on_training, on_work=progress.on_work
-                )
+
+                def on_training(done: int, total: int, progress: Any = progress, pages: Any = pages) -> None:
+                    progress.on_training(done, total)
+                    pages.refresh(done, total)
+
+                compared = compare(setting, executor=executor, on_training=on_training, on_work=progress.on_work)
         except WorkerLost:
             return fail(
                 f"a worker was killed; {killed_by(args.launcher)}. Everything that was finished is kept. "
@@ -79,14 +81,8 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 1,
             )
         doing(f"{comparison.name}: working out differences and intervals")
-        found = results(
-            comparison,
-            setting.dataset,
-            compared,
-            openings=len(openings(setting)),
-            random_scores=random_scores(setting),
-        )
-        publish_comparison(setting.study(PAIRS), found, args.artifacts)  # first: whoever reads the answer may leave
+        found = found_by(setting, compared)
+        publish_comparison(setting, found)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))
         else:

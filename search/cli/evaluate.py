@@ -3,7 +3,8 @@
 import argparse
 
 from search.cli.arguments import ARTIFACTS
-from search.cli.asked import classes_of, reading
+from search.cli.asked import reading
+from search.cli.data import columns_of
 from search.console import doing, show, show_json, width
 from sentiment.errors import InputError
 
@@ -13,30 +14,20 @@ __all__ = ["command"]
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     if bool(args.data) == bool(args.sealed):
-        raise InputError("give --data FILE --text COLUMN --label COLUMN, or --sealed STUDY, one of the two")
+        raise InputError("give --data FILE, or --sealed STUDY, one of the two")
     if args.sealed:
         return _evaluate_sealed(args)
     if args.storage is not None or args.artifacts != ARTIFACTS:
         raise InputError(
             "--storage and --artifacts are for --sealed STUDY; leave them out, or give it in place of --data"
         )
-    for flag in ("text", "label"):
-        if not getattr(args, flag):
-            raise InputError(
-                f"evaluate needs --{flag}, the column with the {'reviews' if flag == 'text' else 'labels'}"
-            )
     doing(f"Scoring {args.data}")
     from sentiment.bundle.folder import Bundle
     from sentiment.bundle.scoring import evaluate
 
-    evaluation = evaluate(
-        Bundle.open(args.bundle),
-        args.data,
-        args.text,
-        args.label,
-        classes=classes_of(args.classes),
-        **reading(args),
-    )
+    bundle = Bundle.open(args.bundle)
+    text, label, classes = columns_of(args, [args.data], rule=False)  # the bundle has a rule of its own
+    evaluation = evaluate(bundle, args.data, text, label, classes=classes, **reading(args))
     if args.json:
         show_json(evaluation.to_dict())
     else:
@@ -55,7 +46,9 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     from sentiment.bundle.folder import Bundle
 
     bundle = Bundle.open(args.bundle)
-    opened = open_recorded(args.sealed, open_storage(storage_url(args.storage), create=False), args.artifacts)
+    # The card says where the bundle comes from, and no other study is taken.
+    name = str(bundle.facts.get("study", "")) if args.sealed is True else args.sealed
+    opened = open_recorded(name, open_storage(storage_url(args.storage), create=False), args.artifacts)
     evaluation = evaluate_sealed(bundle, opened)
     if args.json:
         show_json(evaluation.to_dict())

@@ -13,9 +13,9 @@ def command(args: argparse.Namespace) -> int:
     doing(f"Reading {args.data}")
     from sentiment.inspection import inspect
 
-    inspection = inspect(
-        args.data, text=args.text, label=args.label, classes=classes_of(args.classes) or "as-is", **reading(args)
-    )
+    # As `run` does: who names the labels, and no rule, means them as they are.
+    classes = classes_of(args.classes) or (None if args.label is None else "as-is")
+    inspection = inspect(args.data, text=args.text, label=args.label, classes=classes, **reading(args))
     if args.json:
         show_json(inspection.to_dict())
     else:

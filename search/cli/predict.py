@@ -1,37 +1,112 @@
 """`sentiment-search predict`: classes of texts."""
 
 import argparse
+import codecs
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from search.cli.asked import reading
+from search.cli.data import text_of
 from search.console import say, show, show_json
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 
+if TYPE_CHECKING:
+    from sentiment.bundle.folder import Bundle
+
 __all__ = ["command"]
+
+STANDARD_INPUT: Final = "-"
+ENCODING: Final = "utf-8-sig"
+BLOCK: Final = 1 << 20
+"""Bytes that are read at once, where so many are there."""
+LONGEST: Final = 1 << 24
+"""Characters of a line."""
+NOT_READABLE: Final = "\ufffd"
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    if bool(args.texts) == bool(args.data):
-        raise InputError('give texts ("a review" ...) or --data FILE --text COLUMN, one of the two')
-    if args.data and not args.text:
-        raise InputError("--data needs --text, the column with the reviews")
+    if args.texts and args.data:
+        raise InputError('give texts ("a review" ...) or --data FILE, one of the two')
+    piped = not args.data and args.texts in ([], [STANDARD_INPUT])
     for flag in ("text", "out", "encoding", "max_bytes"):
-        if getattr(args, flag) is not None and not args.data:
+        if getattr(args, flag) is not None and not args.data and not (piped and flag == "encoding"):
             raise InputError(f"--{flag.replace('_', '-')} is for a file; give --data FILE, or leave it out")
+    if piped:
+        _refuse_nobody(asked=bool(args.texts))
     from sentiment.bundle.folder import Bundle
-    from sentiment.bundle.scoring import predict_file, predictions
+    from sentiment.bundle.scoring import predict_file
 
     bundle = Bundle.open(args.bundle)
     if args.data:
         options = {**reading(args), "overwrite": args.overwrite, "as_json": args.json}
-        say(predict_file(bundle, args.data, args.text, args.out, **options))
-        return 0
-    for row in predictions(bundle, args.texts):
-        if args.json:
+        say(predict_file(bundle, args.data, text_of(args, args.data), args.out, **options))
+    elif piped:
+        _answer_lines(bundle, args.encoding or ENCODING, args.json)
+    else:
+        _answer(bundle, args.texts, args.json)
+        if len(args.texts) == 1 and Path(args.texts[0]).suffix and Path(args.texts[0]).is_file():
+            say(f"{visible(args.texts[0])} was taken for a text; --data {visible(args.texts[0])} labels what it holds")
+    return 0
+
+
+def _answer(bundle: "Bundle", texts: Sequence[str], as_json: bool) -> None:
+    from sentiment.bundle.scoring import predictions
+
+    for row in predictions(bundle, texts):
+        if as_json:
             show_json(row, indent=None)
         else:
             probabilities = "  ".join(f"{visible(name)} {p:.3f}" for name, p in row["probabilities"].items())
             text = " ".join(row["text"].split())[:500]
             show(f"{visible(row['label'] or '(no text)')}\t{probabilities}\t{text}")
-    return 0
+
+
+def _refuse_nobody(*, asked: bool) -> None:
+    """Where nobody writes to standard input, waiting for texts there would be for ever."""
+    if sys.stdin is None or (sys.stdin.isatty() and not asked):
+        raise InputError('give texts ("a review" ...), --data FILE, or - to type one a line; or pipe lines into it')
+    if sys.stdin.isatty():
+        say("A text a line; Ctrl-D ends.")
+
+
+def _answer_lines(bundle: "Bundle", encoding: str, as_json: bool) -> None:
+    """Each line of standard input is a text, answered as soon as it is there."""
+    count = broken = 0
+    for lines in _batches(sys.stdin.buffer, encoding):
+        count += len(lines)
+        broken += sum(NOT_READABLE in line for line in lines)
+        _answer(bundle, lines, as_json)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    if not count:
+        raise InputError('no text came on standard input; give texts ("a review" ...), --data FILE, or pipe lines in')
+    if broken:
+        name = "UTF-8" if encoding == ENCODING else encoding
+        say(
+            f"{broken:,} of {count:,} lines {'holds' if broken == 1 else 'hold'} what is not {name}, shown as "
+            f"{NOT_READABLE}; --encoding names another",
+            style="yellow",
+        )
+
+
+def _batches(stream: Any, encoding: str) -> Iterator[list[str]]:
+    """Lines, those that are there at once together."""
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    except LookupError:
+        raise InputError(f"--encoding is {encoding!r}, which is none; give one such as utf-8 or cp949") from None
+    left = ""
+    while block := stream.read1(BLOCK):
+        left += decoder.decode(block)
+        *lines, left = left.split("\n")
+        if len(left) > LONGEST or any(len(line) > LONGEST for line in lines):
+            raise InputError(f"a line has more than {LONGEST:,} characters; give a text a line")
+        if lines:
+            yield [line.removesuffix("\r") for line in lines]
+    left += decoder.decode(b"", final=True)
+    if left:
+        yield [left.removesuffix("\r")]

@@ -2,6 +2,7 @@
 
 import argparse
 
+from search.cli.asked import only_study
 from search.console import show, show_json
 
 __all__ = ["command"]
@@ -13,7 +14,8 @@ def command(args: argparse.Namespace) -> int:
     from search.study.create import open_recorded
     from search.study.replay import replay
 
-    opened = open_recorded(args.name, open_storage(storage_url(args.storage), create=False), args.artifacts)
+    storage = open_storage(storage_url(args.storage), create=False)
+    opened = open_recorded(only_study(args, storage, searches_only=True), storage, args.artifacts)
     replayed = replay(opened, args.trial)
     if args.json:
         show_json(replayed.to_dict())

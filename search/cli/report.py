@@ -1,28 +1,262 @@
-"""`sentiment-search report`: the leaderboard again."""
+"""`sentiment-search report`: what a search or a comparison has found, as a table, a page, or rows for a program."""
 
 import argparse
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
 
-from search.cli.asked import study_of
-from search.console import show, show_json, width
-from sentiment.errors import refuse_unless_whole
+from search.cli.arguments import same_command
+from search.cli.asked import make_folder, only_study
+from search.console import say, show, show_json, width
+from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["command"]
+
+WATCH_SECONDS: Final = 3.0
+"""Between two looks at a study that runs."""
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     refuse_unless_whole("--top", args.top, 1)
-    from search.report.board import render, to_dict
-    from search.study.leaderboard import leaderboard
-    from search.study.records import as_recorded
+    if args.html is not None and args.html.is_dir():
+        raise InputError(
+            f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
+        )
+    from search.storage.databases import open_storage, storage_url
+    from search.study.comparisons import parts_of
 
+    url = storage_url(args.storage)
+    storage = open_storage(url, create=False)
+    name = only_study(args, storage)
     args.artifacts.prepare(writing=False)
-    study = study_of(args)
-    with as_recorded(study.study_name):
-        board = leaderboard(study, args.artifacts)
-        told = to_dict(board) if args.json else render(board, args.top, width())
-    if isinstance(told, str):
-        show(told)
-    else:
-        show_json(told)
+    parts = parts_of(name, storage)
+    # An older comparison may share its name with a search.
+    is_search = not parts or (parts[0] != name and name in {one.study_name for one in storage.get_all_studies()})
+    told: _Told = _Search(args, name, storage) if is_search else _Comparison(args, name, url)
+    if args.watch:
+        return _watch(told)
+    told.tell()
+    told.write_page(reload=False)
     return 0
+
+
+@dataclass
+class _Told:
+    """A study, and how it was asked to be told; it is read anew by `again`."""
+
+    args: argparse.Namespace
+    name: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether more will come."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """For the terminal."""
+        raise NotImplementedError
+
+    def tell(self) -> None:
+        """What was asked for, but the page; the text, where nothing was."""
+        raise NotImplementedError
+
+    def page(self) -> Any:
+        """What the page says."""
+        raise NotImplementedError
+
+    def again(self) -> "_Told":
+        """The same, as it stands now."""
+        raise NotImplementedError
+
+    def write_page(self, *, reload: bool) -> None:
+        """Where one was asked for."""
+        if self.args.html is None:
+            return
+        from search.report.page import write_page
+
+        make_folder(self.args.html.parent, "--html")
+        try:
+            write_page(self.page(), self.args.html, reload=reload)
+        except OSError as error:  # one that came of writing does not say where
+            raise OSError(error.errno, error.strerror, str(self.args.html)) from None
+        if not reload:
+            say(f"Wrote {self.args.html}")
+
+    def show(self, text: Callable[[], str], markdown: Callable[[], str], values: Callable[[], Any], rows: Any) -> None:
+        """In the one form that was asked for; the text where no other was, and no file either."""
+        args = self.args
+        if args.json:
+            show_json(values())
+        elif args.markdown:
+            show(markdown())
+        elif args.csv:
+            from search.report.values import csv_text
+
+            show(csv_text(rows()).rstrip("\n"))
+        elif args.html is None and args.out is None:
+            show(text())
+
+
+@dataclass
+class _Search(_Told):
+    storage: Any
+    dataset: Any = None
+    """What was read before; rows do not change while a study runs."""
+
+    @cached_property
+    def study(self) -> Any:
+        from search.storage.databases import load_study
+
+        return load_study(self.name, self.storage)
+
+    @cached_property
+    def board(self) -> Any:
+        from search.study.leaderboard import leaderboard
+        from search.study.records import as_recorded
+
+        with as_recorded(self.name):
+            return leaderboard(self.study, self.args.artifacts)
+
+    @property
+    def runs(self) -> bool:
+        from search.study.records import TRIALS, told_of_study
+
+        counts, asked = self.board.counts, told_of_study(self.study).get(TRIALS)
+        done = counts.get("complete", 0) + counts.get("pruned", 0)
+        return bool(counts.get("running")) or (asked is not None and done < asked and self.board.plateau is None)
+
+    def text(self) -> str:
+        from search.report.board import render
+        from search.study.records import as_recorded
+
+        with as_recorded(self.name):
+            return render(self.board, self.args.top, width())
+
+    def tell(self) -> None:
+        from search.report.board import markdown, to_dict
+
+        self.show(
+            self.text,
+            lambda: markdown(self.board),
+            lambda: to_dict(self.board),
+            lambda: [vars(entry) for entry in self.board.entries],
+        )
+        if self.args.out is not None:
+            from search.report.folder import refuse_other_search, write_search_report
+
+            refuse_other_search(self.args.out, self.name)
+            _write(self.args.out, lambda folder: write_search_report(self.board, folder, same_command(self.args)))
+
+    def page(self) -> Any:
+        from search.report.page import search_page
+        from search.study.create import open_recorded
+        from search.study.records import as_recorded
+
+        opened: Any
+        try:
+            opened = open_recorded(self.name, self.storage, self.args.artifacts, dataset=self.dataset)
+            self.dataset = opened.dataset
+        except InputError as error:
+            opened = error
+        options = {"language": self.args.lang, "top": self.args.top, "show_texts": not self.args.no_texts}
+        with as_recorded(self.name):
+            return search_page(self.study, self.board, opened, self.args.artifacts, **options)
+
+    def again(self) -> "_Search":
+        return replace(self)
+
+
+@dataclass
+class _Comparison(_Told):
+    url: str
+    opened: Any = None
+    """Its setting, with the reviews that were read."""
+
+    @cached_property
+    def setting(self) -> Any:
+        from search.comparison.reopened import reopen
+
+        return self.opened or reopen(self.name, self.url, self.args.artifacts)
+
+    @cached_property
+    def found(self) -> Any:
+        from search.comparison.reopened import found
+        from search.study.records import as_recorded
+
+        with as_recorded(self.name):
+            return found(self.setting)
+
+    @property
+    def runs(self) -> bool:
+        from search.comparison.looks import pairs_left
+
+        return bool(pairs_left(self.setting).wanted)
+
+    def text(self) -> str:
+        from search.report.text import render
+
+        return render(self.found, width())
+
+    def tell(self) -> None:
+        from search.report.text import markdown
+        from search.report.values import rows, to_dict
+
+        if self.args.no_texts:
+            self.found = replace(self.found, slices=self.found.slices.without_texts())
+        self.show(self.text, lambda: markdown(self.found), lambda: to_dict(self.found), lambda: rows(self.found))
+        if self.args.out is not None:
+            from search.report.folder import refuse_other_files, write_report
+
+            refuse_other_files(self.args.out, self.name)
+            _write(self.args.out, lambda folder: write_report(self.found, folder, same_command(self.args)))
+
+    def page(self) -> Any:
+        from search.report.page import comparison_page
+
+        options = {"language": self.args.lang, "show_texts": not self.args.no_texts}
+        return comparison_page(self.found, self.setting, **options)
+
+    def again(self) -> "_Comparison":
+        return replace(self, opened=self.setting)
+
+
+def _write(folder: Any, write: Callable[[Any], list[Any]]) -> None:
+    make_folder(folder, "--out")
+    try:
+        written = write(folder)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    say(f"Wrote {', '.join(path.name for path in written)} to {folder}")
+
+
+def _watch(told: _Told) -> int:
+    """Until nothing runs any more, or Ctrl-C: then what was asked for is told once more, as it stands."""
+    from search.report.watching import redrawn
+
+    if told.args.html is not None:
+        say(f"{told.args.html} is written anew every {WATCH_SECONDS:g} s until the study is done; Ctrl-C ends that.")
+    try:
+        with redrawn() as draw:
+            while told.runs:
+                draw(_standing(told))
+                with suppress(InputError):  # of a comparison before its first look, which `draw` shows
+                    told.write_page(reload=True)
+                time.sleep(WATCH_SECONDS)
+                told = told.again()
+    except KeyboardInterrupt:
+        told = told.again()
+    told.tell()
+    told.write_page(reload=False)
+    return 0
+
+
+def _standing(told: _Told) -> str:
+    """The text, or why there is none yet."""
+    try:
+        return told.text()
+    except InputError as error:
+        return str(error)

@@ -5,26 +5,29 @@ import os
 import shlex
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 from search.cli.answer import killed_by
-from search.cli.arguments import ARTIFACTS, same_command, to_copy
-from search.cli.asked import definition_of, device_for, executor_of, set_threads, threads_of
+from search.cli.arguments import ARTIFACTS, leading_to, same_command, to_copy
+from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of
+from search.cli.definition import definition_of
 from search.cli.shares import Shares
 from search.cli.worker import work_on
 from search.console import doing, say, show, show_json, width
 
-if TYPE_CHECKING:
-    from search.study.leaderboard import Leaderboard
-
-__all__ = ["command", "export_flag"]
+__all__ = ["command"]
 
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    doing(f"Reading {args.study_file or ', '.join(args.data or ())}")
+    doing(f"Reading {', '.join(args.files or args.data or ())}")
     definition = definition_of(args)
     device = device_for(args)
+    if args.out is not None:  # before hours of training, not after them
+        from search.report.folder import refuse_other_search
+
+        refuse_other_search(args.out, definition.name)
+        make_folder(args.out, "--out")
 
     from search.storage.databases import holds_secret, open_storage, storage_url
 
@@ -32,8 +35,10 @@ def command(args: argparse.Namespace) -> int:
     storage = open_storage(url)
 
     from search.report.board import render, to_dict
-    from search.report.pages import publish_search
+    from search.report.notes import export_flag
+    from search.report.pages import PageOfSearch, publish_search
     from search.report.progress import SearchProgress
+    from search.report.trial_pages import TrialPages
     from search.study.choosing import correct_for_choosing
     from search.study.create import create_or_resume, describe, make_objective
     from search.study.leaderboard import leaderboard
@@ -47,17 +52,29 @@ def command(args: argparse.Namespace) -> int:
     interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
     trains_here = definition.workers == 1 and args.launcher != "ray"
+    page = PageOfSearch(opened.study, args.artifacts, definition.trials)
+    page.refresh()
     with SearchProgress(opened.study, definition.trials, None if trains_here else workers) as progress:
+
+        def refresh(*_: object) -> None:
+            progress.refresh()
+            page.refresh()
+
+        def on_trial(trial: Any) -> None:
+            progress.on_trial(trial)
+            page.refresh()
+
         try:
             if trains_here:
                 set_threads(threads)
                 hooks = {"on_begin": progress.on_begin, "on_batch": progress.on_batch, "on_report": progress.on_report}
+                pages = TrialPages(args.artifacts, leading_to(url, args.artifacts))
                 optimize(
                     opened,
                     trials=definition.trials,
                     timeout=definition.timeout,
-                    objective=make_objective(opened, device=device, **hooks),
-                    on_trial=progress.on_trial,
+                    objective=make_objective(opened, device=device, pages=pages, **hooks),
+                    on_trial=on_trial,
                 )
             elif opened.finished < definition.trials:
                 # Set before their libraries load, so that a worker's BLAS does not start a thread for every core.
@@ -67,7 +84,7 @@ def command(args: argparse.Namespace) -> int:
                     dataset = opened.dataset if args.launcher == "ray" else None
                     asked = {"trials": definition.trials, "threads": threads, "device": device, "dataset": dataset}
                     work = partial(work_on, definition.name, url, args.artifacts, **asked)
-                    with closing(executor.do(shares.jobs, work, progress.refresh)) as done:
+                    with closing(executor.do(shares.jobs, work, refresh)) as done:
                         for ended in done:
                             if shares.end_with(ended):
                                 break
@@ -81,6 +98,14 @@ def command(args: argparse.Namespace) -> int:
         show_json(to_dict(board))
     else:
         show(render(board, width=width()))
+    if args.out is not None:
+        from search.report.folder import write_search_report
+
+        try:
+            written = write_search_report(board, args.out, same_command(args))
+        except OSError as error:  # one that came of writing does not say where
+            raise OSError(error.errno, error.strerror, str(args.out)) from None
+        say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")
@@ -101,16 +126,3 @@ def command(args: argparse.Namespace) -> int:
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*shares.statuses, int(killed > 0 and short))
-
-
-def export_flag(board: "Leaderboard") -> str:
-    """What exports what the board recommends, where it can be exported: the linear baseline may be no trial of the
-    search, and earlier versions did not keep its weights."""
-    from search.study.leaderboard import EnsembleStanding
-
-    recommended = board.recommended
-    if isinstance(recommended, EnsembleStanding):
-        return " --ensemble"
-    if recommended is None or recommended.trial is None or recommended == board.best or recommended.kept is False:
-        return ""
-    return f" --trial {recommended.trial}"

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from search.cli.arguments import leading_to
 from search.cli.asked import device_of, set_threads
 from search.console import say
 from search.storage.paths import Artifacts
@@ -48,15 +49,18 @@ def work_on(
     """Work on a study until it has so many trials, or as many as `run` asked for; everything else stands in it, but
     for the data if they are given."""
     set_threads(threads)
+    from search.report.trial_pages import TrialPages
     from search.storage.databases import open_storage
     from search.study.create import make_objective, open_recorded
     from search.study.optimization import optimize
-    from search.study.records import TRIALS
+    from search.study.records import TRIALS, told_of_study
 
     opened = open_recorded(name, open_storage(url, create=False), artifacts, dataset, data)
-    trials = trials or opened.study.user_attrs.get(TRIALS)
+    trials = trials or told_of_study(opened.study).get(TRIALS)
     if not isinstance(trials, int):
         raise InputError(f"study {name!r} does not say how many trials it shall have; give --trials")
     tell(f"Working on {name} until it has {trials} trials; it has {opened.finished}.")
-    optimize(opened, trials=trials, timeout=timeout, objective=make_objective(opened, device=device))
+    pages = TrialPages(artifacts, leading_to(url, artifacts))
+    objective = make_objective(opened, device=device, pages=pages)
+    optimize(opened, trials=trials, timeout=timeout, objective=objective)
     return 0

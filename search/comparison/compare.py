@@ -1,16 +1,18 @@
 """Arms, pairs, and a counted look at the sealed test.
 
-1. Every arm is tuned with the same number of trials, in its own study `NAME: ARM`, unpruned, by random search with the
-   same seed: with so few trials no sampler has learned anything yet. The first trial is not random but what the study
-   file says. If several searches are asked for, each has other draws and other validation rows. If a tuning curve is
-   asked for, the study `NAME: random` draws from the whole space.
+1. Every arm is tuned with the same number of trials, in its own study `NAME: tuning of ARM`, unpruned, by random search
+   with the same seed: with so few trials no sampler has learned anything yet. The first trial is not random but what
+   the study file says. If several searches are asked for, each has other draws and other validation rows. If a tuning
+   curve is asked for, the study `NAME: random draws` draws from the whole space.
 2. Each arm's winner is trained again in pairs: within a pair all arms share the seed of initial weights, order and
-   dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME: pairs`; the winners
-   of several searches take turns. The linear model is fitted on the same rows, and is an arm like any other.
+   dropout, and a fresh draw of training and validation rows. Pairs are trials of the study `NAME`, which is the
+   comparison itself; the winners of several searches take turns. The linear model is fitted on the same rows, and is an
+   arm like any other.
    Between the looks that the budget names, an idea that is decided, or has no chance to be, gets no more of them.
 3. Only pairs are scored on the sealed test rows. What they said of each row is kept, so that every later table is
-   made without another look; each session that scores them is counted in that study, and so is each look at the result,
-   which spends from one budget of errors however the study file is edited in between.
+   made without another look, and no trial's value is a score on them. Each session that scores them is counted in that
+   study, and so is each look at the result, which spends from one budget of errors however the study file is edited in
+   between.
 
 Killed anywhere, it goes on: a finished trial or pair is never trained twice.
 """
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from optuna.trial import FrozenTrial
@@ -39,13 +41,18 @@ from search.storage.predictions import kept_classes
 from search.study.positions import FINISHED
 from search.study.records import (
     COLLAPSED,
+    COMPARISON,
     CONFIG,
+    DATA,
     EPOCHS,
     FINGERPRINT,
     OPENINGS,
+    PLAN,
     PREDICTIONS,
     SECONDS,
     SPACE_DEFAULTS,
+    keep_of_study,
+    told,
     why_ended,
 )
 from sentiment.errors import InputError, naming
@@ -53,9 +60,18 @@ from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
 from sentiment.models.registry import config_of
 
-__all__ = ["AtWork", "Compared", "ComparedArm", "PairedScores", "Run", "compare", "openings", "refuse_other"]
-
-RECORD: Final = "comparison"
+__all__ = [
+    "AtWork",
+    "Compared",
+    "ComparedArm",
+    "PairedScores",
+    "Run",
+    "compare",
+    "gathered",
+    "openings",
+    "refuse_other",
+    "refuse_other_data",
+]
 
 
 @dataclass(frozen=True)
@@ -204,9 +220,21 @@ def compare(
         record_plan(setting)
         _count_opening(setting, len(jobs))
         work_through(jobs, done, total)
-    arms = tuple(_gathered(setting, arm) for arm in comparison.arms)
-    taken = setting.looks_taken
-    assert taken is not None
+    return gathered(setting)
+
+
+def gathered(setting: Setting) -> Compared:
+    """What is there up to the last look; nothing is trained.
+
+    Raises:
+        InputError: no look was taken yet; or what the pairs said of the sealed rows is missing or damaged.
+    """
+    taken, name = setting.looks_taken, setting.comparison.name
+    if taken is None:
+        raise InputError(
+            f"comparison {name!r} has not come to its first look yet; go on with `sentiment-search compare`"
+        )
+    arms = tuple(_gathered(setting, arm) for arm in setting.comparison.arms)
     return Compared(arms, PairedScores(**_paired(setting, LINEAR)), taken, setting.draws(taken.pairs[-1]))
 
 
@@ -225,7 +253,7 @@ def _search(setting: Setting, index: int, search: int) -> _Job:
 
 def openings(setting: Setting) -> list[dict[str, Any]]:
     """Each session that scored sealed test rows: when, and how many trainings it scored."""
-    return list(setting.study(PAIRS).user_attrs.get(OPENINGS, []))
+    return list(setting.recorded().get(OPENINGS, []))
 
 
 def refuse_other(setting: Setting) -> None:
@@ -251,23 +279,32 @@ def refuse_other(setting: Setting) -> None:
             f"comparison {comparison.name!r} was begun by an older version, which did not record its looks at the "
             "sealed rows, and may have trained its arms in different precisions; give it another name"
         )
-    if recorded.get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
-        raise InputError(
-            f"comparison {comparison.name!r} was begun with other data, labels or split; restore the file, or give the "
-            "comparison another name"
-        )
+    refuse_other_data(setting)
     record = _record(setting)
     # Not with other trials either: pairs that are there are of the winners among those that were.
-    if {"trials": comparison.trials, "searches": 1} | recorded.get(RECORD, record) != record:
+    if {"trials": comparison.trials, "searches": 1} | recorded.get(COMPARISON, record) != record:
         raise InputError(
             f"comparison {comparison.name!r} was begun with another baseline, other ideas, another number of trials or "
             "searches, or another seed; give it another name"
         )
     search = _curve_record(setting)
-    if search is not None and setting.recorded(RANDOM).get(RECORD, search) != search:
+    if search is not None and setting.recorded(RANDOM).get(COMPARISON, search) != search:
         raise InputError(
             f"the tuning curve of {comparison.name!r} was begun with another [curve] search; give the comparison "
             "another name"
+        )
+
+
+def refuse_other_data(setting: Setting) -> None:
+    """Refuse data that are not those that the comparison was begun with.
+
+    Raises:
+        InputError: they are others.
+    """
+    if setting.recorded().get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
+        raise InputError(
+            f"comparison {setting.comparison.name!r} was begun with other data, labels or split; restore the file, or "
+            "give the comparison another name"
         )
 
 
@@ -276,13 +313,20 @@ def _begin(setting: Setting) -> None:
     for arm in setting.comparison.arms:
         with naming("" if arm.name == BASELINE else f"idea {arm.name!r}: "):
             arm.space_with(setting.defaults).refuse_missing(setting.cache)
-    study = setting.study(PAIRS)
-    study.set_user_attr(SPACE_DEFAULTS, setting.defaults)
-    study.set_user_attr(FINGERPRINT, setting.dataset.fingerprint)
-    study.set_user_attr(RECORD, _record(setting))
+    study, comparison = setting.study(PAIRS), setting.comparison
+    curve = None if comparison.curve is None else vars(comparison.curve)
+    recorded = {
+        COMPARISON: _record(setting),  # first: with it the study is known as a comparison
+        SPACE_DEFAULTS: setting.defaults,
+        DATA: comparison.data.to_dict(),  # the same rows may lie elsewhere
+        PLAN: {"pairs": list(comparison.pairs), "curve": curve},
+        FINGERPRINT: setting.dataset.fingerprint,
+    }
+    for name, value in recorded.items():
+        keep_of_study(study, name, value)
     search = _curve_record(setting)
     if search is not None:
-        setting.study(RANDOM).set_user_attr(RECORD, search)
+        keep_of_study(setting.study(RANDOM), COMPARISON, search)
     remove_recorded(setting)
 
 
@@ -299,9 +343,8 @@ def _curve_record(setting: Setting) -> dict[str, Any] | None:
 
 
 def _count_opening(setting: Setting, trainings: int) -> None:
-    study = setting.study(PAIRS)
     opening = {"when": time.strftime("%Y-%m-%d %H:%M:%S"), "trainings": trainings}
-    study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), opening])
+    keep_of_study(setting.study(PAIRS), OPENINGS, [*openings(setting), opening])
 
 
 def _paired(setting: Setting, arm: str) -> dict[str, Any]:
@@ -331,7 +374,7 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
         arm=arm,
         configs=configs,
         tuned_macro_f1=float(np.mean(best)),
-        tuning_predictions=np.stack([kept_classes(folder, trial.user_attrs[PREDICTIONS]) for trial in tuned[0]]),
+        tuning_predictions=np.stack([kept_classes(folder, told(trial, PREDICTIONS)) for trial in tuned[0]]),
         epochs=float(np.mean([trial.user_attrs[EPOCHS] for trial in pairs])),
         runs=tuning_runs + paired_runs,
         paired_runs=paired_runs,
@@ -339,5 +382,5 @@ def _gathered(setting: Setting, arm: Arm) -> ComparedArm:
 
 
 def _run(trial: FrozenTrial) -> Run:
-    config = config_of(trial.user_attrs[CONFIG])
+    config = config_of(told(trial, CONFIG))
     return Run(config, bool(trial.user_attrs.get(COLLAPSED)), bool(why_ended(trial)))

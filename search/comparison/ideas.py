@@ -7,7 +7,7 @@ it trains nothing.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -37,6 +37,7 @@ __all__ = [
     "Comparison",
     "Curve",
     "Idea",
+    "comparison_of",
     "read_comparison",
     "tuning_name",
 ]
@@ -195,23 +196,51 @@ def read_comparison(path: str | Path) -> Comparison:
     file = read_toml(path)
     with naming(f"{path}: "):
         tuned = _tune(file.tune)
-        baseline = _baseline(file.baseline, tuned)
-        ideas = tuple(_idea(entry, number, file.baseline, tuned) for number, entry in enumerate(file.idea, 1))
-        _refuse_what_cannot_be_compared(baseline, ideas)
-        budget = read(Budget, file.budget, "[budget] ")
-        curve = None if file.curve is None else read(Curve, file.curve, "[curve] ")
-        if curve is not None:
-            with naming("[curve] "):
-                curve.space_with(declared(), baseline)
-        return Comparison(
-            name=path.stem if file.name is None else file.name,
-            data=_sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
-            baseline=baseline,
-            ideas=ideas,
-            curve=curve,
-            record={"baseline": file.baseline, "tune": tuned, "idea": list(file.idea)},
-            **vars(budget),
+        return _comparison(
+            path.stem if file.name is None else file.name,
+            lambda budget: _sealed(read_data(file, path), budget.sealed, "fractions" in file.data),
+            {"baseline": file.baseline, "tune": tuned, "idea": list(file.idea)},
+            file.budget,
+            file.curve,
         )
+
+
+def comparison_of(name: str, data: DataSource, record: Mapping[str, Any], plan: Mapping[str, Any]) -> Comparison:
+    """A comparison as it is on record, without its study file.
+
+    Args:
+        name: of it.
+        data: with the shares that are sealed.
+        record: its tables (`Comparison.record`), and of its budget what makes it another comparison: trials, searches
+            and seed.
+        plan: its pairs, and its curve, if there is one.
+
+    Raises:
+        InputError: it holds what no study file may say.
+    """
+    budget = {key: record[key] for key in ("seed", "trials", "searches") if key in record} | {"pairs": plan["pairs"]}
+    tables = {key: record[key] for key in ("baseline", "tune", "idea")}
+    return _comparison(name, lambda _: data, tables, budget, plan.get("curve"))
+
+
+def _comparison(
+    name: str,
+    data: Callable[[Budget], DataSource],
+    tables: dict[str, Any],
+    budget_table: Mapping[str, Any],
+    curve_table: Mapping[str, Any] | None,
+) -> Comparison:
+    settings, tuned = tables["baseline"], tables["tune"]
+    baseline = _baseline(settings, tuned)
+    ideas = tuple(_idea(entry, number, settings, tuned) for number, entry in enumerate(tables["idea"], 1))
+    _refuse_what_cannot_be_compared(baseline, ideas)
+    budget = read(Budget, budget_table, "[budget] ")
+    curve = None if curve_table is None else read(Curve, curve_table, "[curve] ")
+    if curve is not None:
+        with naming("[curve] "):
+            curve.space_with(declared(), baseline)
+    whole = {"baseline": baseline, "ideas": ideas, "curve": curve, "record": tables, **vars(budget)}
+    return Comparison(name=name, data=data(budget), **whole)
 
 
 def _sealed(data: DataSource, sealed: float | None, fractions_given: bool) -> DataSource:

@@ -9,6 +9,7 @@ from search.comparison.ideas import CHOSEN, PAIRS
 from search.comparison.pairs import VALIDATION
 from search.comparison.setting import LOOKS, PLANNED_LOOKS, Setting
 from search.statistics import Looks
+from search.study.records import keep_of_study
 from sentiment.models.baselines import LINEAR
 
 __all__ = ["PairsLeft", "pairs_left", "record_looks", "record_plan"]
@@ -52,7 +53,7 @@ def record_plan(setting: Setting) -> None:
     """Before anything can be seen: what is changed afterwards may have been changed by what was."""
     if setting.looks_planned is None:
         taken = setting.looks_taken  # by an older version, which recorded no plan
-        setting.study(PAIRS).set_user_attr(PLANNED_LOOKS, _shares(taken or setting.looks))
+        keep_of_study(setting.study(PAIRS), PLANNED_LOOKS, _shares(taken or setting.looks))
 
 
 def record_looks(setting: Setting, reached: int) -> None:
@@ -61,7 +62,7 @@ def record_looks(setting: Setting, reached: int) -> None:
     before = setting.looks_taken
     reached = max(reached, len(before.pairs) if before else 0)
     if reached:
-        setting.study(PAIRS).set_user_attr(LOOKS, _shares(setting.looks)[:reached])
+        keep_of_study(setting.study(PAIRS), LOOKS, _shares(setting.looks)[:reached])
 
 
 def _worth_more(setting: Setting, looks: Looks, pairs: int) -> set[str]:

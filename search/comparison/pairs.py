@@ -9,7 +9,7 @@ import optuna
 import torch
 
 from search.comparison.ideas import PAIRS
-from search.comparison.setting import ARM, PAIR, Setting
+from search.comparison.setting import Setting
 from search.comparison.tuning import as_trained, winner_of
 from search.storage.predictions import keep_predictions
 from search.study.objective import environment
@@ -18,9 +18,11 @@ from search.study.records import (
     CONFIG,
     CURVE,
     ENDED,
+    ENVIRONMENT,
     EPOCHS,
     PREDICTIONS,
     SECONDS,
+    attributes,
 )
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
@@ -53,7 +55,7 @@ def _train(setting: Setting, arm: str, pair: int, config: Config, labelled: Call
     config, drawn = config.replace(seed=seed), labelled(redraw(setting.dataset, seed))
     progress = setting.pair_progress(arm, pair)
     trained = train(config, drawn, replace(setting.resources, progress=progress))
-    attributes = {
+    facts = {
         CONFIG: config.to_dict(),
         VALIDATION: trained.macro_f1,
         CURVE: [report.to_dict() for report in trained.reports],
@@ -61,20 +63,25 @@ def _train(setting: Setting, arm: str, pair: int, config: Config, labelled: Call
         SECONDS: trained.seconds,
         COLLAPSED: trained.collapsed,
         ENDED: trained.ended,
-        "environment": environment(config, setting.cache, setting.device),
+        ENVIRONMENT: environment(config, setting.cache, setting.device),
     }
-    record_pair(setting, arm, pair, setting.pair_file(arm), trained.predict(drawn.texts("test")), attributes)
+    record_pair(setting, arm, pair, setting.pair_file(arm), trained.predict(drawn.texts("test")), facts)
     remove_progress(progress)
 
 
 def record_pair(
-    setting: Setting, arm: str, pair: int, file: str, probabilities: np.ndarray, attributes: dict[str, Any]
+    setting: Setting, arm: str, pair: int, file: str, probabilities: np.ndarray, facts: dict[str, Any]
 ) -> None:
-    """Score the sealed rows, and record the pair with what was said of each."""
+    """Record a pair with what was said of each sealed row. Its value is its validation score: nobody shall choose by
+    sealed rows."""
     if (arm, pair) in setting.finished_pairs():  # the same command runs twice, and the other one was faster
         return
-    score = macro_f1(setting.dataset.labels("test"), probabilities.argmax(axis=1), len(setting.dataset.classes))
+    value = facts[VALIDATION]
+    if setting.is_older:  # it has pairs already, whose values are their scores on the sealed rows
+        said, classes = probabilities.argmax(axis=1), setting.dataset.classes
+        value = macro_f1(setting.dataset.labels("test"), said, len(classes))
     path = setting.folder / PAIRS / f"{file}-pair-{pair:03d}.npy"
     kept = {PREDICTIONS: keep_predictions(path, probabilities, by_content=True)}
-    known_as = {ARM: arm, PAIR: pair}
-    setting.study(PAIRS).add_trial(optuna.create_trial(value=score, user_attrs=known_as | attributes | kept))
+    known_as, known = setting.known_as(arm, pair), attributes(facts | kept)
+    known["user_attrs"] |= known_as.pop("user_attrs")
+    setting.study(PAIRS).add_trial(optuna.create_trial(value=value, **known_as, **known))

@@ -27,6 +27,7 @@ from search.statistics import (
     paired_difference,
     tuning_curve,
 )
+from sentiment.foreign import visible
 from sentiment.metrics import expected_calibration_error, macro_f1
 from sentiment.models.baselines import LINEAR, linear
 from sentiment.models.registry import NETWORK, config_of
@@ -193,6 +194,10 @@ class Results:
     """Best validation score against the number of random trials of the whole space; None where none were asked for."""
     linear_validation_macro_f1: float
     """Of the linear model on the validation rows that random trials are scored on."""
+
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{visible(idea.name)} {idea.decision.verdict}" for idea in self.ideas)
+        return f"Results({visible(self.name)}: {verdicts}; deploy {visible(self.winner.deploy)})"
 
     @property
     def kind(self) -> str:

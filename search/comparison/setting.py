@@ -12,19 +12,21 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison
+from search.comparison.ideas import PAIRS, RANDOM, Arm, Comparison, tuning_name
 from search.execution.memory import most_bytes
 from search.statistics import Looks
-from search.storage.databases import experimental_features, open_storage
+from search.storage.databases import OLDER_PAIRS, experimental_features, open_storage
 from search.storage.half_copies import refuse_half_copied
 from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import kept_predictions
+from search.study.comparisons import is_comparison
 from search.study.positions import in_order
-from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS
+from search.study.records import METRIC, PREDICTIONS, SPACE_DEFAULTS, told, told_of_study
 from search.study.space import defaults_for
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
@@ -32,7 +34,7 @@ from sentiment.models.family import Resources
 from sentiment.models.registry import full_name
 from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
-__all__ = ["ARM", "LOOKS", "PAIR", "PLANNED_LOOKS", "Setting"]
+__all__ = ["LOOKS", "PLANNED_LOOKS", "Setting", "arm_and_pair"]
 
 ARM: Final = "arm"
 PAIR: Final = "pair"
@@ -108,9 +110,9 @@ class Setting:
         Raises:
             InputError: one is not.
         """
-        storage = _opened(self.storage)
+        storage, name_of_all = _opened(self.storage), self.comparison.name
         for name in optuna.get_all_study_names(storage):
-            if name.startswith(self.name("")):
+            if name == name_of_all or name.startswith(f"{name_of_all}: "):
                 refuse_half_copied(optuna.load_study(study_name=name, storage=storage))
 
     def recorded(self, part: str = PAIRS) -> dict[str, Any]:
@@ -118,15 +120,24 @@ class Setting:
         storage = _opened(self.storage)
         if self.name(part) not in optuna.get_all_study_names(storage):
             return {}
-        return dict(optuna.load_study(study_name=self.name(part), storage=storage).user_attrs)
+        return told_of_study(optuna.load_study(study_name=self.name(part), storage=storage))
 
     def refuse_shared_folder(self) -> None:
         """Before a new comparison writes anything.
 
         Raises:
-            InputError: its files would lie among another study's (`search.storage.names`).
+            InputError: its files would lie among another study's (`search.storage.names`); or a search is called so.
         """
-        refuse_shared_folder(self.comparison.name, _opened(self.storage))
+        storage, name = _opened(self.storage), self.comparison.name
+        refuse_shared_folder(name, storage)
+        if self.is_older or name not in optuna.get_all_study_names(storage):
+            return
+        study = optuna.load_study(study_name=name, storage=storage)
+        # Without anything in it, it is what a process left that was killed while it made it.
+        if not is_comparison(study) and (told_of_study(study) or study.get_trials(deepcopy=False)):
+            raise InputError(
+                f"there is a search or another program's study {name!r} already; give the comparison another name"
+            )
 
     @property
     def cache(self) -> Path:
@@ -157,9 +168,27 @@ class Setting:
             return "linear"
         return f"arm-{[one.name for one in self.comparison.arms].index(arm):02d}"
 
+    @cached_property
+    def is_older(self) -> bool:
+        """Whether it was begun by a version in which its studies were called otherwise, and the value of a pair was its
+        score on the sealed rows. It goes on so."""
+        return self.comparison.name + OLDER_PAIRS in optuna.get_all_study_names(_opened(self.storage))
+
     def name(self, part: str) -> str:
-        """What the study of an arm, or of the pairs, is called."""
-        return f"{self.comparison.name}: {part}"
+        """What the study of an arm's tuning, or of random trials, is called; that of the pairs is the comparison."""
+        name = self.comparison.name
+        if self.is_older:
+            return f"{name}: {part}"
+        if part == PAIRS:
+            return name
+        return f"{name}: random draws" if part == RANDOM else f"{name}: tuning of {part}"
+
+    def parts(self) -> list[str]:
+        """The studies beside that of the pairs that are there, as `name` and `study` know them."""
+        searches = range(self.comparison.searches)
+        parts = [RANDOM, *(tuning_name(arm.name, search) for arm in self.comparison.arms for search in searches)]
+        there = set(optuna.get_all_study_names(_opened(self.storage)))
+        return [part for part in parts if self.name(part) in there]
 
     @property
     def folder(self) -> Artifacts:
@@ -199,14 +228,24 @@ class Setting:
         """By arm and number; those of the linear model among them."""
         trials = self.trials(PAIRS, TrialState.COMPLETE)
         # Of a pair that two commands recorded at the same moment, the first counts.
-        return {(trial.user_attrs[ARM], trial.user_attrs[PAIR]): trial for trial in reversed(trials)}
+        return {arm_and_pair(trial): trial for trial in reversed(trials)}
+
+    def known_as(self, arm: str, pair: int) -> dict[str, Any]:
+        """What the trial of an arm's pair is made with, to be known by. As parameters, since the dashboard then shows
+        scores by arm and by pair."""
+        known = {ARM: arm, PAIR: pair}
+        if self.is_older:
+            return {"user_attrs": known}
+        arms = CategoricalDistribution([*(one.name for one in self.comparison.arms), LINEAR])
+        pairs = IntDistribution(0, max(pair, self.comparison.pairs[-1] - 1))
+        return {"user_attrs": {}, "params": known, "distributions": {ARM: arms, PAIR: pairs}}
 
     def probabilities(self, arm: str) -> np.ndarray:
         """float32 [pairs, sealed rows, K] of the pairs that are there, in their order, up to the first that is not."""
         finished = self.finished_pairs()
         kept: list[np.ndarray] = []
         while (arm, len(kept)) in finished:
-            kept.append(kept_predictions(self.folder / PAIRS, finished[arm, len(kept)].user_attrs[PREDICTIONS]))
+            kept.append(kept_predictions(self.folder / PAIRS, told(finished[arm, len(kept)], PREDICTIONS)))
         return np.stack(kept)
 
     def study(self, part: str) -> optuna.Study:
@@ -217,7 +256,8 @@ class Setting:
         )
         with experimental_features():
             if study.metric_names is None:
-                study.set_metric_names(["sealed test macro-F1" if part == PAIRS else METRIC])
+                of_pairs = "sealed test macro-F1" if self.is_older else "macro-F1 on fresh validation rows"
+                study.set_metric_names([of_pairs if part == PAIRS else METRIC])
         return study
 
     def trials(self, part: str, *states: TrialState) -> list[FrozenTrial]:
@@ -227,6 +267,12 @@ class Setting:
             return []
         trials = optuna.load_study(study_name=self.name(part), storage=storage).get_trials(deepcopy=False)
         return [trial for trial in in_order(trials) if trial.state in states]
+
+
+def arm_and_pair(trial: FrozenTrial) -> tuple[str, int]:
+    """Whose training a trial of the pairs is, and in which pair."""
+    known = {ARM: told(trial, ARM), PAIR: told(trial, PAIR)} | trial.params  # in older comparisons no parameters
+    return known[ARM], known[PAIR]
 
 
 @lru_cache(maxsize=4)

@@ -28,7 +28,7 @@ from sentiment.reviews.labels import canonical
 from sentiment.reviews.scripts import main_scripts
 from sentiment.terminal import WIDTH, in_columns, wrapped
 
-__all__ = ["ErrorRate", "Example", "Slice", "Slices", "error_slices"]
+__all__ = ["ErrorRate", "Example", "Slice", "Slices", "cut", "error_slices", "wilson"]
 
 EXAMPLES: Final = 3
 EXAMPLE_CHARACTERS: Final = 160
@@ -107,6 +107,10 @@ class Slices:
             | _ends("gain", one.gain)
             for one in self.slices
         ]
+
+    def without_texts(self) -> "Slices":
+        """The same without the examples."""
+        return replace(self, slices=tuple(replace(one, examples=()) for one in self.slices))
 
     def render(self, width: int | None = None, *, examples: bool = True) -> str:
         """For the terminal, of so many columns if they are given; with `examples`, texts of the worst slices stand
@@ -227,6 +231,18 @@ def error_slices(
 # ---------------------------------------------------------------------------------------------- errors
 
 
+def cut(texts: Sequence[str], ratings: Sequence[str], least_rows: int = 20) -> dict[str, dict[str, Integers]]:
+    """Rows by length, rating and script: for each kind, the rows of each slice; a kind with one slice is left out.
+
+    Args:
+        texts: of n rows.
+        ratings: their raw label cells.
+        least_rows: a slice with fewer is pooled with its like into "other", or left out.
+    """
+    cuts = {kind: _groups(names, least_rows)[0] for kind, names in _seen(texts, ratings, least_rows).items()}
+    return {kind: rows for kind, rows in cuts.items() if len(rows) > 1}
+
+
 class _Errors:
     """Which rows each run gets wrong, and what the winner says instead."""
 
@@ -285,7 +301,7 @@ def _error_rate(wrong: Wrong, noise: Mapping[str, Any]) -> ErrorRate:
     if wrong.any() and not wrong.all():
         z = float(stats.norm.ppf(0.5 + crossed.confidence / 2))
         rows = crossed.mean * (1 - crossed.mean) * (z / (crossed.high - crossed.mean)) ** 2
-    return ErrorRate(crossed.mean, *_wilson(crossed.mean, rows, crossed.confidence), crossed.confidence)
+    return ErrorRate(crossed.mean, *wilson(crossed.mean, rows, crossed.confidence), crossed.confidence)
 
 
 def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, same: bool) -> Difference:
@@ -294,7 +310,7 @@ def _paired_gain(baseline: Wrong, winner: Wrong, noise: Mapping[str, Any], *, sa
         return gain
     # Every row of every pair gained the same, mostly nothing. Fresh rows may not, and how many can be told from none
     # of these; an arm beside itself is the exception.
-    unseen = _wilson(0.0, _independent(baseline, noise), gain.confidence)[1]
+    unseen = wilson(0.0, _independent(baseline, noise), gain.confidence)[1]
     return replace(gain, low=max(-1.0, gain.mean - unseen), high=min(1.0, gain.mean + unseen))
 
 
@@ -304,7 +320,7 @@ def _independent(wrong: Wrong, noise: Mapping[str, Any]) -> int:
     return wrong.shape[1] if noise["groups"] is None else len(np.unique(noise["groups"]))
 
 
-def _wilson(mean: float, rows: float, confidence: float) -> tuple[float, float]:
+def wilson(mean: float, rows: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a share, for a number of rows that need not be whole, as SciPy's must."""
     z = float(stats.norm.ppf(0.5 + confidence / 2))
     centre = (mean + z**2 / (2 * rows)) / (1 + z**2 / rows)
@@ -320,16 +336,21 @@ def _names(
     texts: Sequence[str], ratings: Sequence[str], train_texts: Sequence[str], topics: int, least_rows: int, seed: int
 ) -> tuple[dict[str, list[str]], list[str]]:
     """For each kind, the slice of each row; and notes."""
-    scripts = _scripts(texts)
-    names = {
-        "length": _lengths(texts, scripts, max(1, min(LENGTH_BINS, len(texts) // least_rows))),
-        _kind_of_label(ratings): [_one_line(canonical(rating), NAME_CHARACTERS) or "(empty)" for rating in ratings],
-        "script": scripts,
-    }
+    names = _seen(texts, ratings, least_rows)
     found = topics_of(texts, train_texts, topics, seed)
     if found is None:
         return names, ["topic: skipped, because the training texts hold too few words that occur in several of them."]
     return names | {"topic": found}, []
+
+
+def _seen(texts: Sequence[str], ratings: Sequence[str], least_rows: int) -> dict[str, list[str]]:
+    """For each kind that can be seen of a row alone, its slice."""
+    scripts = _scripts(texts)
+    return {
+        "length": _lengths(texts, scripts, max(1, min(LENGTH_BINS, len(texts) // least_rows))),
+        _kind_of_label(ratings): [_one_line(canonical(rating), NAME_CHARACTERS) or "(empty)" for rating in ratings],
+        "script": scripts,
+    }
 
 
 def _kind_of_label(labels: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ from search.study.records import (
     CURVE,
     EPOCHS,
     SECONDS,
+    attributes,
+    told,
 )
 from search.study.sampler import IndependentDraws
 from sentiment.errors import InputError
@@ -108,17 +110,17 @@ def train_random(setting: Setting, number: int) -> None:
     config, trial = random_config(setting, number)
     progress = setting.random_progress(number)
     trained = train(config, setting.dataset, replace(setting.resources, progress=progress))
-    attributes = {
+    facts = {
         NUMBER: number,
         CONFIG: config.to_dict(),
         CURVE: [report.to_dict() for report in trained.reports],
         EPOCHS: trained.reports[-1].epoch,
         SECONDS: trained.seconds,
-        COLLAPSED: bool(trained.collapsed),
+        COLLAPSED: trained.collapsed,
     }
     setting.study(RANDOM).add_trial(
         optuna.create_trial(
-            value=trained.macro_f1, params=trial.params, distributions=trial.distributions, user_attrs=attributes
+            value=trained.macro_f1, params=trial.params, distributions=trial.distributions, **attributes(facts)
         )
     )
     remove_progress(progress)
@@ -128,7 +130,7 @@ def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
     """The best tuning trial's config and score; once there are pairs, of those that the pairs were trained of."""
     # A run that diverged counts as pruned, and its best checkpoint with it.
     scored = [
-        (trial.value, config_of(trial.user_attrs[CONFIG]))
+        (trial.value, config_of(told(trial, CONFIG)))
         for trial in setting.trials(tuning_name(arm.name, search), *FINISHED)
         if trial.value is not None
     ]
@@ -138,7 +140,7 @@ def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
         if name == arm.name and pair % setting.comparison.searches == search
     ]
     if paired:
-        frozen = config_of(paired[0].user_attrs[CONFIG])
+        frozen = config_of(told(paired[0], CONFIG))
         scored = [tuned for tuned in scored if tuned[1].replace(seed=frozen.seed) == frozen]
         if not scored:
             raise InputError(

@@ -55,8 +55,11 @@ def style() -> Iterator[None]:
         yield
 
 
-def svg(figure: "Figure") -> bytes:
-    """The bytes of a file."""
+def svg(figure: "Figure", paper: str = "white") -> bytes:
+    """The bytes of a file; `paper` is the colour behind the figure, or "none"."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+    nothing: dict[str, None] = dict.fromkeys(
+        ("Date", "Creator", "Format", "Type") if paper == "none" else ("Date", "Creator")
+    )
+    figure.savefig(buffer, format="svg", facecolor=paper, metadata=nothing)
     return buffer.getvalue()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Transform
 
-__all__ = ["write_figures"]
+__all__ = ["MINUS", "limits", "write_figures"]
 
 # Inches; sizes of type in points.
 WIDTH: Final = 9.5
@@ -154,7 +154,11 @@ def _forest(figure: "Figure", axes: "Axes", rows: Sequence[_Row]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     across = _across(figure, axes)
-    axes.set(xlim=_limits(rows), ylim=(len(rows) - 0.5, -0.5), yticks=[])
+    measured = [row.difference for row in rows if row.difference is not None]
+    guesses = [row.guess for row in rows if row.guess is not None]
+    means, lows, highs = ([getattr(one, name) for one in measured] for name in ("mean", "low", "high"))
+    ends = limits(means, lows, highs, guesses)
+    axes.set(xlim=ends, ylim=(len(rows) - 0.5, -0.5), yticks=[])
     axes.spines.left.set_visible(False)
     axes.axvspan(-100 * NO_DIFFERENCE, 100 * NO_DIFFERENCE, color=REGION, linewidth=0, zorder=0.5)
     axes.axvline(0, color=GREY, linewidth=0.9, zorder=1)
@@ -187,19 +191,24 @@ def _interval(axes: "Axes", y: float, difference: Difference, verdict: str) -> N
     axes.plot(100 * difference.mean, y, marker=marker, markersize=7, markeredgewidth=0, color=colour, zorder=3)
 
 
-def _limits(rows: Sequence[_Row]) -> tuple[float, float]:
-    """Of the axis, in points.
+def limits(
+    means: Sequence[float], lows: Sequence[float], highs: Sequence[float], guesses: Sequence[float]
+) -> tuple[float, float]:
+    """Ends of an axis for differences and their intervals, in points.
 
     Few pairs can leave an interval many times wider than the others; it is cut, lest it squash them.
+
+    Args:
+        means: of the differences, as fractions.
+        lows: low ends of their intervals.
+        highs: high ends.
+        guesses: of the same, as many as there are.
     """
-    differences = [row.difference for row in rows if row.difference is not None]
-    shown = [-2 * NO_DIFFERENCE, 2 * NO_DIFFERENCE, *(difference.mean for difference in differences)]
-    shown += [row.guess for row in rows if row.guess is not None]
+    shown = [-2 * NO_DIFFERENCE, 2 * NO_DIFFERENCE, *means, *guesses]
     first, last = min(shown), max(shown)
-    reach = statistics.median(difference.high - difference.mean for difference in differences)
+    reach = statistics.median(high - mean for mean, high in zip(means, highs, strict=True))
     room = max(1.5 * reach, 0.3 * (last - first))
-    low = max(min(first, *(difference.low for difference in differences)), first - room)
-    high = min(max(last, *(difference.high for difference in differences)), last + room)
+    low, high = max(min(first, *lows), first - room), min(max(last, *highs), last + room)
     pad = 0.02 * (high - low)
     return 100 * (low - pad), 100 * (high + pad)
 

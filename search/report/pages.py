@@ -1,55 +1,152 @@
-"""What the dashboard shows of a study: a note, and files beside it, which `optuna.artifacts` keeps."""
+"""What the dashboard shows of a study: a note, figures, and files beside it, which `optuna.artifacts` keeps."""
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import optuna
 from optuna.artifacts import get_all_artifact_meta, upload_artifact
-from optuna_dashboard import save_note
+from optuna_dashboard import save_note, save_plotly_graph_object
 
+from search.comparison.ideas import PAIRS, RANDOM
 from search.comparison.results import Results
-from search.report import board as boards
+from search.comparison.setting import Setting
 from search.report.costs import write_costs
 from search.report.figures import write_figures
-from search.report.text import markdown
+from search.report.notes import comparison_note, part_note, search_note, under_way_note
 from search.report.values import rows, write_csv
 from search.storage.paths import ArtifactPath, Artifacts
-from search.study.leaderboard import Leaderboard
+from search.study.leaderboard import Leaderboard, leaderboard
+from search.study.origins import origins
 
-__all__ = ["publish_comparison", "publish_search"]
+__all__ = ["PageOfSearch", "PagesOfComparison", "publish_comparison", "publish_search"]
+
+EVERY_SECONDS: Final = 30
+SHARE: Final = 0.01
+"""Of the time that a search takes, at most so much goes into its page."""
 
 
 def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Artifacts) -> None:
-    """Put the leaderboard on the study's page, all of its rows into a table that can be sorted and, where the extra
-    `figures` is, scores against costs into a figure.
+    """Put on the study's page what to do, how sure that is, and figures; all rows of the leaderboard into a table that
+    can be sorted. Where the extra `figures` has no Plotly but Matplotlib, scores against costs are an image.
 
     Args:
         study: of a search.
         board: its standing.
         artifacts: where the dashboard's artifacts lie.
     """
+    _show_search(study, board, None)
+    origin = origins(study.get_trials(deepcopy=False))
     with TemporaryDirectory() as folder:
         table = Path(folder, "leaderboard.csv")
-        write_csv(table, [asdict(entry) for entry in board.entries])
-        figures = write_costs(board, Path(folder)) if find_spec("matplotlib") else []
-        _publish(study, boards.markdown(board), [*figures, table], artifacts)
+        entries = [
+            asdict(entry) | {"how": "baseline" if entry.trial is None else origin[entry.trial]}
+            for entry in board.entries
+        ]
+        write_csv(table, [{"name": entry.pop("name"), **entry} for entry in entries])
+        drawn = find_spec("matplotlib") and not find_spec("plotly")
+        _upload(study, [*(write_costs(board, Path(folder)) if drawn else []), table], artifacts)
 
 
-def publish_comparison(study: optuna.Study, found: Results, artifacts: Artifacts) -> None:
-    """Put the result on the page of the pairs, with the ideas as a table and, where the extra `figures` is, figures."""
+class PageOfSearch:
+    """The page of a search while it runs: kept up to date from the process that began it, as often as costs little."""
+
+    def __init__(self, study: optuna.Study, artifacts: Artifacts, trials: int) -> None:
+        """`trials` is what the search shall have."""
+        self._study, self._artifacts, self._trials = study, artifacts, trials
+        self._next = 0.0
+        self._finished = -1
+
+    def refresh(self) -> None:
+        """Publish, if it is time to and anything has ended since."""
+        begun = time.monotonic()
+        if begun < self._next:
+            return
+        board = leaderboard(self._study, self._artifacts)
+        finished = sum(board.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
+        if finished != self._finished:
+            _show_search(self._study, board, self._trials)
+            self._finished = finished
+        ended = time.monotonic()
+        self._next = ended + max(EVERY_SECONDS, (ended - begun) / SHARE)
+
+
+def publish_comparison(setting: Setting, found: Results) -> None:
+    """Put the result on the page of the comparison, with the ideas as a table and figures; and on the pages of its
+    other studies, what they are."""
+    study = setting.study(PAIRS)
+    save_note(study, comparison_note(found))
+    if find_spec("plotly"):
+        from search.report.plotly_figures import arms_figure, forest_figure
+
+        _draw(study, {"forest": lambda: forest_figure(found), "arms": lambda: arms_figure(found)})
     with TemporaryDirectory() as folder:
         table = Path(folder, "ideas.csv")
         write_csv(table, rows(found))
         figures = write_figures(found, Path(folder)) if find_spec("matplotlib") else []
-        _publish(study, markdown(found), [*figures, table], artifacts)
+        _upload(study, [*figures, table], setting.artifacts)
+    for part in setting.parts():
+        _tell_of_part(setting, part)
 
 
-def _publish(study: optuna.Study, note: str, files: Sequence[Path], artifacts: Artifacts) -> None:
-    save_note(study, note)
+class PagesOfComparison:
+    """The pages of a comparison's studies while it runs."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._next = 0.0
+        self._told: set[str] = set()
+
+    def refresh(self, done: float, total: int) -> None:
+        """Publish, if it is time to, that `done` trainings of `total` are done; and of each study what it is, once."""
+        begun = time.monotonic()
+        if begun < self._next:
+            return
+        save_note(self._setting.study(PAIRS), under_way_note(int(done), total))
+        for part in self._setting.parts():
+            if part not in self._told:
+                _tell_of_part(self._setting, part)
+                self._told.add(part)
+        ended = time.monotonic()
+        self._next = ended + max(EVERY_SECONDS, (ended - begun) / SHARE)
+
+
+def _tell_of_part(setting: Setting, part: str) -> None:
+    what = f"the trials that tuned {part}"
+    if part == RANDOM:
+        what = "independent random draws of the whole space, for its tuning curve"
+    save_note(setting.study(part), part_note(setting.comparison.name, what))
+
+
+def _show_search(study: optuna.Study, board: Leaderboard, wanted: int | None) -> None:
+    save_note(study, search_note(study, board, wanted))
+    if not find_spec("plotly"):
+        return
+    from search.report.plotly_figures import costs_figure, curves_figure, importance_figure, pruning_figure
+
+    made: dict[str, Callable[[], Any]] = {
+        "costs": lambda: costs_figure(board),
+        "curves": lambda: curves_figure(study),
+        "pruning": lambda: pruning_figure(study, board),
+        "importance": lambda: importance_figure(study),
+    }
+    _draw(study, made)
+
+
+def _draw(study: optuna.Study, figures: dict[str, Callable[[], Any]]) -> None:
+    """Under ids that stay, so that the next one takes the place of this one."""
+    for name, made in figures.items():
+        figure = made()
+        if figure is not None:
+            save_plotly_graph_object(study, figure, graph_object_id=name)
+
+
+def _upload(study: optuna.Study, files: Sequence[Path], artifacts: Artifacts) -> None:
     store = ArtifactPath.of(artifacts).store()
     try:
         known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-__all__ = ["MOST_DIGITS", "between", "points"]
+__all__ = ["MOST_DIGITS", "between", "end", "points"]
 
 MOST_DIGITS: Final = 6
 """Behind the point, of a number that is next to a bound."""
@@ -16,10 +16,11 @@ def points(fraction: float) -> str:
 def between(low: float, high: float) -> str:
     """The ends of an interval, in points: with as many digits as tell on which side of zero they lie, since that is
     what a verdict goes by."""
-    return f"{_end(low)} to {_end(high)}"
+    return f"{end(low)} to {end(high)}"
 
 
-def _end(fraction: float) -> str:
+def end(fraction: float) -> str:
+    """One of them."""
     shown = points(fraction)
     for digits in range(2, MOST_DIGITS + 1):
         if fraction == 0 or float(shown) != 0:

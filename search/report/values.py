@@ -1,6 +1,7 @@
 """The results of a comparison for a program: JSON, and rows for CSV."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from search.comparison.results import IdeaResult, Results
 from search.report.words import words
 from sentiment import foreign
 
-__all__ = ["rows", "to_dict", "write_csv"]
+__all__ = ["csv_text", "rows", "to_dict", "write_csv"]
 
 
 def to_dict(found: Results) -> dict[str, Any]:
@@ -35,9 +36,19 @@ def rows(found: Results) -> list[dict[str, Any]]:
 def write_csv(path: Path, values: Sequence[dict[str, Any]]) -> None:
     """Write flat rows of equal keys; no cell is a formula."""
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(map(foreign.cell, values[0] if values else ()))
-        writer.writerows(map(foreign.cell, row.values()) for row in values)
+        _write_csv(csv.writer(file), values)
+
+
+def csv_text(values: Sequence[dict[str, Any]]) -> str:
+    """The same as a text, its lines ended as a terminal has them."""
+    file = io.StringIO()
+    _write_csv(csv.writer(file, lineterminator="\n"), values)
+    return file.getvalue()
+
+
+def _write_csv(writer: Any, values: Sequence[dict[str, Any]]) -> None:
+    writer.writerow(map(foreign.cell, values[0] if values else ()))
+    writer.writerows(map(foreign.cell, row.values()) for row in values)
 
 
 def _row(idea: IdeaResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from search.comparison.results import IdeaResult, Results
 from search.report.tables import interval, points
 from search.statistics import FEW_GROUPS
 
-__all__ = ["heading", "words"]
+__all__ = ["against_linear", "compared", "heading", "last_word", "remarks", "standing_of", "warnings", "words"]
 
 WORTH_SAYING: Final = 0.05
 """Share of a difference that is exaggeration."""
@@ -22,7 +22,7 @@ _STANDING: Final = {
     "undecided": "which noise cannot tell from nothing, and the linear model needs no search",
 }
 
-_ADVICE = {
+ADVICE: Final = {
     "improves": "Keep",
     "worse": "Leave out",
     "no difference": "Not worth the trouble",
@@ -30,6 +30,7 @@ _ADVICE = {
     "undecided": "Not known yet, more test rows or pairs would tell",
     "diverged": "Leave out, every pair of it diverged",
 }
+"""What to do with an idea, by the last word on it."""
 
 
 def heading(found: Results) -> str:
@@ -62,24 +63,25 @@ def _precisions(found: Results) -> str:
 
 def words(found: Results) -> list[str]:
     """What it means, in sentences that a student can act on."""
+    return [*_verdicts(found), *remarks(found), against_linear(found), *_curve(found), *warnings(found)]
+
+
+def remarks(found: Results) -> list[str]:
+    """What was seen beside the verdicts."""
     return [
-        *_verdicts(found),
         *_exaggerated(found),
         *_payers(found),
         *_collapsed(found),
         *_diverged(found),
         *_relabelled(found),
-        _against_linear(found),
-        *_curve(found),
-        *_warnings(found),
     ]
 
 
 def _verdicts(found: Results) -> list[str]:
     sentences = []
-    for word, advice in _ADVICE.items():
+    for word, advice in ADVICE.items():
         ideas = sorted(found.ideas, key=lambda idea: -idea.difference.mean)
-        named = [_advised(idea) for idea in ideas if _last_word(idea) == word]
+        named = [_advised(idea) for idea in ideas if last_word(idea) == word]
         if named:
             sentences.append(f"{advice}: {'; '.join(named)}.")
     steps = [
@@ -92,16 +94,16 @@ def _verdicts(found: Results) -> list[str]:
     return sentences
 
 
-def _last_word(idea: IdeaResult) -> str:
+def last_word(idea: IdeaResult) -> str:
     """An idea may beat the baseline by what it builds on alone: if its own step does harm, it is no idea to keep."""
     if idea.step is not None and idea.step.verdict == "worse":
         return "worse"
     if idea.decision.verdict == "undecided" and idea.score.diverged_pairs == idea.score.pairs:
         return "diverged"  # more of the same tells nothing
-    return _alone(idea.decision)
+    return standing_of(idea.decision)
 
 
-def _alone(decision: Decision) -> str:
+def standing_of(decision: Decision) -> str:
     """The verdict; of what is undecided, whether its own interval would decide it, were nothing else compared."""
     difference = decision.difference
     beyond = difference.low > 0 or difference.high < 0
@@ -186,7 +188,7 @@ def _exaggerated(found: Results) -> list[str]:
     """Of what improves, and is not far beyond doubt, what is probably left."""
     parts = [
         f"{name} {points(seen)}, of which probably {points(seen - more)} is left"
-        for name, decision in _compared(found)
+        for name, decision in compared(found)
         for seen, more in ((decision.difference.mean, decision.exaggeration),)
         if more is not None and more >= WORTH_SAYING * seen
     ]
@@ -195,7 +197,7 @@ def _exaggerated(found: Results) -> list[str]:
     return [f"Found, and therefore exaggerated, since a smaller one would have been missed: {'; '.join(parts)}."]
 
 
-def _compared(found: Results) -> list[tuple[str, Decision]]:
+def compared(found: Results) -> list[tuple[str, Decision]]:
     """All that was compared, by name."""
     steps = [(f"{idea.name} over {idea.against}", idea.step) for idea in found.ideas if idea.step is not None]
     linear = (found.linear.name, found.linear.decision)
@@ -203,18 +205,19 @@ def _compared(found: Results) -> list[tuple[str, Decision]]:
     return [*((idea.name, idea.decision) for idea in found.ideas), *steps, linear, best]
 
 
-def _against_linear(found: Results) -> str:
+def against_linear(found: Results) -> str:
+    """What to deploy, and how the best stands beside the linear model."""
     winner, difference = found.winner, found.winner.against_linear.difference
     chosen = "; ".join(f"'{name}' in {count}" for name, count in winner.chosen.items())
     return (
         f"Deploy {winner.deploy}. Of {sum(winner.chosen.values())} pairs, the validation scores of the others chose "
         f"{chosen}. A {found.kind} so chosen has {100 * winner.macro_f1:.1f} on the sealed test, {found.linear.name} "
         f"has {100 * (winner.macro_f1 - difference.mean):.1f} on the same pairs: {interval(difference)}, "
-        f"{_STANDING[_alone(winner.against_linear)]}."
+        f"{_STANDING[standing_of(winner.against_linear)]}."
     )
 
 
-def _warnings(found: Results) -> list[str]:
+def warnings(found: Results) -> list[str]:
     """What the numbers do not say of themselves."""
     n = found.rows["train"]
     sentences = [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.storage.attributes import keep, told
 from search.storage.inside import inside
 from search.storage.paths import ArtifactPath, Artifacts
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["WEIGHTS", "TrialArtifacts", "facts_of"]
 
 WEIGHTS: Final = "weights"
-"""The user attribute of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
+"""What is on record of a trial whose weights were kept: {"folder", "manifest sha256"}, and STAYS of those that do."""
 STAYS: Final = "stays"
 TRIAL: Final = "trial-"
 
@@ -83,7 +84,7 @@ class TrialArtifacts:
 
     def has(self, trial: FrozenTrial) -> bool:
         """Whether the weights that `trial` recorded are still there: those of better trials may have replaced them."""
-        if WEIGHTS not in trial.user_attrs:
+        if told(trial, WEIGHTS) is None:
             return False
         return _name(trial.number) in (self._place.bundles(_name(trial.number)) if self.there is None else self.there)
 
@@ -98,7 +99,7 @@ class TrialArtifacts:
     def _in_place(self, number: int) -> ArtifactPath:
         return self._place / _name(number)
 
-    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> None:
+    def keep(self, trial: optuna.Trial, trained: "Trained", dataset: "Dataset", *, stays: bool = False) -> bool:
         """Write the trial's bundle if it is among the best so far, record it, and clean away what is not.
 
         Args:
@@ -106,6 +107,9 @@ class TrialArtifacts:
             trained: what came of it.
             dataset: its reviews.
             stays: keep it whatever others reach.
+
+        Returns:
+            Whether it was kept.
         """
         from sentiment.bundle import folder as bundles  # imports torch, and who asks what is kept must not wait for it
         from sentiment.bundle.seen import SeenTexts
@@ -113,7 +117,7 @@ class TrialArtifacts:
         self.clear(trial.study)
         better = self._completed(trial.study)
         if not stays and len(better) >= self.keep_best and better[self.keep_best - 1][0] > trained.macro_f1:
-            return
+            return False
         assert trained.model is not None  # what diverged is not kept
         folder = self.folder(trial.number)
         if folder.is_symlink():  # whoever put it there: what it leads to is not ours
@@ -131,9 +135,8 @@ class TrialArtifacts:
             seen=SeenTexts.of(dataset.texts("train"), dataset.texts("validation")),
         )
         self._in_place(trial.number).publish()
-        trial.set_user_attr(
-            WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {})
-        )
+        keep(trial, WEIGHTS, {"folder": folder.name, "manifest sha256": sha256} | ({STAYS: True} if stays else {}))
+        return True
 
     def clear(self, study: optuna.Study) -> None:
         """Remove the weights of trials that neither stay nor are among the best; an equal of the last of these is."""
@@ -170,7 +173,7 @@ def _name(number: int) -> str:
 
 def _weights(trial: FrozenTrial) -> dict[str, Any]:
     """What a trial recorded of its weights; a database may come from anywhere."""
-    record = trial.user_attrs.get(WEIGHTS)
+    record = told(trial, WEIGHTS)
     return record if isinstance(record, dict) else {}
 
 

@@ -8,8 +8,9 @@ start, and the marks go in one at the end: killed in between, the same command g
 
 import hashlib
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -25,7 +26,7 @@ from search.storage.half_copies import UNDER_WAY
 from search.storage.relational import Relational
 from sentiment.errors import InputError
 
-__all__ = ["Copied", "begin_copies", "copy_study", "end_copies", "studies_in"]
+__all__ = ["Copied", "begin_copies", "copy_study", "end_copies", "named_artifacts", "studies_in"]
 
 TRIALS_AT_ONCE: Final = 400
 """In one transaction. SQLite takes so many values in a question, on any version."""
@@ -49,6 +50,9 @@ OF_TRIAL: Final[tuple[Table, ...]] = (
 )
 """All but heartbeats, which say that a process lives: it does not live there."""
 SYSTEM: Final = OF_STUDY[1]
+NOTE: Final = re.compile(r"(?<=^dashboard:)\d+(?=:note_)")
+"""In the name of a system attribute of a study that is a trial's note (`optuna_dashboard.save_note`): the trial's key
+in the database, which is another one there."""
 ARTIFACT: Final = "artifacts:"
 """What the system attribute of an artifact begins with; its id follows (`optuna.artifacts`)."""
 
@@ -166,9 +170,12 @@ def copy_study(source: Relational, target: Relational, name: str) -> Copied:
             _copy_trials(here, there, ours, theirs, numbers)
             done = numbers.stop
     with _reading(source) as here, target.engine.begin() as there:
+        new = {str(key): number for key, number in _numbers(here, ours)}
+        keys = {number: str(key) for key, number in _numbers(there, theirs)}
         for table in OF_STUDY:
             there.execute(table.delete().where(table.c.study_id == theirs, table.c.key != UNDER_WAY))
-            _copy_rows(here, there, table, "study_id", {ours: theirs})
+            named = {old: keys[number] for old, number in new.items() if number in keys}
+            _copy_rows(here, there, table, "study_id", {ours: theirs}, named)
     compared = _compared(source, target, ours, theirs)
     if compared.different:
         # It may have gone on since it was read, of which a second reading knows.
@@ -186,7 +193,10 @@ def copy_study(source: Relational, target: Relational, name: str) -> Copied:
         )
     _, user, system = sides[0]
     return Copied(
-        name, dict(compared.states), len(user) + len(system), frozenset(compared.artifacts | _named(dict(system)))
+        name,
+        dict(compared.states),
+        len(user) + len(system),
+        frozenset(compared.artifacts | named_artifacts(dict(system))),
     )
 
 
@@ -222,14 +232,24 @@ def _copy_trials(here: Connection, there: Connection, ours: int, theirs: int, nu
             _copy_rows(here, there, table, "trial_id", {old: new[number] for old, number in ids.items()})
 
 
-def _copy_rows(here: Connection, there: Connection, table: Table, owner: str, ids: dict[int, int]) -> None:
-    """The rows of these owners, in their order, for the new owners; they get numbers of their own there."""
+def _copy_rows(
+    here: Connection,
+    there: Connection,
+    table: Table,
+    owner: str,
+    ids: dict[int, int],
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """The rows of these owners, in their order, for the new owners; they get numbers of their own there. `notes` says
+    what the keys of trials are there, of which a study keeps notes."""
     (key,) = table.primary_key.columns
     wanted = sqlalchemy.select(table).where(table.c[owner].in_(list(ids))).order_by(key)
     rows = [dict(row) for row in here.execute(wanted).mappings()]
     for row in rows:
         del row[key.name]
         row[owner] = ids[row[owner]]
+        if notes is not None:
+            row["key"] = NOTE.sub(lambda found: notes.get(found[0], found[0]), row["key"])
     if rows:
         there.execute(table.insert(), rows)
 
@@ -270,6 +290,12 @@ def _lock(connection: Connection, study: int) -> None:
 def _trials(connection: Connection, study: int) -> int:
     counted = sqlalchemy.select(sqlalchemy.func.count()).select_from(TRIALS).where(TRIALS.c.study_id == study)
     return int(connection.execute(counted).scalar_one())
+
+
+def _numbers(connection: Connection, study: int) -> list[tuple[int, int]]:
+    """The keys in the database of its trials, and their numbers."""
+    wanted = sqlalchemy.select(TRIALS.c.trial_id, TRIALS.c.number).where(TRIALS.c.study_id == study)
+    return [(key, number) for key, number in connection.execute(wanted)]
 
 
 def _mark(connection: Connection, study: int) -> str | None:
@@ -313,7 +339,7 @@ def _compared(source: Relational, target: Relational, ours: int, theirs: int) ->
                 found.different.append(number)
             else:
                 found.states[trial.state.name.lower()] += 1
-                found.artifacts.update(_named(trial.system_attrs))
+                found.artifacts.update(named_artifacts(trial.system_attrs))
     return found
 
 
@@ -336,13 +362,19 @@ def _facts(trial: FrozenTrial) -> str:
 
 
 def _of_study(storage: Relational, study: int) -> tuple[Any, list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """Its directions and its attributes, as Optuna reads them."""
+    """Its directions and its attributes, as Optuna reads them; notes of trials by their numbers."""
     user, system = storage.get_study_user_attrs(study), storage.get_study_system_attrs(study)
-    system = {key: value for key, value in system.items() if key != UNDER_WAY}
+    with _reading(storage) as connection:
+        numbers = {str(key): f"trial {number}" for key, number in _numbers(connection, study)}
+    system = {
+        NOTE.sub(lambda found: numbers.get(found[0], found[0]), key): value
+        for key, value in system.items()
+        if key != UNDER_WAY
+    }
     return storage.get_study_directions(study), sorted(user.items()), sorted(system.items())
 
 
-def _named(system_attrs: Iterable[str]) -> set[str]:
+def named_artifacts(system_attrs: Iterable[str]) -> set[str]:
     """The ids of artifacts that `optuna.artifacts.upload_artifact` recorded."""
     return {name.removeprefix(ARTIFACT) for name in system_attrs if name.startswith(ARTIFACT)}
 

@@ -40,6 +40,7 @@ __all__ = [
     "DEFAULT_STORAGE",
     "FROM_ENVIRONMENT",
     "HIDDEN",
+    "OLDER_PAIRS",
     "driven",
     "experimental_features",
     "holds_secret",
@@ -55,6 +56,9 @@ DEFAULT_STORAGE: Final = "sqlite:///studies/sentiment.db"
 FROM_ENVIRONMENT: Final = "env:"
 HIDDEN: Final = "SENTIMENT_SEARCH_URL_"
 """How the variables begin into which the program itself puts a URL that it was given with a password."""
+
+OLDER_PAIRS: Final = ": pairs"
+"""What the study of a comparison was called behind the comparison's name, which it has alone now."""
 
 OPTUNA_TABLES: Final = frozenset({"studies", "trials", "version_info"})
 LOCK_SECONDS: Final = 60
@@ -236,6 +240,11 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
         return study
     except KeyError:
         names = optuna.get_all_study_names(storage)
+        if name + OLDER_PAIRS in names:
+            raise InputError(
+                f"{name!r} is a comparison, not a search: `sentiment-search compare` with its study file shows what it "
+                "found"
+            ) from None
         known = (
             f"it has {', '.join(sorted(names)[:8])}" if names else "it has none yet; `sentiment-search run` makes one"
         )

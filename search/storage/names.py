@@ -45,7 +45,7 @@ def refuse_shared_folder(name: str, storage: BaseStorage) -> None:
     Raises:
         InputError: there is one whose name differs in nothing that every disk tells apart.
     """
-    others = {other.split(": ")[0] for other in optuna.get_all_study_names(storage)}  # NAME: IDEA of a comparison
+    others = {other.split(": ")[0] for other in optuna.get_all_study_names(storage)}  # NAME: ... of a comparison
     if name in others:
         return
     for other in sorted(others):

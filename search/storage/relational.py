@@ -112,12 +112,13 @@ class Relational(RDBStorage):
 
     @waits
     def put_back(self, trial_id: int, attribute: str, holder: Any) -> None:
-        """Let a trial wait again and be nobody's, if it runs and `attribute` says that `holder` has it. In one step:
-        were it done twice, because an answer was lost, the second time it would be taken from whoever has it by then.
+        """Let a trial wait again and be nobody's, if it runs and the system attribute says that `holder` has it. In one
+        step: were it done twice, because an answer was lost, the second time it would be taken from whoever has it by
+        then.
         """
         with _create_scoped_session(self.scoped_session) as session:
             trial = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
-            attributes = models.TrialUserAttributeModel
+            attributes = models.TrialSystemAttributeModel
             held = session.query(attributes).filter_by(trial_id=trial_id, key=attribute).one_or_none()
             if trial.state == TrialState.RUNNING and held is not None and json.loads(str(held.value_json)) == holder:
                 held.value_json = json.dumps(None)

@@ -32,6 +32,9 @@ from search.study.records import (
     OTHERS,
     PREDICTIONS,
     family_of_trial,
+    keep_of_study,
+    told,
+    told_of_study,
 )
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -60,10 +63,10 @@ def correct_for_choosing(opened: SearchStudy) -> None:
     trials = [
         trial
         for trial in in_order(study.get_trials(deepcopy=False))
-        if trial.state == TrialState.COMPLETE and PREDICTIONS in trial.user_attrs
+        if trial.state == TrialState.COMPLETE and told(trial, PREDICTIONS) is not None
     ]
     baseline = next((number for number, trial in enumerate(trials) if IS_LINEAR_BASELINE in trial.user_attrs), None)
-    linear = study.user_attrs.get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
+    linear = told_of_study(study).get(BASELINES, {}).get(LINEAR, {}).get(PREDICTIONS)
     families: dict[str, list[int]] = {}
     for index, trial in enumerate(trials):
         families.setdefault(family_of_trial(trial), []).append(index)
@@ -92,7 +95,7 @@ def correct_for_choosing(opened: SearchStudy) -> None:
         return
     if len(trials) > 1:
         score = corrected_score(labels, _joined(candidates), n_classes, groups=groups)
-        study.set_user_attr(CORRECTED, {"trials": len(trials), **asdict(score)})
+        keep_of_study(study, CORRECTED, {"trials": len(trials), **asdict(score)})
     best = max(range(len(trials)), key=lambda number: trials[number].value or 0.0)  # of equals the first
     sound = [number for number, trial in enumerate(trials) if _may_be_averaged(trial, candidates[number].said[0])]
     if len(sound) > 1 and best in sound:
@@ -105,8 +108,8 @@ def correct_for_choosing(opened: SearchStudy) -> None:
         gain = corrected_difference(labels, _joined(own), reference, n_classes, groups=groups)
         winner = np.repeat(members, [len(one.said) for one in own])[gain.winner]
         against[name] = {"trial": trials[winner].number, **asdict(gain)}
-    study.set_user_attr(AGAINST_LINEAR, against.pop(""))
-    study.set_user_attr(FAMILIES_AGAINST_LINEAR, against)
+    keep_of_study(study, AGAINST_LINEAR, against.pop(""))
+    keep_of_study(study, FAMILIES_AGAINST_LINEAR, against)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class _Candidates:
 
 def _candidates(folder: Artifacts, trial: FrozenTrial, *, with_others: bool) -> _Candidates:
     """What a trial kept; the file of other checkpoints that nobody asks for any more is removed."""
-    record = trial.user_attrs[PREDICTIONS]
+    record = told(trial, PREDICTIONS)
     said = [kept_predictions(folder, record)]
     if OTHERS in record and not with_others:
         recorded_file(folder, record[OTHERS]).remove()
@@ -178,4 +181,4 @@ def _record_ensemble(
     weights = {
         str(trial.number): float(weight) for (trial, _), weight in zip(averaged, found, strict=True) if weight > 0
     }
-    opened.study.set_user_attr(ENSEMBLE, {"best": best, "weights": weights, **asdict(worth)})
+    keep_of_study(opened.study, ENSEMBLE, {"best": best, "weights": weights, **asdict(worth)})

@@ -29,11 +29,12 @@ import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from search.storage.attributes import OURS
 from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent, take_over
 from search.storage.relational import Relational
 from search.storage.waiting import asked_again
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, of_one_reading, positions, repeat
-from search.study.records import CONFIG, ENDED
+from search.study.records import CONFIG, ENDED, told
 
 __all__ = [
     "WORKER",
@@ -44,11 +45,12 @@ __all__ = [
     "following",
     "is_begun",
     "is_unsettled",
+    "living",
     "pending_positions",
 ]
 
 WORKER: Final = "worker"
-"""The user attribute of a trial that says which process works on it."""
+"""What is on record of a trial under this name says which process works on it."""
 
 CLAIM: Final = "claimed by"
 """How the system attributes begin that name those who tried to take a queued trial."""
@@ -100,7 +102,8 @@ def claim(
         if ends(trials, position) or not _is_due(trials, position, total, round_of):
             return None
         claimed = {_claim_of(me): me} | first_beat(storage, _claim_of(me))
-        template = create_trial(state=TrialState.RUNNING, user_attrs={WORKER: me}, system_attrs=claimed)
+        claimed[OURS + WORKER] = me
+        template = create_trial(state=TrialState.RUNNING, system_attrs=claimed)
         taken = storage.create_new_trial(study._study_id, template_trial=template)
     try:
         return optuna.Trial(study, taken) if _holds(study, taken, total, round_of, ends, (me, len(trials))) else None
@@ -124,7 +127,7 @@ def begin_again(study: optuna.Study, number: int, cause: str) -> None:
         storage.set_trial_system_attr(trial._trial_id, AGAIN, cause)
         storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause}; queued to be begun again")
         storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        repeat(study, trial, drawn=CONFIG in trial.user_attrs)
+        repeat(study, trial, drawn=told(trial, CONFIG) is not None)
 
 
 def begin_lost_again(study: optuna.Study) -> int:
@@ -141,8 +144,8 @@ def begin_lost_again(study: optuna.Study) -> int:
         earlier = [trials[number] for number in trial.system_attrs.get(REPEATS, ())]
         # One that came further than those before it goes on each time, and is not what ends its processes.
         earlier = [other for other in earlier if _scorings(other) >= _scorings(trial)]
-        times = 1 + sum(other.system_attrs.get(AGAIN) == cause and CONFIG in other.user_attrs for other in earlier)
-        if CONFIG in trial.user_attrs and times > (RETRIES if cause == LOST else SILENT_RETRIES):
+        times = 1 + sum(other.system_attrs.get(AGAIN) == cause and told(other, CONFIG) is not None for other in earlier)
+        if told(trial, CONFIG) is not None and times > (RETRIES if cause == LOST else SILENT_RETRIES):
             with suppress(UpdateFinishedTrialError):
                 storage.set_trial_system_attr(trial._trial_id, AGAIN, None)
                 storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause} {times} times; given up")
@@ -150,7 +153,7 @@ def begin_lost_again(study: optuna.Study) -> int:
         else:
             begin_again(study, trial.number, cause)
     for trial in _not_yet_repeated(study.get_trials(deepcopy=False)):
-        repeat(study, trial, drawn=CONFIG in trial.user_attrs)
+        repeat(study, trial, drawn=told(trial, CONFIG) is not None)
     trials = study.get_trials(deepcopy=False)  # whoever queued the second of two twins sees both
     order, standing = positions(trials), _standing(trials)
     for trial in trials:
@@ -160,6 +163,13 @@ def begin_lost_again(study: optuna.Study) -> int:
                 storage.set_trial_user_attr(trial._trial_id, ENDED, SUPERFLUOUS)
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     return count
+
+
+def living(study: optuna.Study) -> list[int]:
+    """The numbers of the running trials whose process lives, as far as anybody can tell."""
+    running = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.RUNNING]
+    quiet = silent(study, running, _process_of)
+    return [trial.number for trial in running if _loss(trial, quiet) is None]
 
 
 def following(trials: Sequence[FrozenTrial]) -> int:
@@ -267,7 +277,7 @@ def _take(study: optuna.Study, trial: FrozenTrial, me: dict[str, Any]) -> bool:
         if not running and (asked_again() == asked or not _is_mine_alone(storage.get_trial(trial._trial_id), me)):
             storage.set_trial_system_attr(trial._trial_id, _claim_of(me), None)
             return False
-        storage.set_trial_user_attr(trial._trial_id, WORKER, me)
+        storage.set_trial_system_attr(trial._trial_id, OURS + WORKER, me)
     except UpdateFinishedTrialError:
         return False
     return True
@@ -289,7 +299,7 @@ def _begin_twins_again(
     twins = [
         trial
         for trial in trials[known:]
-        if trial.state == TrialState.RUNNING and trial._trial_id != taken and trial.user_attrs.get(WORKER) == me
+        if trial.state == TrialState.RUNNING and trial._trial_id != taken and told(trial, WORKER) == me
     ]
     for trial in twins:
         begin_again(study, trial.number, "the answer that it was made was lost")
@@ -299,11 +309,11 @@ def _begin_twins_again(
 def _is_mine_alone(trial: FrozenTrial, me: dict[str, Any]) -> bool:
     """Whether it runs and nobody else has tried to take it: then this process did, though the answer was lost."""
     claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value]
-    return trial.state == TrialState.RUNNING and claims == [me] and not trial.user_attrs.get(WORKER)
+    return trial.state == TrialState.RUNNING and claims == [me] and not told(trial, WORKER)
 
 
 def _process_of(trial: FrozenTrial) -> str | None:
-    return _claim_of(worker) if (worker := trial.user_attrs.get(WORKER)) else None
+    return _claim_of(worker) if (worker := told(trial, WORKER)) else None
 
 
 def _claim_of(me: dict[str, Any]) -> str:
@@ -333,9 +343,9 @@ def _holds(
         return True
     behind = getattr(storage, "_backend", storage)
     if isinstance(behind, Relational):
-        behind.put_back(trial_id, WORKER, since[0])
+        behind.put_back(trial_id, OURS + WORKER, since[0])
     else:
-        storage.set_trial_user_attr(trial_id, WORKER, None)
+        storage.set_trial_system_attr(trial_id, OURS + WORKER, None)
         storage.set_trial_state_values(trial_id, TrialState.WAITING)
     time.sleep(random.uniform(0, 0.2))  # so that those who gave way together do not meet again
     return False
@@ -352,7 +362,7 @@ def _loss(trial: FrozenTrial, quiet: set[int]) -> str | None:
         quiet: ids of those whose process has fallen silent.
     """
     claims = [value for name, value in trial.system_attrs.items() if name.startswith(CLAIM) and value]
-    workers = [worker] if (worker := trial.user_attrs.get(WORKER)) else claims
+    workers = [worker] if (worker := told(trial, WORKER)) else claims
     if workers and all(_is_gone(worker) for worker in workers):
         return LOST
     return SILENT if trial._trial_id in quiet else None

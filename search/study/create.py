@@ -1,6 +1,6 @@
 """A definition becomes an Optuna study: made or resumed, seeded, with its baselines beside it.
 
-What a study must know to be joined by a worker, resumed next week or replayed stands in its own user attributes; its
+What a study must know to be joined by a worker, resumed next week or replayed stands in its own attributes; its
 data do not, but their fingerprint does, and a study refuses to go on with other data.
 """
 
@@ -25,6 +25,7 @@ from search.storage.names import refuse_shared_folder
 from search.storage.paths import ArtifactPath, Artifacts
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_lost_again, following, is_unsettled
+from search.study.comparisons import refuse_comparison, refuse_name_of_comparison
 from search.study.definition import Search, StudyDefinition
 from search.study.objective import Objective, checkpoints_file, predictions_file
 from search.study.positions import AGAIN, FINISHED, begin_with, first_of_round, in_order, positions
@@ -33,6 +34,7 @@ from search.study.records import (
     AUDIT,
     BASELINES,
     CLASS_SIZES,
+    CLASSES,
     DATA,
     FINGERPRINT,
     KEEP_BEST,
@@ -46,6 +48,8 @@ from search.study.records import (
     SPACE_DEFAULTS,
     TRIALS,
     as_recorded,
+    keep_of_study,
+    told_of_study,
 )
 from search.study.space import Space, defaults_for
 from search.study.stopping import Plateau, plateau
@@ -83,6 +87,9 @@ class SearchStudy:
 
     progress: Path | None = None
     """Where trials keep the state of their training until they have ended; None keeps none."""
+
+    def __repr__(self) -> str:
+        return f"SearchStudy({visible(self.study.study_name)}: {self.finished} finished trials; {self.dataset!r})"
 
     def plateau(self) -> Plateau | None:
         """Why another trial is unlikely to pay; None if it may, or if nobody asked."""
@@ -137,7 +144,8 @@ def create_or_resume(
     linear one where it is not the first of those trials.
 
     Raises:
-        InputError: the data cannot be used; or the study exists with other data, labels, split or space.
+        InputError: the data cannot be used; or the study exists with other data, labels, split or space; or a
+            comparison is called so.
     """
     dataset = load_dataset(definition.data)
     defaults = defaults_for(dataset.texts("train"), device)
@@ -145,6 +153,7 @@ def create_or_resume(
     Space.of(definition.space, defaults=defaults).refuse_missing(_cache(artifacts))
     unlabelled_texts(dataset)
     refuse_shared_folder(definition.name, storage)
+    refuse_name_of_comparison(definition.name, storage)
     (ArtifactPath.of(artifacts) / definition.name).prepare()
     study = optuna.create_study(study_name=definition.name, storage=storage, direction="maximize", load_if_exists=True)
     refuse_half_copied(study)
@@ -155,16 +164,16 @@ def create_or_resume(
     else:
         _refuse_other_identity(study, definition, dataset)
         _record_wishes(study, definition)
-    space = Space.of(definition.space, defaults=study.user_attrs[SPACE_DEFAULTS])
+    space = Space.of(definition.space, defaults=told_of_study(study)[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_again(study):
         say(f"{lost} trials lost their process and are begun again.")
     remove_leftovers(opened)
     # Older studies did not keep what the baselines predict.
-    if not all(PREDICTIONS in measured for measured in study.user_attrs.get(BASELINES, {"": {}}).values()):
+    if not all(PREDICTIONS in measured for measured in told_of_study(study).get(BASELINES, {"": {}}).values()):
         if not begins_with_linear(space):
             say("Measuring the baselines: majority, and TF-IDF with logistic regression ...")
-        study.set_user_attr(BASELINES, _measure_baselines(opened))
+        keep_of_study(study, BASELINES, _measure_baselines(opened))
     return opened
 
 
@@ -190,10 +199,12 @@ def open_recorded(
         data: the files to read them from; None: those that the study names, which may lie elsewhere on this machine.
 
     Raises:
-        InputError: there is no such study, it was not made by `run`, or its data have changed or gone.
+        InputError: there is no such study, it was not made by `run` but is a comparison or another program's, or its
+            data have changed or gone.
     """
     study = load_study(name, storage)
-    attributes = study.user_attrs
+    refuse_comparison(study)
+    attributes = told_of_study(study)
     if DATA not in attributes or FINGERPRINT not in attributes:
         raise InputError(f"study {name!r} was not made by `sentiment-search run`; it does not say what its data are")
     with as_recorded(name):
@@ -259,7 +270,7 @@ def _opened(
     study: optuna.Study, dataset: Dataset, space: Space, seed: int, keep_best: int, artifacts: Artifacts
 ) -> SearchStudy:
     kept = TrialArtifacts.of(artifacts, study.study_name, keep_best)
-    recorded = study.user_attrs
+    recorded = told_of_study(study)
     audit, round_of, patience = recorded.get(AUDIT, 0.0), recorded.get(ROUND_OF), recorded.get(PATIENCE)
     progress = kept.directory / "progress"
     return SearchStudy(study, dataset, space, seed, kept, _cache(artifacts), audit, round_of, patience, progress)
@@ -283,7 +294,7 @@ def _is_new(study: optuna.Study) -> bool:
     """Just made, or left by a process that was killed while it made it."""
     begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
     mine = study.directions == [StudyDirection.MAXIMIZE]
-    return FINGERPRINT not in study.user_attrs and not begun and mine
+    return FINGERPRINT not in told_of_study(study) and not begun and mine
 
 
 def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
@@ -297,7 +308,7 @@ def _record_wishes(study: optuna.Study, definition: StudyDefinition) -> None:
         KEEP_BEST: definition.keep_best,
     }
     for name, value in wishes.items():
-        study.set_user_attr(name, value)
+        keep_of_study(study, name, value)
 
 
 def _record_identity(
@@ -311,17 +322,17 @@ def _record_identity(
         SPACE_DEFAULTS: defaults,
         ROWS: {"train": len(split.train), "validation": len(split.validation), "sealed test": len(split.test)},
         CLASS_SIZES: dataset.class_sizes("validation"),
-        "classes": list(dataset.reviews.classes),
+        CLASSES: list(dataset.reviews.classes),
         SPACE: definition.space,
         SEED: definition.seed,
         FINGERPRINT: dataset.fingerprint,  # last: with it the study counts as made
     }
     for name, value in attributes.items():
-        study.set_user_attr(name, value)
+        keep_of_study(study, name, value)
 
 
 def _refuse_other_identity(study: optuna.Study, definition: StudyDefinition, dataset: Dataset) -> None:
-    recorded = study.user_attrs
+    recorded = told_of_study(study)
     if FINGERPRINT not in recorded:
         raise InputError(
             f"study {study.study_name!r} exists but was not made by `sentiment-search run`; choose another --name"
@@ -348,7 +359,7 @@ def _measure_baselines(opened: SearchStudy) -> dict[str, dict[str, Any]]:
     dataset, n_classes = opened.dataset, len(opened.dataset.classes)
     measured: dict[str, dict[str, Any]] = {}
     wanted = {"majority": baselines.majority}
-    if not begins_with_linear(opened.space) or LINEAR in opened.study.user_attrs.get(BASELINES, {}):
+    if not begins_with_linear(opened.space) or LINEAR in told_of_study(opened.study).get(BASELINES, {}):
         wanted[LINEAR] = baselines.linear
     for name, fit in wanted.items():
         fitted = fit(dataset.texts("train"), dataset.labels("train"), n_classes)

@@ -34,11 +34,14 @@ class Edge:
     """Of the range that was searched."""
     tried: float
     """The end to try instead."""
+    entry: str = ""
+    """What a study file says of a search that does; nothing of a parameter that none knows."""
 
     def __str__(self) -> str:
         return (
             f"{self.parameter} = {_number(self.value)} lies at the {self.side} end of what was searched "
             f"({_number(self.end)}); search on to {_number(self.tried)}"
+            + (f", as another study: {self.entry} under [space] of a study file" if self.entry else "")
         )
 
 
@@ -67,10 +70,26 @@ def edges(params: Mapping[str, Any], distributions: Mapping[str, BaseDistributio
             continue
         if side is None or low == high:
             continue
-        edge = Edge(name, value, side, low if side == "lower" else high, _further(name, side, low, high, log, whole))
-        if edge.tried != edge.end:
-            found.append(edge)
+        end, tried = low if side == "lower" else high, _further(name, side, low, high, log, whole)
+        if tried != end:
+            found.append(Edge(name, value, side, end, tried, _entry(name, distribution, side, tried)))
     return tuple(found)
+
+
+def _entry(name: str, distribution: BaseDistribution, side: str, tried: float) -> str:
+    """The range of a study file that goes on to `tried`."""
+    try:
+        allowed_range(name)
+    except InputError:
+        return ""
+    if isinstance(distribution, CategoricalDistribution):
+        choices: set[Any] = {*distribution.choices, tried}
+        return f"{name} = [{', '.join(map(_number, sorted(choices)))}]"
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    low, high = (tried, distribution.high) if side == "lower" else (distribution.low, tried)
+    step = f", step = {distribution.step}" if distribution.step not in (None, 1) else ""
+    log = ", log = true" if distribution.log else ""
+    return f"{name} = {{ low = {_number(low)}, high = {_number(high)}{step}{log} }}"
 
 
 def _number(value: float) -> str:

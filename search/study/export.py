@@ -14,10 +14,11 @@ import torch
 from search.storage.artifacts import TrialArtifacts, facts_of
 from search.storage.paths import Artifacts
 from search.storage.predictions import kept_predictions
+from search.study.comparisons import refuse_comparison
 from search.study.create import SearchStudy
 from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
 from search.study.objective import milliseconds_a_text, refuse_changed
-from search.study.records import COLLAPSED, CONFIG, ENVIRONMENT, PREDICTIONS
+from search.study.records import COLLAPSED, CONFIG, ENVIRONMENT, PREDICTIONS, told
 from sentiment.bundle.folder import Bundle, copy_bundle, refuse_occupied, write_bundle
 from sentiment.bundle.seen import SeenTexts
 from sentiment.errors import InputError
@@ -53,8 +54,10 @@ def export(study: optuna.Study, artifacts: Artifacts, trial: str, directory: Pat
         the trial's number, its macro-F1 and the folder.
 
     Raises:
-        InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty.
+        InputError: there is no such trial, its weights were not kept or are damaged, or `directory` is not empty; or
+            the study is a comparison.
     """
+    refuse_comparison(study)
     kept = TrialArtifacts.of(artifacts, study.study_name)
     board = leaderboard(study, kept)
     number, score, folder = _kept(board, study, kept, trial)
@@ -117,8 +120,9 @@ def export_distilled(
         number, _, folder = _kept(board, study, opened.artifacts, trial)
         name, teacher = f"trial {number}", Bundle.open(folder).model
     trials = study.get_trials(deepcopy=False)
-    found_of = [trials[entry.trial].user_attrs for entry in board.entries if entry.trial is not None]
-    networks = [told[CONFIG] for told in found_of if FAMILY not in told[CONFIG] and COLLAPSED not in told]
+    done = [trials[entry.trial] for entry in board.entries if entry.trial is not None]
+    sound = [told(one, CONFIG) for one in done if COLLAPSED not in one.user_attrs]
+    networks = [config for config in sound if FAMILY not in config]
     settings = networks[0] if networks else SMALL
     student = NetworkConfig.from_dict(settings | {"class_weights": "none", "label_smoothing": 0.0, "wide": False})
     more = f" and {len(unlabelled):,} texts without labels" if unlabelled else ""
@@ -210,9 +214,9 @@ def export_folded(
     trials = opened.study.get_trials(deepcopy=False)
     configs, resources = [], []
     for one in chosen:
-        if CONFIG not in trials[one].user_attrs:
+        if told(trials[one], CONFIG) is None:
             raise InputError(f"trial {one} does not say what was trained; it was not made by this program")
-        config, environment = config_of(trials[one].user_attrs[CONFIG]), trials[one].user_attrs[ENVIRONMENT]
+        config, environment = config_of(told(trials[one], CONFIG)), told(trials[one], ENVIRONMENT)
         if isinstance(config, EnsembleConfig):
             raise InputError(f"trial {one} is a mean of models itself; name one of another family")
         refuse_changed(one, config, environment, opened.cache)
@@ -221,7 +225,7 @@ def export_folded(
     views = folds(dataset, number, dataset.source.split_seed)
     rows = len(dataset.split.train) + len(dataset.split.validation)
     say(f"Training {number * len(chosen)} models in {number} folds of the {rows:,} rows that are not sealed ...")
-    torch.set_num_threads(max(trials[one].user_attrs[ENVIRONMENT]["threads"] for one in chosen))
+    torch.set_num_threads(max(told(trials[one], ENVIRONMENT)["threads"] for one in chosen))
     made = train_in_folds(configs, views, resources, on_progress)
     for place, why in made.unsound.items():
         say(f"Trial {chosen[place]} is left out: {why}.")
@@ -294,14 +298,14 @@ def _ensemble_model(opened: SearchStudy, ensemble: EnsembleStanding, say: Say) -
     trials = opened.study.get_trials(deepcopy=False)
     members: list[Model | None] = []
     for number in ensemble.weights:
-        attributes = trials[number].user_attrs
+        trial = trials[number]
         with suppress(InputError):  # what is damaged is made again too
-            if opened.artifacts.has(trials[number]):
-                members.append(Bundle.open(opened.artifacts.fetched(trials[number])).model)
+            if opened.artifacts.has(trial):
+                members.append(Bundle.open(opened.artifacts.fetched(trial)).model)
                 continue
-        config, environment = config_of(attributes[CONFIG]), attributes[ENVIRONMENT]
+        config, environment = config_of(told(trial, CONFIG)), told(trial, ENVIRONMENT)
         refuse_changed(number, config, environment, opened.cache)
-        recorded = kept_predictions(opened.predictions, attributes[PREDICTIONS])
+        recorded = kept_predictions(opened.predictions, told(trial, PREDICTIONS))
         say(f"Training trial {number} again, whose weights are not there ...")
         torch.set_num_threads(environment["threads"])
         trained = train(config, opened.dataset, Resources(opened.cache, environment["device"]))

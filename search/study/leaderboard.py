@@ -35,17 +35,21 @@ from search.study.records import (
     SECONDS,
     as_recorded,
     family_of_trial,
+    told,
+    told_of_study,
     why_ended,
 )
 from search.study.stopping import Plateau, plateau
+from sentiment.foreign import visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 
 __all__ = ["Audit", "EnsembleStanding", "Entry", "FamilyStanding", "How", "Leaderboard", "leaderboard"]
 
-How = Literal["recipe", "sampled", "again"]
+How = Literal["recipe", "sampled", "again", "outside"]
 """How a trial came by its setting: a known-good one that the search began with, drawn, or that of a trial which was
-interrupted or lost and which it stands in for."""
+interrupted or lost and which it stands in for. Or its score was told by another program (`optuna tell`): nobody knows
+what was trained."""
 
 GIVEN: Final = "fixed_params"
 """Optuna's name, in a trial's system attributes, for parameters that it was queued with."""
@@ -74,6 +78,11 @@ class Entry:
     """Milliseconds that it takes to answer one text."""
     how: How | None = None
     """None of a baseline that is no trial."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a trial of which it is known what was trained."""
+        return self.trial is not None and self.how != "outside"
 
 
 @dataclass(frozen=True)
@@ -173,10 +182,14 @@ class Leaderboard:
     plateau: Plateau | None
     """Why the search stopped by itself; None if it did not, or was not asked to."""
 
+    def __repr__(self) -> str:
+        best = "no trial completed" if self.best is None else f"best {self.best.name} with {self.best.macro_f1:.4f}"
+        return f"Leaderboard({visible(self.study)}: {self.counts.get('complete', 0)} completed, {best})"
+
     @property
     def best(self) -> Entry | None:
-        """The best completed trial, if there is one."""
-        return next((entry for entry in self.entries if entry.trial is not None), None)
+        """The best completed trial, if there is one; not one of which nobody knows what was trained."""
+        return next((entry for entry in self.entries if entry.is_ours), None)
 
     @property
     def linear(self) -> Entry | None:
@@ -224,19 +237,19 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
     if isinstance(artifacts, Artifacts) and is_plain(study.study_name):
         kept = TrialArtifacts.of(artifacts, study.study_name)
     kept = kept and kept.listed()
-    trials = study.get_trials(deepcopy=False)
+    trials, recorded = study.get_trials(deepcopy=False), told_of_study(study)
     entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
-    for name, measured in study.user_attrs.get(BASELINES, {}).items():
+    for name, measured in recorded.get(BASELINES, {}).items():
         seconds = measured.get("seconds")
         entries.append(Entry(name, measured["macro_f1"], seconds=seconds, is_linear=name == LINEAR))
     entries.sort(key=lambda entry: (-entry.macro_f1, entry.trial is not None))  # of equals the first
-    best = next((entry.trial for entry in entries if entry.trial is not None), None)
+    best = next((entry.trial for entry in entries if entry.is_ours), None)
     scores = {entry.trial: entry.macro_f1 for entry in entries if entry.trial is not None}
-    against = study.user_attrs.get(AGAINST_LINEAR)
+    against = recorded.get(AGAINST_LINEAR)
     if best is not None and against is not None and not math.isclose(scores.get(against["trial"], 0.0), scores[best]):
         against = None
-    rows, patience = study.user_attrs.get(ROWS, {"validation": 0}), study.user_attrs.get(PATIENCE)
-    class_sizes = tuple(study.user_attrs.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
+    rows, patience = recorded.get(ROWS, {"validation": 0}), recorded.get(PATIENCE)
+    class_sizes = tuple(recorded.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
     linear_is_best = best is not None and IS_LINEAR_BASELINE in trials[best].user_attrs
     return Leaderboard(
         study=study.study_name,
@@ -246,10 +259,10 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
         class_sizes=class_sizes,
-        corrected=study.user_attrs.get(CORRECTED),
+        corrected=recorded.get(CORRECTED),
         against_linear=against,
-        families=_families(entries, trials, study.user_attrs.get(FAMILIES_AGAINST_LINEAR, {})),
-        ensemble=_ensemble(study.user_attrs.get(ENSEMBLE), best, linear_is_best),
+        families=_families(entries, trials, recorded.get(FAMILIES_AGAINST_LINEAR, {})),
+        ensemble=_ensemble(recorded.get(ENSEMBLE), best, linear_is_best),
         audit=_audit(trials),
         plateau=None if patience is None else plateau(in_order(trials), patience, class_sizes),
         edges=() if best is None else edges(trials[best].params, trials[best].distributions),
@@ -258,11 +271,11 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
 
 def _audit(trials: list[FrozenTrial]) -> Audit | None:
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    ran_on = [trial.value or 0.0 for trial in completed if AUDITED in trial.user_attrs]
+    ran_on = [trial.value or 0.0 for trial in completed if told(trial, AUDITED) is not None]
     if not ran_on:
         return None
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and not why_ended(trial)]
-    best = max((trial.value or 0.0 for trial in completed if AUDITED not in trial.user_attrs), default=0.0)
+    best = max((trial.value or 0.0 for trial in completed if told(trial, AUDITED) is None), default=0.0)
     won = sum(value > best for value in ran_on)
     interval = scipy.stats.binomtest(won, len(ran_on)).proportion_ci(method="wilson")
     gain = max(0.0, max(ran_on) - best)
@@ -271,7 +284,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
 
 
 def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
-    config = trial.user_attrs.get(CONFIG, {})
+    config = told(trial, CONFIG, {})
     assert trial.value is not None
     return Entry(
         name=f"trial {trial.number}" + (" (collapsed)" if trial.user_attrs.get(COLLAPSED) else ""),
@@ -279,7 +292,7 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         trial=trial.number,
         architecture=config.get("architecture", config.get("family", "")),
         token_unit=config.get("token_unit", ""),
-        family=config.get("family", NETWORK),
+        family=config.get("family", NETWORK) if config else "",
         optimizer=config.get("optimizer", ""),
         learning_rate=config.get("learning_rate"),
         epochs=trial.user_attrs.get(EPOCHS),
@@ -292,6 +305,8 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
 
 
 def _how(trial: FrozenTrial) -> How:
+    if not told(trial, CONFIG):
+        return "outside"
     if REPEATS in trial.system_attrs:
         return "again"
     return "recipe" if GIVEN in trial.system_attrs else "sampled"
@@ -313,7 +328,7 @@ def _families(
 ) -> tuple[FamilyStanding, ...]:
     best: dict[str, Entry] = {}
     for entry in entries:
-        if entry.trial is not None:
+        if entry.is_ours:
             best.setdefault(entry.family, entry)
     found = []
     for family, entry in best.items() if len(best) > 1 else ():

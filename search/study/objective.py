@@ -4,7 +4,10 @@
 
     dataset = load_dataset(DataSource(path="reviews.csv", text="text", label="stars", classes="stars-3"))
     study = optuna.create_study(direction="maximize")
-    study.optimize(Objective(dataset), n_trials=50)
+    study.optimize(Objective(dataset, keep="weights"), n_trials=50)
+    search.export(study, kept="weights", to="my-model")
+
+It keeps nothing unasked: without `keep`, no folder is made.
 
 What it reports at each step is the best macro-F1 *so far* (the rule of `sentiment.models.descent`). A step
 is as many training examples for every trial, whatever its `epochs`, so a pruner compares trials at equal resource; and
@@ -13,23 +16,27 @@ since Optuna gives a pruned trial its last report as value, a pruned trial is wo
 
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 import optuna
 import torch
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 
 from search.execution.memory import most_bytes
 from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
-from search.study.positions import positions
+from search.study.outcome import Outcome, Pages
+from search.study.positions import KINDS, kind_of, positions
 from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
@@ -40,11 +47,16 @@ from search.study.records import (
     ENVIRONMENT,
     EPOCHS,
     IS_LINEAR_BASELINE,
+    KIND,
     LATENCY,
+    MODEL,
     OTHERS,
     PREDICTIONS,
+    PRUNED,
     RESUMED,
     SECONDS,
+    keep,
+    model_in_words,
 )
 from search.study.space import Space
 from sentiment.errors import InputError
@@ -122,6 +134,12 @@ def refuse_changed(
             )
 
 
+@cache
+def _temporary() -> TemporaryDirectory[str]:
+    """Of this process: trials of one objective, and objectives of one dataset, share what is made of its texts."""
+    return TemporaryDirectory(prefix="sentiment-search-", ignore_cleanup_errors=True)
+
+
 @dataclass
 class Objective:
     """Callable that Optuna maximises; the value is validation macro-F1 in [0, 1].
@@ -129,8 +147,10 @@ class Objective:
     Attributes:
         dataset: the reviews, labelled and split.
         space: what is sampled.
-        cache: where encoded corpora lie between runs.
-        artifacts: where the weights of the best trials are kept; None keeps none.
+        cache: where encoded corpora lie between runs; if none is named, a folder that is gone when the process ends.
+        keep: a folder for the weights of the best three trials and of the linear baseline, each study's in one of its
+            own; None keeps none.
+        artifacts: the same for who says how many; not beside `keep`.
         predictions: folder that keeps what each trial predicts for the validation rows; None keeps none.
         seed: with the trial's position (`positions`) it decides the trial's initial weights, order and dropout.
         device: a torch device.
@@ -141,6 +161,7 @@ class Objective:
         memory: bytes that a training may take, so that one which cannot do with them fails before it is begun. None: as
             many as the machine, its control group or the GPU has, where that is known: what others hold of them at the
             moment refuses nothing.
+        pages: called with what came of a trial, just before it ends; for people who look.
         on_report: called after each scoring, with the trial and the report; for progress.
         on_batch: called after each batch with the trial, the batches done and all batches of the trial.
         on_begin: called with the trial and the config that it has drawn, before that is trained.
@@ -148,7 +169,7 @@ class Objective:
 
     dataset: Dataset
     space: Space = field(default_factory=Space.of)
-    cache: Path = Path("studies/cache")
+    cache: Path = field(default_factory=lambda: Path(_temporary().name))
     artifacts: TrialArtifacts | None = None
     predictions: Artifacts | None = None
     seed: int = 0
@@ -157,9 +178,15 @@ class Objective:
     audit: float = 0.0
     progress: Path | None = None
     memory: int | None = None
+    keep: str | Path | None = None
+    pages: Pages = lambda trial, outcome: None
     on_report: Callable[[optuna.Trial, Config, Report], None] = lambda trial, config, report: None
     on_batch: Callable[[optuna.Trial, int, int], None] = lambda trial, done, total: None
     on_begin: Callable[[optuna.Trial, Config], None] = lambda trial, config: None
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and self.artifacts is not None:
+            raise InputError("give keep or artifacts, not both: each says where weights are kept")
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Train the config that `trial` draws.
@@ -171,7 +198,8 @@ class Objective:
             optuna.TrialPruned: the pruner said so, or the training diverged or collapsed; the trial says which.
             MemoryError: it would not fit, or did not.
         """
-        position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
+        trials = trial.study.get_trials(deepcopy=False)
+        position, kind = positions(trials)[trial.number], kind_of(trials[trial.number])
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
         with at_once(trial):
             try:
@@ -180,27 +208,36 @@ class Objective:
                 if self.space.distributions:  # other values may go together: this trial fails alone
                     raise RuntimeError(str(error)) from None
                 raise
-            trial.set_user_attr(CONFIG, config.to_dict())
-            trial.set_user_attr(ENVIRONMENT, environment(config, self.cache, self.device))
+            trial.set_user_attr(MODEL, model_in_words(config))
+            trial.set_user_attr(KIND, KINDS[kind])
+            keep(trial, CONFIG, config.to_dict())
+            keep(trial, ENVIRONMENT, environment(config, self.cache, self.device))
             if config == LinearConfig(seed=seed):
                 trial.set_user_attr(IS_LINEAR_BASELINE, True)
         self.on_begin(trial, config)
-        curve: list[dict[str, Any]] = []
+        so_far = Outcome(TrialState.FAIL, config, kind, self.dataset, reports := [])
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
-        condemned = False
 
         def on_report(report: Report) -> None:
-            curve.append(_row(report))
+            reports.append(report)
             trial.report(report.best_macro_f1, report.step)
             self.on_report(trial, config, report)
-            nonlocal condemned
-            if not condemned and trial.should_prune():
-                self._record(trial, curve)
+            nonlocal so_far
+            if so_far.audited is None and trial.should_prune():
+                self._record(trial, reports)
                 if audited:
-                    condemned = True
-                    trial.set_user_attr(AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
+                    so_far = replace(so_far, audited=report.epoch)
+                    keep(trial, AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
                     return
-                raise optuna.TrialPruned(f"too far behind the best after {report.epoch:g} epochs")
+                why = f"too far behind the best after {report.epoch:g} epoch{'' if report.epoch == 1 else 's'}"
+                trial.set_user_attr(PRUNED, why)
+                self.pages(trial, replace(so_far, state=TrialState.PRUNED, why=why))
+                raise optuna.TrialPruned(why)
+
+        def on_resume(epoch: float) -> None:
+            nonlocal so_far
+            so_far = replace(so_far, resumed=epoch)
+            trial.set_user_attr(RESUMED, epoch)
 
         try:
             on_batch = partial(self.on_batch, trial)
@@ -212,43 +249,60 @@ class Objective:
                 on_batch,
                 self.end_early,
                 progress=None if self.progress is None else progress_file(self.progress, position),
-                on_resume=partial(trial.set_user_attr, RESUMED),
+                on_resume=on_resume,
                 memory=memory,
             )
             trained = train(config, self.dataset, resources)
         except InputError as error:
             if "precision" in self.space.distributions:  # the other precision may work: this trial fails alone
+                self.pages(trial, replace(so_far, why=str(error)))
                 raise RuntimeError(str(error)) from None
             raise
-        self._record(trial, [_row(report) for report in trained.reports])
+        except UpdateFinishedTrialError:  # no longer this process's
+            raise
+        except (RuntimeError, MemoryError) as error:
+            self.pages(trial, replace(so_far, why=f"{type(error).__name__}: {error}"))
+            raise
+        self._record(trial, trained.reports)
         with at_once(trial):
-            return self._keep(trial, trained)
+            return self._keep(trial, trained, so_far)
 
-    def _keep(self, trial: optuna.Trial, trained: Trained) -> float:
+    def _keep(self, trial: optuna.Trial, trained: Trained, so_far: Outcome) -> float:
         if self.predictions is not None:
-            kept: dict[str, Any] = dict(
+            said: dict[str, Any] = dict(
                 keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
             )
             # Whoever keeps no weights asks for no choice among them either.
             if trained.other_checkpoints is not None and self.artifacts is not None and not trained.ended:
                 path = checkpoints_file(self.predictions, trial.number)
-                kept[OTHERS] = keep_predictions(path, trained.other_checkpoints)
-            trial.set_user_attr(PREDICTIONS, kept)
+                said[OTHERS] = keep_predictions(path, trained.other_checkpoints)
+            keep(trial, PREDICTIONS, said)
         if trained.collapsed:
             trial.set_user_attr(COLLAPSED, trained.collapsed)
+        outcome = replace(so_far, trained=trained, reports=trained.reports, why=trained.ended)
         if trained.ended:
             trial.set_user_attr(ENDED, trained.ended)
+            self.pages(trial, replace(outcome, state=TrialState.PRUNED))
             raise optuna.TrialPruned(trained.ended)
-        trial.set_user_attr(LATENCY, round(milliseconds_a_text(trained.predict, self.dataset), 3))
-        if self.artifacts is not None:
-            self.artifacts.keep(trial, trained, self.dataset, stays=IS_LINEAR_BASELINE in trial.user_attrs)
+        milliseconds = round(milliseconds_a_text(trained.predict, self.dataset), 3)
+        trial.set_user_attr(LATENCY, milliseconds)
+        artifacts = self._artifacts(trial.study)
+        kept = artifacts is not None and artifacts.keep(
+            trial, trained, self.dataset, stays=IS_LINEAR_BASELINE in trial.user_attrs
+        )
+        self.pages(trial, replace(outcome, state=TrialState.COMPLETE, kept=kept, milliseconds=milliseconds))
         return trained.macro_f1
 
-    def _record(self, trial: optuna.Trial, curve: list[dict[str, Any]]) -> None:
+    def _artifacts(self, study: optuna.Study) -> TrialArtifacts | None:
+        if self.keep is None:
+            return self.artifacts
+        return TrialArtifacts.of(Path(self.keep), study.study_name)
+
+    def _record(self, trial: optuna.Trial, reports: Sequence[Report]) -> None:
         with at_once(trial):
-            trial.set_user_attr(CURVE, curve)
-            trial.set_user_attr(EPOCHS, round(curve[-1]["epoch"], 4))
-            trial.set_user_attr(SECONDS, round(curve[-1]["seconds"], 3))
+            keep(trial, CURVE, [_row(report) for report in reports])
+            trial.set_user_attr(EPOCHS, round(reports[-1].epoch, 4))
+            trial.set_user_attr(SECONDS, round(reports[-1].seconds, 3))
 
 
 def milliseconds_a_text(answer: Callable[[list[str]], Any], dataset: Dataset) -> float:

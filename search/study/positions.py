@@ -13,7 +13,7 @@ seen the same loss, or begin the same study. Such twins share a position too, an
 import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -21,12 +21,15 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 __all__ = [
     "AGAIN",
     "FINISHED",
+    "KINDS",
     "REPEATS",
     "SUPERFLUOUS",
+    "Kind",
     "before",
     "begin_with",
     "first_of_round",
     "in_order",
+    "kind_of",
     "of_one_reading",
     "positions",
     "repeat",
@@ -45,6 +48,9 @@ AGAIN: Final = "begin again"
 
 SUPERFLUOUS: Final = "another trial stands at its position"
 """The system attribute of a trial that was queued twice and is not needed."""
+
+FIXED: Final = "fixed_params"
+"""Optuna's own name for the parameters that a queued trial takes, instead of drawing them."""
 
 FIRST: Final = "first setting"
 """The system attribute that says which of the settings that its search begins with a trial was queued for."""
@@ -122,8 +128,26 @@ def begin_with(study: optuna.Study, settings: Sequence[dict[str, Any]]) -> None:
     """
     there = len(set(positions(study.get_trials(deepcopy=False)).values()))
     for number, fixed in list(enumerate(settings))[there:]:
-        attributes = {FIRST: number, "fixed_params": fixed}
+        attributes = {FIRST: number, FIXED: fixed}
         study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=attributes))
+
+
+Kind = Literal["recipe", "sampled", "again"]
+"""Where a trial's settings come from: a known-good recipe that its search begins with, also if it was begun again; the
+sampler; or a sampled trial that was lost, for which this one stands in, so that they were sampled too."""
+KINDS: Final[dict[Kind, str]] = {
+    "recipe": "known-good recipe",
+    "sampled": "sampled",
+    "again": "sampled, begun again",
+}
+"""In words."""
+
+
+def kind_of(trial: FrozenTrial) -> Kind:
+    """Where a trial's settings come from."""
+    if FIXED in trial.system_attrs:
+        return "recipe"
+    return "again" if REPEATS in trial.system_attrs else "sampled"
 
 
 def repeat(study: optuna.Study, trial: FrozenTrial, *, drawn: bool) -> None:
@@ -139,8 +163,8 @@ def repeat(study: optuna.Study, trial: FrozenTrial, *, drawn: bool) -> None:
         ORIGINAL: trial.system_attrs.get(ORIGINAL, trial.number),
         REPEATS: [*trial.system_attrs.get(REPEATS, ()), trial.number],
     }
-    if "fixed_params" in trial.system_attrs:
-        attributes["fixed_params"] = trial.system_attrs["fixed_params"]
+    if FIXED in trial.system_attrs:
+        attributes[FIXED] = trial.system_attrs[FIXED]
     study.add_trial(
         create_trial(
             state=TrialState.WAITING,

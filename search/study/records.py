@@ -1,17 +1,21 @@
 """What is stored in a study, by name: who reads a study needs nothing that trains one.
 
-Of the names, chosen to read well in the dashboard, each stands here once.
+Of the names, chosen to read well in the dashboard, each stands here once. What is on record of a trial is read by
+`told` alone: what only programs read is not kept where people look, and once was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import optuna
 from optuna.trial import FrozenTrial
 
+from search.storage.attributes import OURS, keep, told
 from search.study.positions import AGAIN, FINISHED, SUPERFLUOUS
 from sentiment.errors import InputError, MissingExtraError
-from sentiment.foreign import one_line
+from sentiment.foreign import one_line, visible
+from sentiment.models.config import Config
 from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = [
@@ -19,8 +23,10 @@ __all__ = [
     "AUDIT",
     "AUDITED",
     "BASELINES",
+    "CLASSES",
     "CLASS_SIZES",
     "COLLAPSED",
+    "COMPARISON",
     "CONFIG",
     "CORRECTED",
     "CURVE",
@@ -31,14 +37,20 @@ __all__ = [
     "EPOCHS",
     "FAMILIES_AGAINST_LINEAR",
     "FINGERPRINT",
+    "FOR_PROGRAMS",
     "IS_LINEAR_BASELINE",
     "KEEP_BEST",
+    "KIND",
     "LATENCY",
     "METRIC",
+    "MODEL",
     "OPENINGS",
     "OTHERS",
+    "OURS",
     "PATIENCE",
+    "PLAN",
     "PREDICTIONS",
+    "PRUNED",
     "RESUMED",
     "ROUND_OF",
     "ROWS",
@@ -48,8 +60,13 @@ __all__ = [
     "SPACE_DEFAULTS",
     "TRIALS",
     "as_recorded",
+    "attributes",
     "family_of_trial",
+    "keep",
+    "keep_of_study",
+    "model_in_words",
     "told",
+    "told_of_study",
     "why_ended",
 ]
 
@@ -74,17 +91,30 @@ ENSEMBLE: Final = "ensemble"
 METRIC: Final = "validation macro-F1"
 OPENINGS: Final = "openings of the sealed test"
 """Each time that its sealed rows were scored."""
+COMPARISON: Final = "comparison"
+"""What a comparison is: its tables as they were read, its number of trials and of searches, its seed."""
+PLAN: Final = "pairs and tuning curve asked for"
+"""Of a comparison: what may be another thing today than yesterday, beside its data."""
+
+CLASSES: Final = "classes"
+SEED: Final = "seed"
+SHOWN: Final = frozenset({TRIALS, ROWS, CLASSES, SEED})
+"""What people read of a study, short enough for a line of its page."""
 
 # ------------------------------------------------------------------ of a trial
 
+MODEL: Final = "model"
+"""In words."""
+KIND: Final = "kind of trial"
+"""Where its settings come from, in words (`search.study.positions.kind_of`)."""
 CONFIG: Final = "config"
 CURVE: Final = "learning curve"
 ENDED: Final = "ended early because"
+PRUNED: Final = "pruned because"
 COLLAPSED: Final = "collapsed"
 SECONDS: Final = "seconds"
 EPOCHS: Final = "epochs trained"
 ENVIRONMENT: Final = "environment"
-SEED: Final = "seed"
 AUDITED: Final = "condemned by the pruner, audited"
 PREDICTIONS: Final = "predictions"
 """Of the validation rows: probabilities float32 [n, K]; in older studies classes int16 [n]. Under `OTHERS` in it, where
@@ -94,6 +124,9 @@ RESUMED: Final = "resumed from epoch"
 """Of a trial that stands in for one which was killed, and went on from where that one was scored last."""
 IS_LINEAR_BASELINE: Final = "is the linear baseline"
 LATENCY: Final = "milliseconds a text"
+
+FOR_PROGRAMS: Final = frozenset({CONFIG, CURVE, ENVIRONMENT, AUDITED, PREDICTIONS})
+"""What no person reads, so that it is kept where the dashboard does not show it (`search.storage.attributes`)."""
 
 
 @contextmanager
@@ -132,16 +165,37 @@ def why_ended(trial: FrozenTrial) -> str | None:
     return trial.user_attrs.get(ENDED)
 
 
-OURS: Final = "sentiment-search:"
-"""What the name of an attribute begins with that only programs read, among the trial's system attributes: the dashboard
-sets each user attribute on one line of a trial's page."""
+def attributes(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a trial, by names of this room, as `optuna.create_trial` takes it of one that is made at once;
+    what is None is left out."""
+    known = {name: value for name, value in facts.items() if value is not None}
+    return {
+        "user_attrs": {name: value for name, value in known.items() if name not in FOR_PROGRAMS},
+        "system_attrs": {OURS + name: value for name, value in known.items() if name in FOR_PROGRAMS},
+    }
 
 
-def told(trial: FrozenTrial, name: str, otherwise: Any = None) -> Any:
-    """What is on record of a trial under one of the names above; in older studies among its user attributes."""
-    return trial.system_attrs.get(OURS + name, trial.user_attrs.get(name, otherwise))
+def model_in_words(config: Config) -> str:
+    """What a trial trains, as its page says it."""
+    return visible(config.title.replace("`", ""))
+
+
+def told_of_study(study: optuna.Study) -> dict[str, Any]:
+    """What is on record of a study, by the names above, wherever it is stored; in older studies all of it is among its
+    user attributes."""
+    kept = study._storage.get_study_system_attrs(study._study_id)
+    ours = {name.removeprefix(OURS): value for name, value in kept.items() if name.startswith(OURS)}
+    return study.user_attrs | ours
+
+
+def keep_of_study(study: optuna.Study, name: str, value: Any) -> None:
+    """Record something of a study under one of the names above: what people read too, where the dashboard shows it."""
+    if name in SHOWN:
+        study.set_user_attr(name, value)
+    else:
+        study._storage.set_study_system_attr(study._study_id, OURS + name, value)
 
 
 def family_of_trial(trial: FrozenTrial) -> str:
     """The family of what a trial trained."""
-    return str(trial.user_attrs.get(CONFIG, {}).get(FAMILY, NETWORK))
+    return str(told(trial, CONFIG, {}).get(FAMILY, NETWORK))

@@ -10,8 +10,9 @@ from optuna.trial import TrialState
 from search.study.create import SearchStudy
 from search.study.definition import MOST_THREADS
 from search.study.objective import environment, refuse_changed
-from search.study.records import CONFIG, CURVE, ENVIRONMENT, as_recorded
+from search.study.records import CONFIG, CURVE, ENVIRONMENT, as_recorded, told
 from sentiment.errors import InputError, refuse_unless_whole
+from sentiment.foreign import html, html_table, visible
 from sentiment.models.family import Report, Resources
 from sentiment.models.registry import config_of, train
 
@@ -49,6 +50,14 @@ class Replay:
             + (f"What differs: {reasons}." if reasons else "Nothing recorded of the environment differs.")
         )
 
+    def __repr__(self) -> str:
+        return f"Replay({visible(self.render())})"
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        differs = [(name, str(then), str(now)) for name, (then, now) in self.differences.items()]
+        return f"<p>{html(self.render())}</p>" + (html_table(("", "then", "now"), differs) if differs else "")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return vars(self) | {"same": self.same}
@@ -70,13 +79,13 @@ def replay(opened: SearchStudy, number: int, *, device: str | None = None) -> Re
             f"study {opened.study.study_name!r} has no trial {number}; its trials are 0 to {len(trials) - 1}"
         )
     trial = trials[number]
-    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or CURVE not in trial.user_attrs:
+    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or told(trial, CURVE) is None:
         raise InputError(f"trial {number} is {trial.state.name.lower()} and has no scores to compare; choose another")
     with as_recorded(opened.study.study_name):
-        recorded = tuple(float(report["macro_f1"]) for report in trial.user_attrs[CURVE])
-        then = dict(trial.user_attrs[ENVIRONMENT])
+        recorded = tuple(float(report["macro_f1"]) for report in told(trial, CURVE))
+        then = dict(told(trial, ENVIRONMENT))
         refuse_unless_whole(f"trial {number}: threads", then["threads"], 1, MOST_THREADS)
-        config = config_of(trial.user_attrs[CONFIG])
+        config = config_of(told(trial, CONFIG))
         device = device or str(then["device"])
     torch.set_num_threads(then["threads"])
     refuse_changed(number, config, then, opened.cache, device)

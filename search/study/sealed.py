@@ -12,7 +12,7 @@ import numpy as np
 
 from search.statistics import score_error
 from search.study.create import SearchStudy
-from search.study.records import FINGERPRINT, OPENINGS
+from search.study.records import FINGERPRINT, OPENINGS, keep_of_study, told_of_study
 from sentiment.bundle.folder import Bundle
 from sentiment.bundle.scoring import Evaluation, Score, score
 from sentiment.errors import InputError
@@ -76,8 +76,8 @@ def evaluate_sealed(bundle: Bundle, opened: SearchStudy) -> SealedEvaluation:
         "trial": bundle.facts.get("trial"),
         "bundle": str(bundle.directory),
     }
-    openings = [*study.user_attrs.get(OPENINGS, []), opening]
-    study.set_user_attr(OPENINGS, openings)
+    openings = [*told_of_study(study).get(OPENINGS, []), opening]
+    keep_of_study(study, OPENINGS, openings)
     return SealedEvaluation(
         study=study.study_name,
         bundle=score(bundle, f"sealed rows of study {study.study_name}", texts, labels),

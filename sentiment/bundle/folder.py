@@ -30,8 +30,9 @@ from typing import Any, Final
 import numpy as np
 
 from sentiment.bundle.seen import BYTES_PER_TEXT, SeenTexts
+from sentiment.checked import shown
 from sentiment.errors import NO_SPACE, InputError, MissingExtraError
-from sentiment.foreign import markdown, markdown_table
+from sentiment.foreign import markdown, markdown_table, visible
 from sentiment.models.config import Config
 from sentiment.models.family import Model
 from sentiment.models.registry import config_of, family_of
@@ -53,6 +54,14 @@ MOST_BYTES: Final = 1 << 23
 """Of config.json, README.md and manifest.json; and of the other files beside what their numbers need."""
 MOST_TEXTS: Final = 1 << 27
 """Of training, and of validation, that hashes are kept of."""
+
+SCORED: Final = """The score above chose this model among others, so it is optimistic; score rows that no search has \
+seen with
+`sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
+those that the search sealed, once, where its study is (`--sealed`)."""
+UNSCORED: Final = """It has not been scored. Before you quote a number, score rows of your own with `sentiment-search \
+evaluate`, which
+says how many of them the model has seen."""
 
 
 class DamagedError(InputError):
@@ -98,20 +107,28 @@ class Bundle:
             )
         return cls(directory, config, tuple(said["classes"]), said["facts"], model, seen)
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Class probabilities, float32 [n, K], in the order of `classes`.
+    def __repr__(self) -> str:
+        names = ", ".join(map(visible, self.classes[:8])) + (", ..." if len(self.classes) > 8 else "")
+        return f"Bundle({visible(str(self.directory))}: {self.config.title}; classes {names})"
+
+    def probabilities(self, texts: Sequence[str] | str) -> np.ndarray:
+        """Class probabilities, float32 [n, K], in the order of `classes`; a single string is one text.
 
         Raises:
-            InputError: the weights are so large that no number comes of them.
+            InputError: what is given is no text; or the weights are so large that no number comes of them.
         """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for place, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"text {place} (counted from 0) is {shown(text)}; give strings")
         # Stripped, as the training texts were.
         found: np.ndarray = self.model.probabilities([text.strip() for text in texts]).astype(np.float32)
         if not np.isfinite(found).all():
             raise InputError(f"{self.directory} answers with what is not a number; export another trial")
         return found
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """The most probable class of each text."""
+    def predict(self, texts: Sequence[str] | str) -> list[str]:
+        """The most probable class of each text; a single string is one text."""
         return [self.classes[index] for index in self.probabilities(texts).argmax(axis=1)]
 
 
@@ -171,9 +188,7 @@ Written by sentiment-search. {config.title}.
 
 {markdown_table(("fact", "value"), scores)}
 
-The score above chose this model among others, so it is optimistic; score rows that no search has seen with
-`sentiment-search evaluate` before you quote a number: your own (it says how many of them the model has seen), or
-those that the search sealed, once, where its study is (`--sealed`).
+{SCORED if any("macro-F1" in fact for fact in facts) else UNSCORED}
 
 ## Use
 

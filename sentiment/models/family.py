@@ -203,6 +203,8 @@ class Family(ABC):
     """The parameter that says how often it reports in each epoch; None: once, or not at all."""
     files: ClassVar[tuple[str, ...]] = ()
     """What its models are kept as, whatever their config."""
+    chooses: ClassVar[bool] = True
+    """Whether the validation rows choose what is kept of a training. Where they only score it, there may be none."""
     extra: ClassVar[str | None] = None
     """The extra of this package that its models need."""
     libraries: ClassVar[tuple[str, ...]] = ()

@@ -10,12 +10,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePath
+from typing import Any, Final
 
 import numpy as np
 
 from sentiment.errors import InputError
+from sentiment.files.memory import table_of
 from sentiment.files.reader import Table, joined, read_table
+from sentiment.foreign import visible
 from sentiment.reviews.cleaning import NOT_SAMPLED, Cleaned, LeftOut, clean, some_of, trimmed, without_overlap
 from sentiment.reviews.labels import LabelRule, label_rule, look_alikes, rule_advice
 from sentiment.reviews.source import DataSource
@@ -32,7 +35,22 @@ from sentiment.reviews.splits import (
     shares_to_draw,
 )
 
-__all__ = ["Dataset", "Reviews", "fingerprint_of", "folds", "guessed", "load_dataset", "redraw", "rule_for"]
+__all__ = [
+    "Dataset",
+    "Reviews",
+    "dataset_of",
+    "fingerprint_of",
+    "folds",
+    "guessed",
+    "load_dataset",
+    "redraw",
+    "rule_for",
+]
+
+IN_MEMORY: Final = "texts in memory"
+"""The path of what came from no file."""
+MOST_NAMED: Final = 8
+"""Classes in a `repr`."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,10 @@ class Reviews:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def __repr__(self) -> str:
+        # Of a dataclass it would be every text.
+        return f"Reviews({len(self):,} of classes {_some_classes(self.classes)})"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -69,6 +91,15 @@ class Dataset:
     """See `fingerprint_of`."""
     notes: tuple[str, ...] = ()
     """What was guessed while reading, and labels that look alike, in sentences; no part of the fingerprint."""
+
+    def __repr__(self) -> str:
+        names = ", ".join(visible(PurePath(path).name) for path in self.source.paths[:3])
+        more = ", ..." if len(self.source.paths) > 3 else ""
+        train, validation, test = (len(self.indices(part)) for part in PARTS)
+        return (
+            f"Dataset({names}{more}: {train:,} training, {validation:,} validation, {test:,} test rows; "
+            f"classes {_some_classes(self.classes)})"
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -99,6 +130,10 @@ class Dataset:
         """How many rows of one part each class has."""
         sizes: list[int] = np.bincount(self.labels(part), minlength=len(self.classes)).tolist()
         return sizes
+
+
+def _some_classes(classes: tuple[str, ...]) -> str:
+    return ", ".join(map(visible, classes[:MOST_NAMED])) + (", ..." if len(classes) > MOST_NAMED else "")
 
 
 def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) -> Dataset:
@@ -144,6 +179,42 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     del files, found
     pa.default_memory_pool().release_unused()  # a worker that lives for hours would hold the tables' memory all along
     return Dataset(source, reviews, split, fingerprint_of(reviews, split), notes)
+
+
+def dataset_of(
+    texts: Iterable[Any],
+    labels: Iterable[Any],
+    *,
+    classes: str | Mapping[str, Any] = "as-is",
+    groups: Iterable[Any] | None = None,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+) -> Dataset:
+    """What `load_dataset` would make of a file with these columns; the same reviews have the same fingerprint.
+
+    Args:
+        texts: strings, n of them, in a list, an array or a column of a data frame. What is missing (None, NaN) is left
+            out and counted, as an empty cell is.
+        labels: strings, numbers or truth values, n of them.
+        classes: a label rule, as in `DataSource`.
+        groups: what tells which rows belong together, n of it.
+        fractions: shares of train, validation and test.
+        seed: of the split.
+
+    Raises:
+        InputError: a value is of no use, the lengths differ, or training is impossible, as of a file.
+    """
+    columns = {"text": texts, "label": labels} | ({} if groups is None else {"group": groups})
+    source = DataSource(
+        path=IN_MEMORY,
+        text="text",
+        label="label",
+        group=None if groups is None else "group",
+        classes=classes if isinstance(classes, str) else dict(classes),
+        fractions=fractions,
+        split_seed=seed,
+    )
+    return load_dataset(source, {IN_MEMORY: table_of(columns, IN_MEMORY)})
 
 
 def guessed(table: Table) -> str:

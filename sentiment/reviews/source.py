@@ -5,7 +5,7 @@ import itertools
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from annotated_types import Ge, Interval, MinLen, Predicate
 
@@ -18,6 +18,10 @@ __all__ = ["DataSource"]
 
 _Name = Annotated[str, Predicate(bool)]  # a length would refuse a file's name that is no UTF-8
 _Share = Annotated[float, Interval(gt=0, lt=1)]
+
+
+MOST_FILES: Final = 1000
+"""More of them are taken for texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +70,15 @@ class DataSource:
     """How large each file may be after unpacking."""
 
     def __post_init__(self) -> None:
+        _refuse_values(self.path, self.text, self.label)
         check(self)
         if len(self.paths) == 1:
             object.__setattr__(self, "path", self.paths[0])
         if isinstance(self.unlabelled, str):
             object.__setattr__(self, "unlabelled", (self.unlabelled,))
         if len(set(self.paths)) < len(self.paths):
-            raise InputError(f"path names a file twice: {', '.join(self.paths)}; name each once")
+            twice = next(path for place, path in enumerate(self.paths) if path in self.paths[:place])
+            raise InputError(f"path names {shown(twice)} twice; name each file once")
         for one, other in itertools.combinations(("text", "label", "group"), 2):
             column, again = getattr(self, one), getattr(self, other) or ""
             if unicodedata.normalize("NFC", column) == unicodedata.normalize("NFC", again):
@@ -112,3 +118,21 @@ class DataSource:
             InputError: a name is unknown or missing, or a value is refused.
         """
         return read(cls, values, "[data] ")
+
+
+def _refuse_values(path: Any, text: Any, label: Any) -> None:
+    """A newcomer may give the reviews themselves: a message must not print them."""
+    texts_for_files = isinstance(path, list | tuple) and (
+        len(path) > MOST_FILES or any(isinstance(one, str) and (len(one) > 4096 or "\n" in one) for one in path)
+    )
+    given = {"path": path, "text": text, "label": label}
+    tables = {name: value for name, value in given.items() if hasattr(value, "shape") or hasattr(value, "columns")}
+    columns = {name: value for name, value in given.items() if name != "path" and isinstance(value, list | tuple)}
+    wrong = tables | columns | ({"path": path} if texts_for_files else {})
+    for name, value in wrong.items():
+        size = f" of {len(value):,}" if hasattr(value, "__len__") else ""
+        where = "a file" if name == "path" else "a column of the file"
+        raise InputError(
+            f"{name} is a {type(value).__name__}{size}; it names {where}: for texts that are in memory there is "
+            "sentiment.dataset_of(texts, labels)"
+        )

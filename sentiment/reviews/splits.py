@@ -51,6 +51,10 @@ class Split:
     validation: Indices
     test: Indices
 
+    def __repr__(self) -> str:
+        train, validation, test = len(self.train), len(self.validation), len(self.test)
+        return f"Split({train:,} training, {validation:,} validation, {test:,} test rows)"
+
 
 def shares_to_draw(fractions: Sequence[float], sizes: Mapping[str, int]) -> dict[str, float]:
     """What share of the training file each part gets that has no file of its own; they add up to 1.

@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from search.study.pruner import BehindTheBest
-from search.study.records import family_of_trial
+from search.study.records import family_of_trial, keep, told
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space, defaults_for
 from sentiment.metrics import macro_f1
@@ -64,7 +64,7 @@ class Objective:
 
     def __call__(self, trial: optuna.Trial) -> float:
         config = self.space.sample(trial, seed=1000 * self.seed + trial.number)
-        trial.set_user_attr("config", config.to_dict())
+        keep(trial, "config", config.to_dict())
 
         def on_report(report: Report) -> None:
             trial.report(report.best_macro_f1, report.step)
@@ -124,8 +124,8 @@ def search(name: str, seed: int, dataset: Dataset, space: Space, trials: int, ca
             weights = select(validation, labels, n_classes)
             said[what] = np.tensordot(weights, test, axes=1)
             order = [place for place in np.argsort(-weights, kind="stable") if weights[place] > 0]
-            members[what] = [config_of(trials_of[place].user_attrs["config"]) for place in order]
-        found.append(Standing(said, config_of(best.user_attrs["config"]).kind, members))
+            members[what] = [config_of(told(trials_of[place], "config")) for place in order]
+        found.append(Standing(said, config_of(told(best, "config")).kind, members))
     return found
 
 

@@ -43,12 +43,13 @@ import optuna
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 
-from search.comparison.ideas import PAIRS
-from search.comparison.setting import ARM, LOOKS, PAIR, PLANNED_LOOKS
+from search.comparison.setting import LOOKS, PLANNED_LOOKS, arm_and_pair
+from search.storage.attributes import OURS
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
+from search.study.comparisons import is_comparison
 from search.study.positions import FINISHED, REPEATS, positions
-from search.study.records import CURVE, OPENINGS, PREDICTIONS
+from search.study.records import CURVE, OPENINGS, PREDICTIONS, told, told_of_study
 from sentiment.errors import InputError
 from tests.support.servers import PostgreSQL, grpc_proxy
 from tests.support.tiny import write_reviews, write_study_file
@@ -154,7 +155,8 @@ class Study:
 
 def identity(trial: FrozenTrial) -> tuple[Any, ...]:
     """All of a finished trial that must stay as it is."""
-    return trial.state, trial.values, trial.params, trial.intermediate_values, trial.user_attrs
+    ours = {name: value for name, value in trial.system_attrs.items() if name.startswith(OURS)}
+    return trial.state, trial.values, trial.params, trial.intermediate_values, trial.user_attrs, ours
 
 
 class Witness:
@@ -170,8 +172,8 @@ class Witness:
         for name, one in study.studies().items():
             for trial in one.get_trials(deepcopy=False, states=FINISHED):
                 now[name, trial.number] = identity(trial)
-            if name == f"study: {PAIRS}":
-                self._look_into_ledger(one.user_attrs)
+            if is_comparison(one):
+                self._look_into_ledger(told_of_study(one))
         for key, known in self._trials.items():
             if now.get(key) != known:
                 self._found.lost += 1
@@ -311,8 +313,8 @@ def judge(study: Study, found: Found, truth: dict[str, Any] | None) -> None:
         finished = [trial for trial in trials if trial.state in FINISHED]
         found.finished += len(finished)
         found.stuck += sum(trial.state == TrialState.RUNNING for trial in trials)
-        if name == f"study: {PAIRS}":
-            pairs = Counter((trial.user_attrs[ARM], trial.user_attrs[PAIR]) for trial in finished)
+        if is_comparison(one):
+            pairs = Counter(arm_and_pair(trial) for trial in finished)
             found.twins += sum(count > 1 for count in pairs.values())
         elif name == "study" or study.kind == "compare":
             order = positions(trials)
@@ -321,9 +323,9 @@ def judge(study: Study, found: Found, truth: dict[str, Any] | None) -> None:
             _repeated(trials, found)
         folder = study.folder / "artifacts" / name / "predictions"
         for trial in finished:
-            if PREDICTIONS in trial.user_attrs and folder.is_dir():
+            if told(trial, PREDICTIONS) is not None and folder.is_dir():
                 try:
-                    kept_predictions(folder, trial.user_attrs[PREDICTIONS])
+                    kept_predictions(folder, told(trial, PREDICTIONS))
                 except InputError as error:
                     found.damaged += 1
                     found.other.append(str(error))
@@ -346,7 +348,7 @@ def _repeated(trials: list[FrozenTrial], found: Found) -> None:
         if trial.state not in FINISHED or not trial.system_attrs.get(REPEATS):
             continue
         found.resumed += RESUMED in trial.user_attrs
-        curve = trial.user_attrs.get(CURVE) or []
+        curve = told(trial, CURVE) or []
         for number in trial.system_attrs[REPEATS]:
             steps = trials[number].intermediate_values
             if not steps:
@@ -366,8 +368,8 @@ def outcome(study: Study) -> dict[str, Any]:
     for name, one in study.studies().items():
         trials = one.get_trials(deepcopy=False)
         finished = [trial for trial in trials if trial.state in FINISHED]
-        if name == f"study: {PAIRS}":
-            result[name] = sorted((t.user_attrs[ARM], t.user_attrs[PAIR], t.value) for t in finished)
+        if is_comparison(one):
+            result[name] = sorted((*arm_and_pair(t), t.value) for t in finished)
         else:
             order = positions(trials)
             draws = [(order[t.number], sorted(t.params.items()), t.value) for t in finished]

@@ -32,9 +32,11 @@ from typing import Any, Final
 import optuna
 from optuna.trial import TrialState
 
+from search.comparison.setting import arm_and_pair
 from search.storage.databases import open_storage
 from search.study.claims import WORKER
 from search.study.positions import FINISHED, positions
+from search.study.records import told
 from tests.support.tiny import write_reviews, write_study_file
 
 TRIALS: Final = 11
@@ -155,7 +157,7 @@ def at_work(folder: Path) -> list[int]:
     storage = open_storage(f"sqlite:///{folder}/study.db")
     studies = (optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage))
     running = (trial for study in studies for trial in study.get_trials(states=(TrialState.RUNNING,)))
-    return [trial.user_attrs[WORKER]["pid"] for trial in running if trial.user_attrs.get(WORKER)]
+    return [told(trial, WORKER)["pid"] for trial in running if told(trial, WORKER)]
 
 
 def stall(folder: Path, command: tuple[str, ...], seconds: float, dice: random.Random, found: Found) -> None:
@@ -185,9 +187,9 @@ def draws(folder: Path, name: str) -> tuple[list[tuple[Any, ...]], int]:
 
 def pairs(folder: Path) -> list[tuple[Any, ...]]:
     """(arm, pair, score) of each pair of the comparison."""
-    study = optuna.load_study(study_name="killed: pairs", storage=open_storage(f"sqlite:///{folder}/study.db"))
+    study = optuna.load_study(study_name="killed", storage=open_storage(f"sqlite:///{folder}/study.db"))
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return sorted((trial.user_attrs["arm"], trial.user_attrs["pair"], trial.value) for trial in done)
+    return sorted((*arm_and_pair(trial), trial.value) for trial in done)
 
 
 def seen(folder: Path, kind: str) -> tuple[dict[str, list[tuple[Any, ...]]], int]:
@@ -195,7 +197,7 @@ def seen(folder: Path, kind: str) -> tuple[dict[str, list[tuple[Any, ...]]], int
     if kind == "run":
         made, running = draws(folder, "tiny")
         return {"trials": made}, running
-    arms = [draws(folder, f"killed: {arm}") for arm in ("baseline", "textcnn")]
+    arms = [draws(folder, f"killed: tuning of {arm}") for arm in ("baseline", "textcnn")]
     return {"baseline": arms[0][0], "textcnn": arms[1][0], "pairs": pairs(folder)}, arms[0][1] + arms[1][1]
 
 

@@ -43,6 +43,7 @@ from optuna.distributions import distribution_to_json
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 
+from search.storage.attributes import OURS
 from search.storage.databases import driven, open_storage
 from search.storage.predictions import keep_predictions
 from search.study.claims import WORKER, claim
@@ -58,6 +59,7 @@ from search.study.records import (
     LATENCY,
     PREDICTIONS,
     SECONDS,
+    attributes,
 )
 from sentiment.errors import InputError
 from tests.support.servers import PostgreSQL
@@ -90,6 +92,9 @@ before, after = cProfile.Profile(), cProfile.Profile()
 out = sys.argv.pop(1)
 before.enable()
 from search.cli.commands import main
+from search.storage.attributes import OURS
+from search.study.records import attributes
+from search.study.records import told
 if sys.argv[1] == "run":
     from search.study import optimization
     claim, told = optimization.claim, optimization._told
@@ -150,6 +155,8 @@ def make(place: Place, rows: int, trials: int, seed: int) -> SearchStudy:
         made = _trial(opened, trial, trial.number, rng, pruned=False)
         for name, value in made["user_attrs"].items():
             trial.set_user_attr(name, value)
+        for name, value in made["system_attrs"].items():
+            trial.storage.set_trial_system_attr(trial._trial_id, name, value)
         for step, value in made["intermediate_values"].items():
             trial.report(value, step)
         opened.study.tell(trial, made["value"])
@@ -194,8 +201,7 @@ def _trial(
     ]
     best = np.maximum.accumulate([row["macro_f1"] for row in curve]).tolist()
     me = {"host": "elsewhere", "pid": 4711, "started": 12345678, "boot": "0b1e6c9e-0000-4000-8000-000000000000 pid"}
-    attributes: dict[str, Any] = {
-        WORKER: me,
+    facts: dict[str, Any] = {
         CONFIG: config.to_dict(),
         ENVIRONMENT: environment(config, opened.cache),
         CURVE: curve,
@@ -206,18 +212,19 @@ def _trial(
         assert opened.predictions is not None
         probabilities = rng.dirichlet([1.0] * len(opened.dataset.classes), len(opened.dataset.split.validation))
         path = predictions_file(opened.predictions, number)
-        attributes[PREDICTIONS] = keep_predictions(path, probabilities.astype(np.float32))
-        attributes[LATENCY] = round(float(rng.uniform(0.2, 3)), 3)
+        facts[PREDICTIONS] = keep_predictions(path, probabilities.astype(np.float32))
+        facts[LATENCY] = round(float(rng.uniform(0.2, 3)), 3)
         if number == 0 and config.family == "linear":
-            attributes[IS_LINEAR_BASELINE] = True
+            facts[IS_LINEAR_BASELINE] = True
+    known = attributes(facts)
     return {
         "number": number,
         "state": TrialState.PRUNED if pruned else TrialState.COMPLETE,
         "value": best[-1],
         "params": trial.params,
         "distributions": trial.distributions,
-        "user_attrs": attributes,
-        "system_attrs": {f"claimed by {me['pid']} {me['host']}": me},
+        "user_attrs": known["user_attrs"],
+        "system_attrs": known["system_attrs"] | {OURS + WORKER: me, f"claimed by {me['pid']} {me['host']}": me},
         "intermediate_values": dict(enumerate(best, start=1)),
     }
 
@@ -283,8 +290,8 @@ class Watch:
 
     def has_config(self, number: int) -> bool:
         query = (
-            "SELECT count(*) FROM trial_user_attributes AS a JOIN trials AS t ON a.trial_id = t.trial_id "
-            f"WHERE t.study_id = :study AND t.number = :number AND a.key = '{CONFIG}'"
+            "SELECT count(*) FROM trial_system_attributes AS a JOIN trials AS t ON a.trial_id = t.trial_id "
+            f"WHERE t.study_id = :study AND t.number = :number AND a.key = '{OURS}{CONFIG}'"
         )
         return bool(self._asked(query, number))
 

@@ -37,11 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--networks", type=int, default=20)
     networks = parser.parse_args().networks
-    print("pads after the text:     " + "".join(f"{pads:>9}" for pads in PADS))
+    print("pads after the text:     " + "".join(f"{pads:>10}" for pads in PADS))
     cells = (("LSTM", nn.LSTM, 0.0), ("LSTM, forget bias +1", nn.LSTM, 1.0), ("GRU", nn.GRU, 0.0))
     for name, cell, bias in cells:
         shares = [influence(cell, pads, bias, networks) for pads in PADS]
-        print(f"{name:<25}" + "".join(f"{100 * share:>8.2g}%" for share in shares))
+        print(f"{name:<25}" + "".join(f"{100 * share:>9.3g}%" for share in shares))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,18 @@ from search.storage.databases import open_storage
 from search.storage.relational import Relational, at_once
 from search.study.claims import Heartbeat, claim
 from search.study.pruner import BehindTheBest
-from search.study.records import CONFIG, CURVE, ENVIRONMENT, EPOCHS, LATENCY, PREDICTIONS, SECONDS
+from search.study.records import (
+    CONFIG,
+    CURVE,
+    ENVIRONMENT,
+    EPOCHS,
+    FOR_PROGRAMS,
+    LATENCY,
+    PREDICTIONS,
+    SECONDS,
+    attributes,
+    keep,
+)
 from search.study.sampler import ConditionalTPE
 from search.study.space import Space
 from tests.support.servers import PostgreSQL
@@ -46,7 +57,7 @@ def fill(study: optuna.Study, space: Space, trials: int, rng: np.random.Generato
                 params=params,
                 distributions=space.distributions,
                 intermediate_values={step: score * step / STEPS for step in range(1, STEPS + 1)},
-                user_attrs={CONFIG: {}, **RECORDED},
+                **attributes({CONFIG: {}, **RECORDED}),
             )
             # Optuna's own, but without its check of each distribution against those before, a question each.
             storage._set_trial_param_without_commit = _without_check
@@ -124,8 +135,8 @@ def main() -> None:
                     moments.append(time.perf_counter())
                     with at_once(trial):
                         space.sample(trial)
-                        trial.set_user_attr(CONFIG, {})
-                        trial.set_user_attr(ENVIRONMENT, {})
+                        keep(trial, CONFIG, {})
+                        keep(trial, ENVIRONMENT, {})
                     moments.append(time.perf_counter())
                     for step in range(1, STEPS + 1):
                         trial.report(0.5 + step / 100, step)
@@ -133,7 +144,7 @@ def main() -> None:
                     moments.append(time.perf_counter())
                     with at_once(trial):
                         for name, value in (RECORDED | {PREDICTIONS: {}, LATENCY: 1.0}).items():
-                            trial.set_user_attr(name, value)
+                            (keep if name in FOR_PROGRAMS else optuna.Trial.set_user_attr)(trial, name, value)
                 study.tell(trial, 0.6)
                 moments.append(time.perf_counter())
                 if number >= 2:

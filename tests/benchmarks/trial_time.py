@@ -103,6 +103,7 @@ def _shares(trials: int) -> None:
             ("storage and pruning", optuna.trial.Trial, "report"),
             ("storage and pruning", optuna.trial.Trial, "should_prune"),
             ("storage and pruning", optuna.trial.Trial, "set_user_attr"),
+            ("storage and pruning", search.study.objective, "keep"),
             ("storage and pruning", optuna.trial.Trial, "_suggest"),
             ("checkpoints", TrialArtifacts, "keep"),
             ("checkpoints", search.study.objective, "keep_predictions"),

@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial
 
 from search.report.board import markdown, render, to_dict
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
+from search.storage.attributes import OURS
 from search.storage.databases import open_storage
 from search.storage.inside import inside
 from search.study.choosing import correct_for_choosing
@@ -50,6 +51,7 @@ from search.study.records import (
     SPACE,
     SPACE_DEFAULTS,
     as_recorded,
+    told_of_study,
 )
 from search.study.replay import replay
 from sentiment.errors import InputError
@@ -95,7 +97,7 @@ class Made:
         opened = create_or_resume(settings, storage, self.folder / "artifacts")
         optimize(opened, trials=3, objective=make_objective(opened, end_early=False))
         correct_for_choosing(opened)
-        self.attributes = opened.study.user_attrs
+        self.attributes = told_of_study(opened.study)
         self.trials = opened.study.get_trials()
 
 
@@ -129,14 +131,21 @@ def world(
             assert beside(Path(root)) == before
 
 
+def facts(trial: FrozenTrial) -> dict[str, Any]:
+    """What is on record of it, wherever that is."""
+    ours = {name.removeprefix(OURS): value for name, value in trial.system_attrs.items() if name.startswith(OURS)}
+    return dict(json.loads(json.dumps(trial.user_attrs | ours)))
+
+
 def copied(trial: FrozenTrial, attributes: dict[str, Any]) -> FrozenTrial:
     return optuna.create_trial(
         state=trial.state,
         value=trial.value,
         params=trial.params,
         distributions=trial.distributions,
-        user_attrs=attributes,
-        system_attrs=trial.system_attrs,
+        user_attrs={name: value for name, value in attributes.items() if name in trial.user_attrs},
+        system_attrs=trial.system_attrs
+        | {OURS + name: value for name, value in attributes.items() if name not in trial.user_attrs},
         intermediate_values=trial.intermediate_values,
     )
 
@@ -188,12 +197,12 @@ def test_a_study_with_other_records(data: st.DataObject) -> None:
     for key in data.draw(st.lists(st.sampled_from(STUDY), min_size=1, max_size=2, unique=True)):
         if key in study:
             study[key] = data.draw(other(study[key]))
-    everything("tiny", study, [trial.user_attrs for trial in made().trials])
+    everything("tiny", study, [facts(trial) for trial in made().trials])
 
 
 @given(st.data())
 def test_trials_with_other_records(data: st.DataObject) -> None:
-    of_trials = [json.loads(json.dumps(trial.user_attrs)) for trial in made().trials]
+    of_trials = [facts(trial) for trial in made().trials]
     for attributes in of_trials:
         for key in data.draw(st.lists(st.sampled_from(TRIAL), max_size=2, unique=True)):
             if key in attributes:
@@ -203,13 +212,13 @@ def test_trials_with_other_records(data: st.DataObject) -> None:
 
 @given(names)
 def test_a_study_of_any_name(name: str) -> None:
-    everything(name, made().attributes, [trial.user_attrs for trial in made().trials])
+    everything(name, made().attributes, [facts(trial) for trial in made().trials])
 
 
 @given(st.sampled_from(PATHS) | st.text(max_size=12), st.sampled_from(PATHS) | st.text(max_size=12))
 @example("../outside.npy", "../outside.npy")
 def test_predictions_in_any_file(file: str, other: str) -> None:
-    of_trials = [json.loads(json.dumps(trial.user_attrs)) for trial in made().trials]
+    of_trials = [facts(trial) for trial in made().trials]
     for attributes in of_trials:
         if PREDICTIONS in attributes:
             attributes[PREDICTIONS] |= {"file": file, OTHERS: {"file": other, "sha256": "0"}}
@@ -220,7 +229,7 @@ def test_predictions_in_any_file(file: str, other: str) -> None:
 
 @given(st.data())
 def test_an_ensemble_and_a_replay_of_other_records(data: st.DataObject) -> None:
-    study, of_trials = dict(made().attributes), [json.loads(json.dumps(trial.user_attrs)) for trial in made().trials]
+    study, of_trials = dict(made().attributes), [facts(trial) for trial in made().trials]
     for attributes in of_trials:
         for key in data.draw(st.lists(st.sampled_from((CURVE, ENVIRONMENT, PREDICTIONS)), max_size=1)):
             attributes[key] = data.draw(other(attributes[key]))
@@ -238,7 +247,7 @@ def test_stored_predictions_of_any_bytes(content: bytes, data: st.DataObject) ->
     start = data.draw(st.integers(0, 140))
     content = data.draw(st.sampled_from([content, whole[:start] + content + whole[start:], whole[:start] + content]))
     record = {"file": "trial-00000.npy", "sha256": hashlib.sha256(content).hexdigest()}
-    of_trials = [trial.user_attrs | {PREDICTIONS: record} for trial in made().trials]
+    of_trials = [facts(trial) | {PREDICTIONS: record} for trial in made().trials]
     with world("tiny", made().attributes, of_trials) as (_, storage, artifacts):
         inside(artifacts / "tiny" / "predictions", "trial-00000.npy").write_bytes(content)
         opened = open_recorded("tiny", storage, artifacts)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from search.comparison.ideas import PAIRS
 from search.storage.arrays import array_of
+from search.storage.attributes import OURS
 from search.storage.databases import load_study, open_storage
 from search.storage.inside import inside, is_plain
 from search.storage.predictions import keep_predictions, kept_predictions
@@ -27,7 +28,7 @@ from search.study.create import SearchStudy, open_recorded, remove_leftovers
 from search.study.export import export, export_ensemble
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
-from search.study.records import DATA, OTHERS, PREDICTIONS
+from search.study.records import DATA, OTHERS, PREDICTIONS, told, told_of_study
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
@@ -109,11 +110,11 @@ class TestPredictionsThatAreRecordedElsewhere:
         file = file.format(root=world.root)
         opened = world.opened()
         for trial in opened.study.get_trials(states=(TrialState.COMPLETE,)):
-            record = trial.user_attrs[PREDICTIONS]
+            record = told(trial, PREDICTIONS)
             world.sql(
-                "UPDATE trial_user_attributes SET value_json = ? WHERE key = ? AND trial_id = ?",
+                "UPDATE trial_system_attributes SET value_json = ? WHERE key = ? AND trial_id = ?",
                 json.dumps(record | {OTHERS: {"file": file, "sha256": "0"}}),
-                PREDICTIONS,
+                OURS + PREDICTIONS,
                 trial._trial_id,
             )
         opened = world.opened()
@@ -128,9 +129,9 @@ class TestPredictionsThatAreRecordedElsewhere:
     def test_are_not_read_to_make_an_ensemble_again(self, world: World, file: str) -> None:
         correct_for_choosing(world.opened())
         world.sql(
-            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?",
+            "UPDATE trial_system_attributes SET value_json = ? WHERE key = ?",
             json.dumps({"file": file.format(root=world.root), "sha256": "0"}),
-            PREDICTIONS,
+            OURS + PREDICTIONS,
         )
         for folder in (world.artifacts / "tiny").glob("trial-*"):
             shutil.rmtree(folder)  # so that what it is compared with is asked for
@@ -151,8 +152,8 @@ def test_a_comparison_does_not_read_predictions_elsewhere(tmp_path: Path) -> Non
     (database,) = tmp_path.glob("*.db")
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(
-            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?",
-            (json.dumps(record | {"file": "../" * 3 + "outside.npy"}), PREDICTIONS),
+            "UPDATE trial_system_attributes SET value_json = ? WHERE key = ?",
+            (json.dumps(record | {"file": "../" * 3 + "outside.npy"}), OURS + PREDICTIONS),
         )
     arm = next(arm for arm, _ in setting.finished_pairs())
     with pytest.raises(InputError, match=f"in .*{PAIRS}, which is no name of a file there"):
@@ -186,11 +187,11 @@ class TestDataThatADatabaseNames:
     """A worker reads what the study says that its data are: a plain file whose rows have the recorded fingerprint."""
 
     def point_at(self, world: World, path: str, **changes: Any) -> None:
-        recorded = world.opened().study.user_attrs[DATA]
+        recorded = told_of_study(world.opened().study)[DATA]
         world.sql(
-            "UPDATE study_user_attributes SET value_json = ? WHERE key = ?",
+            "UPDATE study_system_attributes SET value_json = ? WHERE key = ?",
             json.dumps(recorded | {"path": path, "max_bytes": 2**62} | changes),
-            DATA,
+            OURS + DATA,
         )
 
     @pytest.mark.parametrize("path", ["/dev/zero", "/dev/random", "/dev/stdin", "/", "/proc/kcore", "/proc/self/mem"])

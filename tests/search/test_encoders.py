@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from search.cli.commands import main
-from search.study.records import CONFIG, ENVIRONMENT
+from search.study.records import CONFIG, ENVIRONMENT, told
 from sentiment import Bundle
 from tests.support.encoders import write_encoder
 from tests.support.tiny import write_study_file
@@ -40,7 +40,7 @@ def flags(folder: Path) -> list[str]:
 def trial_of(folder: Path) -> optuna.trial.FrozenTrial:
     study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder}/study.db")
     done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    return next(trial for trial in done if trial.user_attrs[CONFIG].get("family") == "encoder")
+    return next(trial for trial in done if told(trial, CONFIG).get("family") == "encoder")
 
 
 def test_a_trial_is_handed_over_replayed_and_refused_once_its_encoder_is_another(
@@ -50,7 +50,7 @@ def test_a_trial_is_handed_over_replayed_and_refused_once_its_encoder_is_another
     asked = ["tiny", "--trial", str(trial.number), *flags(found)]
     assert main(["replay", *asked]) == 0
     assert "the same again, bit for bit" in capsys.readouterr().out
-    assert len(trial.user_attrs[ENVIRONMENT]["encoder"]) == 64
+    assert len(told(trial, ENVIRONMENT)["encoder"]) == 64
 
     (found / "bert" / "config.json").write_text((found / "bert" / "config.json").read_text("utf-8") + "\n", "utf-8")
     assert main(["replay", *asked]) == 2
@@ -63,4 +63,4 @@ def test_a_trial_is_handed_over_replayed_and_refused_once_its_encoder_is_another
     assert "has no model.safetensors" in capsys.readouterr().err
     # What was exported needs none of it.
     assert main(["export", *asked, "--to", str(tmp_path / "model")]) == 0
-    assert Bundle.open(tmp_path / "model").config.to_dict() == trial.user_attrs[CONFIG]
+    assert Bundle.open(tmp_path / "model").config.to_dict() == told(trial, CONFIG)

@@ -12,7 +12,7 @@ from optuna.trial import FixedTrial
 from search.cli.commands import main
 from search.comparison.ideas import read_comparison
 from search.comparison.setting import Setting
-from search.study.records import CONFIG
+from search.study.records import CONFIG, told
 from search.study.space import Space, declared, defaults_for
 from sentiment import Bundle
 from sentiment.errors import InputError
@@ -155,7 +155,7 @@ class TestASearchOfSeveral:
     def trial_of(self, folder: Path, family: str) -> optuna.trial.FrozenTrial:
         study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{folder}/study.db")
         done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-        return next(trial for trial in done if trial.user_attrs[CONFIG].get("family", "network") == family)
+        return next(trial for trial in done if told(trial, CONFIG).get("family", "network") == family)
 
     @pytest.mark.parametrize("family", ["network", "linear", "toy"])
     def test_hands_over_a_trial_of_each_as_a_bundle_that_scores_the_same(
@@ -170,7 +170,7 @@ class TestASearchOfSeveral:
         assert main(["export", "tiny", *asked, *flags(found)]) == 0
         bundle = Bundle.open(model)
         assert bundle.config.family == family
-        assert bundle.config.to_dict() == trial.user_attrs[CONFIG]
+        assert bundle.config.to_dict() == told(trial, CONFIG)
         dataset = load_dataset(definition(reviews_csv).data)
         said = bundle.probabilities(dataset.texts("validation"))
         assert macro_f1(dataset.labels("validation"), said.argmax(axis=1), 2) == trial.value

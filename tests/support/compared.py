@@ -20,8 +20,9 @@ from search.comparison.setting import Setting
 from search.comparison.tuning import winner_of
 from search.storage.predictions import keep_predictions
 from search.study.records import COLLAPSED, CONFIG, CURVE, ENDED, EPOCHS, PREDICTIONS, SECONDS
+from sentiment.metrics import macro_f1
 
-__all__ = ["HARM", "RECIPE", "SAME", "Killed", "MadeUp", "compared", "setting_in", "write_comparison"]
+__all__ = ["HARM", "RECIPE", "SAME", "Killed", "MadeUp", "compared", "sealed_scores", "setting_in", "write_comparison"]
 
 RECIPE = """
 [data]
@@ -71,6 +72,12 @@ def compared(folder: Path) -> Results:
     setting = setting_in(folder)
     found = compare(setting)
     return results(setting.comparison, setting.dataset, found, openings=len(openings(setting)))
+
+
+def sealed_scores(setting: Setting, arm: str) -> list[float]:
+    """Macro-F1 of an arm's pairs on the sealed rows, of what is kept of them: no trial has it as its value."""
+    labels, classes = setting.dataset.labels("test"), len(setting.dataset.classes)
+    return [macro_f1(labels, said.argmax(axis=1), classes) for said in setting.probabilities(arm)]
 
 
 class Killed(BaseException):

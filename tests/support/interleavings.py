@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.study import claims, optimization
 from search.study.create import SearchStudy, _is_new
 from search.study.positions import FINISHED, begin_with, positions
-from search.study.records import CONFIG, FINGERPRINT, why_ended
+from search.study.records import CONFIG, FINGERPRINT, keep, keep_of_study, told, why_ended
 from search.study.sampler import ConditionalTPE, IndependentDraws
 
 __all__ = ["KINDS", "Result", "Setting", "disturbed", "undisturbed"]
@@ -45,8 +45,10 @@ ACCESSES: Final = frozenset(
     {
         "create_new_trial",
         "get_all_trials",
+        "get_study_system_attrs",
         "get_study_user_attrs",
         "get_trial",
+        "set_study_system_attr",
         "set_study_user_attr",
         "set_trial_intermediate_value",
         "set_trial_param",
@@ -245,7 +247,7 @@ class _World:
         study = optuna.load_study(study_name=NAME, storage=cast(Any, self._storage))
         if _is_new(study):
             begin_with(study, FIRST_SETTINGS)
-            study.set_user_attr(FINGERPRINT, "none")
+            keep_of_study(study, FINGERPRINT, "none")
         claims.begin_lost_again(study)
         data = cast(Any, SimpleNamespace(class_sizes=lambda part: [100, 100]))
         opened = SearchStudy(
@@ -263,7 +265,7 @@ class _World:
     def _objective(self, trial: optuna.Trial) -> float:
         position = positions(trial.study.get_trials(deepcopy=False))[trial.number]
         x = trial.suggest_float("x", 0, 1)
-        trial.set_user_attr(CONFIG, {"x": x})
+        keep(trial, CONFIG, {"x": x})
         if position in self._setting.failing:
             raise RuntimeError("for good")
         trial.report(x, 1)
@@ -372,7 +374,7 @@ class _World:
         return {trial._trial_id for trial in running if self._is_silent(trial)}
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
-        worker = trial.user_attrs.get(claims.WORKER)
+        worker = told(trial, claims.WORKER)
         tried = [value for name, value in trial.system_attrs.items() if name.startswith(claims.CLAIM) and value]
         workers = [self._processes[one["pid"]] for one in ([worker] if worker else tried)]
         if not worker and any(process.ended for process in workers):

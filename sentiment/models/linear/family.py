@@ -45,6 +45,7 @@ class Linear(Family):
             {"ratio_power": 0.5, "C": 0.3},  # where one is rare
         )
     )
+    chooses = False
     libraries = ("scikit-learn", "scipy")
     files = ("weights.safetensors", "ngrams.txt")
 

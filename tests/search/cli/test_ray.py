@@ -133,7 +133,7 @@ def test_a_comparison_has_all_its_trials_and_pairs(folder: Path, reviews_csv: Pa
     assert status == 0, err
     assert json.loads(out)
     storage = open_storage(f"sqlite:///{folder}/study.db", create=False)
-    pairs = optuna.load_study(study_name="compared: pairs", storage=storage).get_trials()
+    pairs = optuna.load_study(study_name="compared", storage=storage).get_trials()
     assert len(pairs) == 3 * 2  # the linear model has its own
 
 

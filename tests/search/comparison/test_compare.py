@@ -18,17 +18,18 @@ from search.comparison.compare import compare, openings
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, read_comparison
 from search.comparison.price import plan
 from search.comparison.results import results
-from search.comparison.setting import Setting
+from search.comparison.setting import Setting, arm_and_pair
 from search.comparison.tuning import random_scores, tune, winner_of
 from search.report.text import markdown, render
 from search.report.values import rows, to_dict
+from search.storage.attributes import OURS
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
-from search.study.records import CONFIG, PREDICTIONS
+from search.study.records import CONFIG, PREDICTIONS, told
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
-from tests.support.compared import HARM, RECIPE, SAME, compared, setting_in, write_comparison
+from tests.support.compared import HARM, RECIPE, SAME, compared, sealed_scores, setting_in, write_comparison
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_an_idea_that_is_none_and_one_that_harms_are_told_apart(folder: Path) ->
     assert "| no learning | +10.0 |" in markdown(found)
     assert [row["idea"] for row in rows(found)] == ["another limit", "no learning"]
     # The linear model was fitted on the rows of the same pairs, and is compared like an idea.
-    linear, finished = found.linear, setting_in(folder).finished_pairs()
-    scores = [[finished[arm, pair].value or 0.0 for pair in range(3)] for arm in (LINEAR, BASELINE)]
+    linear = found.linear
+    scores = [sealed_scores(setting_in(folder), arm) for arm in (LINEAR, BASELINE)]
     assert linear.decision.difference.pairs.tolist() == pytest.approx(np.subtract(*scores).tolist())
     assert linear.decision.difference.low < linear.decision.difference.mean < linear.decision.difference.high
     assert (linear.macro_f1, linear.pairs, found.baseline.pairs) == (pytest.approx(np.mean(scores[0])), 3, 3)
@@ -84,7 +85,8 @@ def test_an_idea_that_diverges_every_time_says_so_and_leaves_the_others_their_re
     assert [row["diverged"] for row in rows(found)] == [0, 5]
     for name in (BASELINE, "wild", "pairs"):
         for trial in setting_in(folder).trials(name):
-            json.dumps([trial.value, trial.user_attrs, trial.intermediate_values], allow_nan=False)
+            known = [trial.user_attrs, trial.system_attrs]
+            json.dumps([trial.value, *known, trial.intermediate_values], allow_nan=False)
 
 
 def test_the_same_network_with_other_random_numbers_is_not_said_to_differ(folder: Path) -> None:
@@ -151,8 +153,9 @@ def test_a_winner_with_pairs_stays_the_winner(folder: Path) -> None:
     arm = setting_in(folder).comparison.arms[0]
     winner, score = winner_of(setting_in(folder), arm, 0)
     study = setting_in(folder).study(BASELINE)
-    other = next(trial for trial in study.trials if NetworkConfig.from_dict(trial.user_attrs[CONFIG]) != winner)
-    study.add_trial(create_trial(value=1.0, user_attrs=other.user_attrs))  # made late, and better
+    other = next(trial for trial in study.trials if NetworkConfig.from_dict(told(trial, CONFIG)) != winner)
+    known = {"user_attrs": other.user_attrs, "system_attrs": other.system_attrs}
+    study.add_trial(create_trial(value=1.0, **known))  # made late, and better
     assert winner_of(setting_in(folder), arm, 0) == (winner, score)
 
 
@@ -175,12 +178,14 @@ def test_of_a_pair_that_two_commands_recorded_the_first_counts_and_both_files_ar
     compare(setting)
     pairs = setting.study(PAIRS)
     first = pairs.trials[0]
-    kept = setting.folder / PAIRS / first.user_attrs[PREDICTIONS]["file"]
+    kept = setting.folder / PAIRS / told(first, PREDICTIONS)["file"]
     again = keep_predictions(
         kept.with_name("arm-00-pair-000.npy"), np.zeros_like(np.load(kept)), by_content=True
     )  # with other threads, or on another machine
-    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs | {PREDICTIONS: again}))
-    assert setting.finished_pairs()[first.user_attrs["arm"], first.user_attrs["pair"]].value == first.value
+    kept_again = first.system_attrs | {OURS + PREDICTIONS: again}
+    known_as = {"params": first.params, "distributions": first.distributions, "system_attrs": kept_again}
+    pairs.add_trial(create_trial(value=0.1, user_attrs=first.user_attrs, **known_as))
+    assert setting.finished_pairs()[arm_and_pair(first)].value == first.value
     compare(setting)
 
 
@@ -190,7 +195,7 @@ def test_pairs_of_a_winner_that_is_not_there_are_refused(folder: Path) -> None:
     storage = setting.study(BASELINE)._storage
     optuna.delete_study(study_name=setting.name(BASELINE), storage=storage)
     study = setting.study(BASELINE)
-    other = setting.finished_pairs()[BASELINE, 0].user_attrs[CONFIG] | {"epochs": 9}
+    other = told(setting.finished_pairs()[BASELINE, 0], CONFIG) | {"epochs": 9}
     study.add_trial(create_trial(value=1.0, user_attrs={CONFIG: other}))
     with pytest.raises(InputError, match="the database was changed"):
         winner_of(setting_in(folder), setting_in(folder).comparison.arms[0], 0)

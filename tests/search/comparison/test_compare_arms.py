@@ -14,13 +14,14 @@ from search.comparison import setting as room
 from search.comparison.compare import _begin, compare
 from search.comparison.ideas import BASELINE, LINEAR, PAIRS, RANDOM, tuning_name
 from search.comparison.results import Results, results
-from search.comparison.setting import ARM, PAIR, Setting
+from search.comparison.setting import Setting, arm_and_pair
 from search.comparison.tuning import random_config, tune
 from search.report.values import to_dict
 from search.report.words import heading, words
 from search.storage.databases import open_storage
-from search.study.records import CONFIG, SPACE_DEFAULTS
+from search.study.records import CONFIG, SPACE_DEFAULTS, told, told_of_study
 from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
 from sentiment.models.family import Parameter
 from sentiment.models.network import family
 from sentiment.models.network.parameters import PARAMETERS
@@ -70,7 +71,7 @@ class TestAllArmsTrainInOnePrecision:
         monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": True)
         begun = setting_in(tmp_path)
         _begin(begun)
-        recorded = begun.study(PAIRS).user_attrs[SPACE_DEFAULTS]
+        recorded = begun.recorded()[SPACE_DEFAULTS]
         assert recorded["precision"] == "float32"
         # By another version, whose default space is another one too.
         monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": False)
@@ -78,7 +79,7 @@ class TestAllArmsTrainInOnePrecision:
         gone_on = setting_in(tmp_path)
         assert gone_on.defaults == recorded
         _begin(gone_on)
-        assert gone_on.study(PAIRS).user_attrs[SPACE_DEFAULTS] == recorded
+        assert gone_on.recorded()[SPACE_DEFAULTS] == recorded
 
     def test_in_every_training_of_a_comparison(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(family, "has_native_bfloat16", lambda device="cpu": True)
@@ -86,10 +87,10 @@ class TestAllArmsTrainInOnePrecision:
         setting = setting_in(tmp_path)
         found = compare(setting)
         trained = [
-            trial.user_attrs[CONFIG]["precision"]
+            told(trial, CONFIG)["precision"]
             for part in (BASELINE, "free", RANDOM, PAIRS)
             for trial in setting.trials(part, TrialState.COMPLETE)
-            if trial.user_attrs.get(ARM) != LINEAR
+            if trial.params.get("arm") != LINEAR
         ]
         assert (len(trained), set(trained)) == (2 + 2 + 2 + 2 * 2, {"float32"})
         shown = results(setting.comparison, setting.dataset, found, openings=1)
@@ -142,9 +143,9 @@ class TestSeveralSearches:
         studies = optuna.get_all_study_names(open_storage(setting.storage))
         named = {setting.name(tuning_name(arm, search)) for arm in arms for search in (0, 1)}
         assert set(studies) == named | {setting.name(PAIRS)}
-        assert setting.name("baseline (search 2)") in studies
+        assert "ideas: tuning of baseline (search 2)" in studies
         for arm in arms:
-            rates = [setting.finished_pairs()[arm, pair].user_attrs[CONFIG]["learning_rate"] for pair in range(4)]
+            rates = [told(setting.finished_pairs()[arm, pair], CONFIG)["learning_rate"] for pair in range(4)]
             assert rates == pytest.approx([0.011, 0.021, 0.011, 0.021])
         assert [config["learning_rate"] for config in found.baseline.configs] == pytest.approx([0.011, 0.021])
         # The intervals speak of two searches, and say that two are few.
@@ -162,7 +163,7 @@ class TestSeveralSearches:
         first, second = (setting.trials(tuning_name(BASELINE, search), TrialState.COMPLETE) for search in (0, 1))
         assert first[0].params == second[0].params  # both begin where the study file says
         assert first[1].params != second[1].params
-        assert first[0].user_attrs[CONFIG]["seed"] != second[0].user_attrs[CONFIG]["seed"]
+        assert told(first[0], CONFIG)["seed"] != told(second[0], CONFIG)["seed"]
         assert setting.tuning_folder(setting.comparison.arms[0], 1).name == "arm-00-search-02"
         assert len(list(setting.tuning_folder(setting.comparison.arms[0], 1).glob("*.npy"))) == 2
 
@@ -223,7 +224,7 @@ class TestAnOlderComparison:
         older = replace(setting, storage=f"sqlite:///{folder}/older.db")
         for part in parts:
             study, copy = setting.study(part), older.study(part)
-            for name, value in study.user_attrs.items():
+            for name, value in told_of_study(study).items():
                 if name != SPACE_DEFAULTS:
                     copy.set_user_attr(name, value)
             copy.add_trials(study.get_trials())
@@ -242,7 +243,7 @@ class TestAnOlderComparison:
         with pytest.raises(InputError, match=r"was begun by an older version.*give it another name") as refused:
             compare(older)
         assert "\n" not in str(refused.value)
-        assert SPACE_DEFAULTS not in older.study(PAIRS).user_attrs  # and is refused again
+        assert SPACE_DEFAULTS not in older.recorded()  # and is refused again
 
     def test_in_one_that_is_not_older_the_same_copy_goes_on(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -265,14 +266,17 @@ def test_the_linear_model_is_fitted_once_for_each_pair_and_kept_beside_the_arms(
     monkeypatch.setitem(compare.__globals__, "fit_linear", fit)
     found = compared(tmp_path)
     setting = setting_in(tmp_path)
-    trials = [t for t in setting.trials(PAIRS, TrialState.COMPLETE) if t.user_attrs[ARM] == LINEAR]
-    assert sorted(trial.user_attrs[PAIR] for trial in trials) == [0, 1]
+    trials = [t for t in setting.trials(PAIRS, TrialState.COMPLETE) if arm_and_pair(t)[0] == LINEAR]
+    assert sorted(arm_and_pair(trial)[1] for trial in trials) == [0, 1]
     assert setting.probabilities(LINEAR).shape == (2, len(setting.dataset.split.test), 2)
     assert np.allclose(setting.probabilities(LINEAR).sum(axis=2), 1, atol=1e-5)
     # Of other rows in each pair, and in a pair of the rows that the networks have.
     assert setting.pair_seed(0) != setting.pair_seed(1)
     assert (setting.probabilities(LINEAR)[0] != setting.probabilities(LINEAR)[1]).any()
-    assert found.linear.macro_f1 == pytest.approx(np.mean([trial.value or 0.0 for trial in trials]))
+    labels = setting.dataset.labels("test")
+    said = [macro_f1(labels, one.argmax(axis=1), 2) for one in setting.probabilities(LINEAR)]
+    assert found.linear.macro_f1 == pytest.approx(np.mean(said))
+    assert found.linear.validation_macro_f1 == pytest.approx(np.mean([trial.value or 0.0 for trial in trials]))
     assert found.linear.decision.difference.low < found.linear.decision.difference.high
     assert len(to_dict(found)["linear"]["decision"]["difference"]["pairs"]) == 2
     shutil.rmtree(setting.folder / PAIRS)

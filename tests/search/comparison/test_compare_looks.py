@@ -17,7 +17,17 @@ from search.comparison.price import plan
 from search.report.values import to_dict
 from search.report.words import heading, words
 from search.statistics import Looks
-from tests.support.compared import HARM, RECIPE, SAME, Killed, MadeUp, compared, setting_in, write_comparison
+from tests.support.compared import (
+    HARM,
+    RECIPE,
+    SAME,
+    Killed,
+    MadeUp,
+    compared,
+    sealed_scores,
+    setting_in,
+    write_comparison,
+)
 
 OPEN = {LINEAR: 0.5, "no learning": 0.5, "another limit": 0.83}
 """The first idea stays undecided, the second and the linear model are soon decided."""
@@ -110,15 +120,13 @@ class TestEveryLookThatWasEverTaken:
         assert taken(folder) == [(4, pytest.approx(0.8 / 3)), (8, pytest.approx(0.8 * (1 - 0.8 / 3)))]
         assert killed["ideas"][0]["decision"]["difference"]["pairs"] == [
             pytest.approx(after - before)
-            for before, after in zip(scores(folder, BASELINE), scores(folder, "another limit"), strict=True)
+            for before, after in zip(
+                sealed_scores(setting_in(folder), BASELINE),
+                sealed_scores(setting_in(folder), "another limit"),
+                strict=True,
+            )
         ]
         assert len(openings(setting_in(folder))) in (2, 3)
-
-
-def scores(folder: Path, arm: str) -> list[float]:
-    finished = setting_in(folder).finished_pairs()
-    pairs = sorted(pair for name, pair in finished if name == arm)
-    return [finished[arm, pair].value or 0.0 for pair in pairs]
 
 
 def test_a_look_that_was_planned_and_taken_out_gives_its_share_up(
@@ -222,7 +230,7 @@ def test_pairs_of_a_look_that_was_taken_out_of_the_plan_before_it_was_reached_ar
     made_up.most = 8 + 2 + 3  # the linear model is first
     with pytest.raises(Killed):
         compare(setting_in(folder))
-    assert len(scores(folder, "no learning")) == 3
+    assert len(sealed_scores(setting_in(folder), "no learning")) == 3
     plan_looks(folder, 2, searches=2)
     found = compared(folder)
     assert (found.looks, found.shared_pairs, found.baseline.pairs, found.linear.pairs) == ((2,), 2, 2, 2)
@@ -239,7 +247,7 @@ def test_macro_f1_is_over_the_pairs_that_all_arms_have(folder: Path, monkeypatch
     assert (found.baseline.pairs, more.score.pairs, early.score.pairs, found.linear.pairs) == (8, 8, 4, 8)
     assert found.shared_pairs == 4
     for score in (found.baseline, more.score, early.score, found.linear):
-        assert score.macro_f1 == pytest.approx(sum(scores(folder, score.name)[:4]) / 4)
+        assert score.macro_f1 == pytest.approx(sum(sealed_scores(setting_in(folder), score.name)[:4]) / 4)
     setting = setting_in(folder)
     validation = [setting.finished_pairs()[BASELINE, pair].user_attrs[VALIDATION] for pair in range(4)]
     assert found.baseline.validation_macro_f1 == pytest.approx(sum(validation) / 4)
@@ -283,10 +291,17 @@ def test_pairs_are_bought_for_which_network_to_deploy_though_every_idea_is_decid
     assert (found.winner.score.name, found.shared_pairs) == ("another limit", 4)
     against = found.winner.against_linear.difference
     assert against.pairs.tolist() == pytest.approx(
-        [one - other for one, other in zip(scores(folder, "another limit"), scores(folder, LINEAR), strict=True)]
+        [
+            one - other
+            for one, other in zip(
+                sealed_scores(setting_in(folder), "another limit"),
+                sealed_scores(setting_in(folder), LINEAR),
+                strict=True,
+            )
+        ]
     )
     assert len(against.pairs) == 8
-    assert found.winner.macro_f1 == pytest.approx(sum(scores(folder, "another limit")) / 8)
+    assert found.winner.macro_f1 == pytest.approx(sum(sealed_scores(setting_in(folder), "another limit")) / 8)
     (said,) = (line for line in words(found) if line.startswith("Deploy"))
     assert "Of 8 pairs, the validation scores of the others chose 'another limit' in 8." in said
     assert plan(setting_in(folder)).render(1) == "nothing is left to train."

@@ -1,6 +1,7 @@
 import json
 
 import optuna
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from search.report.board import RECIPES, markdown, render, to_dict
@@ -8,9 +9,16 @@ from search.report.standing import standing
 from search.study.claims import begin_again
 from search.study.leaderboard import leaderboard
 from search.study.positions import SUPERFLUOUS, begin_with
-from search.study.records import COLLAPSED, ENDED
+from search.study.records import COLLAPSED, CONFIG, ENDED, keep
 from tests.search.conftest import Searched
 from tests.support.boards import study
+
+
+def tell(made: optuna.Study, value: float) -> None:
+    """As a trial of ours ends: what was trained is on record."""
+    trial = made.ask()
+    keep(trial, CONFIG, {"architecture": "gru"})
+    made.tell(trial, value)
 
 
 class TestTheTable:
@@ -48,9 +56,9 @@ class TestTheTable:
     def test_tells_a_known_good_recipe_from_a_sampled_trial_and_one_begun_again(self) -> None:
         made = study(0.9)
         begin_with(made, [{}, {}])  # one is there already
-        made.tell(made.ask(), 0.7)
+        tell(made, 0.7)
         begin_again(made, made.ask().number, "interrupted")
-        made.tell(made.ask(), 0.5)
+        tell(made, 0.5)
         text = render(leaderboard(made))
         column = text.splitlines()[2].index("how")
         hows = {line.split("  ")[0]: line[column:].split("  ")[0] for line in text.splitlines()[4:9]}
@@ -58,6 +66,25 @@ class TestTheTable:
         assert hows == expected | {"TF-IDF + logistic regression": "", "majority": ""}
         assert RECIPES in text
         assert RECIPES not in render(leaderboard(study(0.9)))
+
+    def test_calls_a_trial_that_another_program_told_no_network_and_recommends_it_never(self) -> None:
+        made = study(0.9, 0.85)
+        made.tell(made.ask({"x": FloatDistribution(0, 1)}), 0.99)
+        board = leaderboard(made)
+        assert [entry.how for entry in board.entries[:3]] == ["outside", "sampled", "sampled"]
+        assert (board.entries[0].family, board.entries[0].architecture) == ("", "")
+        assert (board.best, board.families) == (board.entries[1], ())
+        assert board.recommended == board.entries[1]
+        assert board.best_params == made.trials[0].params
+        assert "told from outside" in render(board).splitlines()[4]
+        assert standing(board).startswith("The best network stands 10.0 points above")
+
+    def test_of_such_trials_alone_has_no_best(self) -> None:
+        made = study()
+        made.tell(made.ask(), 0.99)
+        board = leaderboard(made)
+        assert board.best is None and board.recommended is None
+        assert "No trial has been completed yet." in render(board)
 
     def test_marks_a_trial_whose_best_checkpoint_has_collapsed(self) -> None:
         made = study()

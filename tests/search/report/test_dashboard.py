@@ -124,7 +124,7 @@ def test_shows_the_study_its_parameters_by_name_and_the_leaderboard_as_its_note(
     assert shown["architecture"]["param_external_value"] in ("lstm", "textcnn")
     assert len(detail["trials"]) == 6
     assert detail.get("objective_names") == ["validation macro-F1"], detail.keys()
-    assert "| TF-IDF + logistic regression |" in detail["note"]["body"]
+    assert "| TF-IDF + logistic regression\u00a0" in detail["note"]["body"]
 
 
 def test_shows_the_whole_leaderboard_as_a_table(server: str, searched: Searched) -> None:
@@ -176,7 +176,7 @@ def test_of_files_that_cannot_be_shown_is_told_and_nothing_is_lost(
 def test_shows_a_comparison_with_its_figures(tmp_path: Path) -> None:
     write_comparison(tmp_path)
     found, study = compared(tmp_path), setting_in(tmp_path).study(PAIRS)
-    publish_comparison(study, found, tmp_path)
+    publish_comparison(setting_in(tmp_path), found)
     shown = {meta.filename: meta for meta in get_all_artifact_meta(study)}
     assert {"ideas.csv", "differences.svg"} <= shown.keys()
     assert shown["differences.svg"].mimetype == "image/svg+xml"

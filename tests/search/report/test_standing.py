@@ -5,7 +5,7 @@ from optuna.trial import create_trial
 from search.report.board import render, to_dict
 from search.report.standing import standing
 from search.study.leaderboard import leaderboard
-from search.study.records import AGAINST_LINEAR
+from search.study.records import AGAINST_LINEAR, CONFIG
 from tests.support.boards import study
 
 
@@ -38,7 +38,7 @@ class TestTheStandingAgainstTheLinearBaseline:
 
     def test_says_nothing_of_a_trial_that_no_longer_is_the_best(self) -> None:
         made = self.against(0.002, 0.042)
-        made.add_trial(create_trial(value=0.9))
+        made.add_trial(create_trial(value=0.9, user_attrs={CONFIG: {"architecture": "gru"}}))
         board = leaderboard(made)
         assert board.against_linear is None
         assert "There is no interval" in standing(board)
@@ -64,5 +64,5 @@ class TestTheStandingAgainstTheLinearBaseline:
 
     def test_is_not_made_up_where_it_was_not_measured(self) -> None:
         made = optuna.create_study(direction="maximize")
-        made.add_trial(create_trial(value=0.9))
+        made.add_trial(create_trial(value=0.9, user_attrs={CONFIG: {"architecture": "gru"}}))
         assert standing(leaderboard(made)) == "The linear baseline has not been measured."

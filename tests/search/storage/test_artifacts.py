@@ -13,7 +13,7 @@ from search.study.claims import begin_again, claim
 from search.study.create import create_or_resume, make_objective, remove_leftovers
 from search.study.export import export
 from search.study.optimization import optimize
-from search.study.records import CONFIG
+from search.study.records import CONFIG, told
 from search.study.replay import replay
 from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
@@ -48,7 +48,7 @@ class TestTheFoldersOfAStudy:
         best = searched.opened.study.best_trial
         folder = searched.opened.artifacts.folder(best.number)
         sha256 = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-        assert best.user_attrs[WEIGHTS] == {"folder": folder.name, "manifest sha256": sha256}
+        assert told(best, WEIGHTS) == {"folder": folder.name, "manifest sha256": sha256}
 
     def test_hold_the_network_that_earned_the_score(self, searched: Searched) -> None:
         best, dataset = searched.opened.study.best_trial, searched.opened.dataset
@@ -132,7 +132,7 @@ class TestKeeping:
             if clear:
                 artifacts.clear(study)
         there = sorted(int(path.name.removeprefix("trial-")) for path in directory.glob("trial-*"))
-        assert set(there) <= {trial.number for trial in study.trials if WEIGHTS in trial.user_attrs}
+        assert set(there) <= {trial.number for trial in study.trials if told(trial, WEIGHTS) is not None}
         return there
 
     @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_folder_that_was_written_but_never_recorded_is_written_again(reviews_c
     (stale / "weights.safetensors").write_bytes(b"half")
     optimize(opened, trials=1)
     Bundle.open(stale)
-    assert WEIGHTS in opened.study.trials[0].user_attrs
+    assert told(opened.study.trials[0], WEIGHTS) is not None
 
 
 @pytest.mark.parametrize(("precision", "architecture"), precisions_of("lstm", "textcnn"))
@@ -184,10 +184,10 @@ def test_a_trial_is_chosen_by_the_answers_that_its_replay_and_its_bundle_give(
     )
     optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
     (trial,), dataset = opened.study.trials, opened.dataset
-    assert trial.user_attrs[CONFIG]["precision"] == precision
+    assert told(trial, CONFIG)["precision"] == precision
     assert replay(opened, 0).same
 
-    config = NetworkConfig.from_dict(trial.user_attrs[CONFIG])
+    config = NetworkConfig.from_dict(told(trial, CONFIG))
     corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, opened.cache)
     trained = train(config, training_data(dataset, corpus))
     export(opened.study, tmp_path, "best", tmp_path / "model")
@@ -205,7 +205,7 @@ class TestExport:
             "macro_f1": study.best_value,
             "folder": str(tmp_path / "model"),
         }
-        config = NetworkConfig.from_dict(study.best_trial.user_attrs[CONFIG])
+        config = NetworkConfig.from_dict(told(study.best_trial, CONFIG))
         corpus = load_corpus(dataset, config.token_unit, config.vocabulary_size, searched.opened.cache)
         trained = train(config, training_data(dataset, corpus))
         bundle = Bundle.open(tmp_path / "model")

@@ -17,6 +17,8 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
+from optuna_dashboard import save_note
+from optuna_dashboard._note import get_note_from_system_attrs
 
 from search.cli.commands import main
 from search.storage.databases import experimental_features, open_storage
@@ -132,6 +134,23 @@ class TestACopy:
         assert files(tmp_path / "last") == files(tmp_path / "artifacts")
         assert PASSWORD not in out + err
         assert PASSWORD.encode() not in (tmp_path / "back.db").read_bytes()
+
+    def test_keeps_the_notes_of_trials_though_these_have_other_keys_there(
+        self, url: str, tmp_path: Path, capsys: Any
+    ) -> None:
+        study = optuna.load_study(study_name="two goals", storage=open_storage(url))
+        trial = study.ask()
+        save_note(trial, "why it was *pruned*, " * 200)  # in more than one attribute
+        study.tell(trial, state=TrialState.PRUNED)
+        there = f"sqlite:///{tmp_path}/there.db"
+        optuna.create_study(study_name="first", storage=open_storage(there)).add_trial(create_trial(value=1.0))
+        assert call(capsys, url, there)[0] == 0
+        copy = optuna.load_study(study_name="two goals", storage=open_storage(there))
+        copied = copy.trials[trial.number]
+        assert copied._trial_id != trial._trial_id
+        notes = copy._storage.get_study_system_attrs(copy._study_id)
+        assert get_note_from_system_attrs(notes, copied._trial_id)["body"] == "why it was *pruned*, " * 200
+        assert get_note_from_system_attrs(notes, trial._trial_id)["body"] == ""
 
     def test_goes_on_as_a_study(self, url: str, tmp_path: Path, capsys: Any) -> None:
         there = f"sqlite:///{tmp_path}/there.db"

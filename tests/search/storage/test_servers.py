@@ -14,12 +14,15 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
+from search.cli.commands import main
 from search.storage import heartbeats
+from search.storage.attributes import OURS
 from search.storage.databases import driven, load_study, open_storage
 from search.storage.relational import at_once
 from search.storage.waiting import is_away
 from search.study.claims import WORKER, begin_lost_again, claim
 from search.study.positions import FINISHED
+from search.study.records import told
 from tests.support.program import start
 from tests.support.servers import PASSWORD, PostgreSQL, grpc_proxy
 from tests.support.tiny import write_study_file
@@ -61,7 +64,7 @@ def test_a_search_whose_worker_is_killed_ends_with_the_trials_asked_for(
         time.sleep(0.05)
         if "killed" in optuna.get_all_study_names(storage):
             running = load_study("killed", storage).get_trials(states=(TrialState.RUNNING,))
-            victim = next((trial.user_attrs[WORKER]["pid"] for trial in running if WORKER in trial.user_attrs), None)
+            victim = next((told(trial, WORKER)["pid"] for trial in running if told(trial, WORKER) is not None), None)
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
@@ -75,6 +78,14 @@ def test_a_search_whose_worker_is_killed_ends_with_the_trials_asked_for(
     assert sum(trial.state in FINISHED for trial in trials) == 6
     assert not [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+
+
+def test_a_study_is_deleted_with_its_trials(url: str, study: optuna.Study, tmp_path: Path) -> None:
+    study.add_trials([create_trial(value=0.5, user_attrs={"a": 1}, intermediate_values={1: 0.4}) for _ in range(20)])
+    others = set(optuna.get_all_study_names(study._storage)) - {study.study_name}
+    flags = ["--storage", url, "--artifacts", str(tmp_path), "--yes"]
+    assert main(["delete", study.study_name, *flags]) == 0
+    assert set(optuna.get_all_study_names(open_storage(url))) == others
 
 
 def test_a_trial_is_read_as_it_was_written(study: optuna.Study) -> None:
@@ -137,7 +148,7 @@ def test_a_process_of_another_machine_that_falls_silent_loses_its_trial(
     trial = claim(study, 1)
     assert trial is not None
     storage = study._storage
-    storage.set_trial_user_attr(trial._trial_id, WORKER, {"host": "elsewhere", "pid": 1})
+    storage.set_trial_system_attr(trial._trial_id, OURS + WORKER, {"host": "elsewhere", "pid": 1})
     if hasattr(storage, "_backend"):
         storage._backend.grace_period = 1
         storage.record_heartbeat(trial._trial_id)  # type: ignore[attr-defined]

@@ -15,11 +15,12 @@ from optuna.trial import TrialState, create_trial
 from sqlalchemy import text
 
 from search.storage import heartbeats
+from search.storage.attributes import OURS
 from search.storage.databases import experimental_features, open_storage
 from search.study import claims
 from search.study.claims import RETRIES, WORKER, Heartbeat, begin_again, begin_lost_again, claim
 from search.study.positions import FINISHED
-from search.study.records import CONFIG, ENDED
+from search.study.records import CONFIG, ENDED, told
 
 
 @pytest.fixture
@@ -49,9 +50,10 @@ def dead() -> dict[str, Any]:
 
 def running(study: optuna.Study, worker: object = None, **claims_: object) -> int:
     """A trial as a killed process leaves it."""
-    attributes = {WORKER: worker} if worker else {}
     system = {f"claimed by {name}": value for name, value in claims_.items()}
-    study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs=attributes, system_attrs=system))
+    if worker:
+        system[OURS + WORKER] = worker
+    study.add_trial(create_trial(state=TrialState.RUNNING, system_attrs=system))
     return len(study.trials) - 1
 
 
@@ -122,7 +124,7 @@ class TestALostTrial:
             assert begin_lost_again(study) == 1
             if death < RETRIES:
                 assert claim(study, 9)
-                study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, dead)
+                study._storage.set_trial_system_attr(study.trials[-1]._trial_id, OURS + WORKER, dead)
         assert states(study) == [TrialState.FAIL] * (RETRIES + 1)
         assert study.trials[-1].user_attrs[ENDED] == "its process was lost 6 times; given up"
 
@@ -133,7 +135,7 @@ class TestALostTrial:
         for _ in range(3 * RETRIES):
             assert begin_lost_again(study) == 1
             assert claim(study, 9)
-            study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, dead)
+            study._storage.set_trial_system_attr(study.trials[-1]._trial_id, OURS + WORKER, dead)
 
     def test_is_begun_again_though_a_process_was_killed_between_its_end_and_its_new_beginning(
         self, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
@@ -190,7 +192,7 @@ class TestALostTrial:
         assert begin_lost_again(study) == 1
         claims.repeat(study, study.trials[0], drawn=False)
         study._storage.set_trial_state_values(study.trials[1]._trial_id, TrialState.RUNNING)
-        study._storage.set_trial_user_attr(study.trials[1]._trial_id, WORKER, dead)
+        study._storage.set_trial_system_attr(study.trials[1]._trial_id, OURS + WORKER, dead)
         assert begin_lost_again(study) == 1
         assert begin_lost_again(study) == 0
         assert states(study) == [TrialState.FAIL, TrialState.FAIL, TrialState.WAITING, TrialState.FAIL]
@@ -211,7 +213,7 @@ class TestALostTrial:
                 study._storage.set_trial_intermediate_value(trial._trial_id, step, 0.5)
             assert begin_lost_again(study) == 1
             assert claim(study, 9)
-            study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, dead)
+            study._storage.set_trial_system_attr(study.trials[-1]._trial_id, OURS + WORKER, dead)
         assert states(study)[-1] == TrialState.RUNNING
 
     def test_of_a_process_that_fell_silent_is_begun_again_more_often_than_one_of_a_process_that_died(
@@ -225,7 +227,9 @@ class TestALostTrial:
             assert begin_lost_again(study) == 1
             if again < claims.SILENT_RETRIES:
                 assert claim(study, 9)
-                study._storage.set_trial_user_attr(study.trials[-1]._trial_id, WORKER, {"host": "elsewhere", "pid": 1})
+                study._storage.set_trial_system_attr(
+                    study.trials[-1]._trial_id, OURS + WORKER, {"host": "elsewhere", "pid": 1}
+                )
         assert states(study) == [TrialState.FAIL] * (claims.SILENT_RETRIES + 1)
         assert study.trials[-1].user_attrs[ENDED] == "its process fell silent 21 times; given up"
 
@@ -236,7 +240,7 @@ class TestAClaim:
         for _ in range(2):
             trial = claim(study, 9)
             assert trial
-            assert trial.user_attrs[WORKER]["pid"] == os.getpid()
+            assert told(study.trials[trial.number], WORKER)["pid"] == os.getpid()
             # Which stays when the other is taken away, as the trial is put back.
             assert any(value["pid"] == os.getpid() for value in study.trials[-1].system_attrs.values() if value)
         assert begin_lost_again(study) == 0
@@ -385,13 +389,13 @@ class TestAnAnswerThatIsLost:
         trial = claim(study, 9)
         assert trial
         storage: Any = study._storage._backend  # type: ignore[attr-defined]
-        mine, other = study.trials[0].user_attrs[WORKER], {"host": "elsewhere", "pid": 7}
-        storage.put_back(trial._trial_id, WORKER, mine)
+        mine, other = told(study.trials[0], WORKER), {"host": "elsewhere", "pid": 7}
+        storage.put_back(trial._trial_id, OURS + WORKER, mine)
         assert states(study) == [TrialState.WAITING]
         assert claims._take(study, study.trials[0], other)
-        storage.put_back(trial._trial_id, WORKER, mine)
+        storage.put_back(trial._trial_id, OURS + WORKER, mine)
         assert states(study) == [TrialState.RUNNING]
-        assert study.trials[0].user_attrs[WORKER] == other
+        assert told(study.trials[0], WORKER) == other
 
 
 def test_nobody_is_taken_for_silent_right_after_the_storage_was_away(

@@ -36,6 +36,9 @@ from search.study.records import (
     METRIC,
     OTHERS,
     PREDICTIONS,
+    keep_of_study,
+    told,
+    told_of_study,
 )
 from search.study.space import Space
 from sentiment.errors import InputError
@@ -78,7 +81,7 @@ class TestANewStudy:
 
     def test_has_the_baselines_beside_it(self, open_study: Open) -> None:
         opened = open_study()
-        measured = opened.study.user_attrs[BASELINES]
+        measured = told_of_study(opened.study)[BASELINES]
         dataset, labels = opened.dataset, opened.dataset.labels("validation")
         fitted = linear(dataset.texts("train"), dataset.labels("train"), 2)
         guesses = fitted.probabilities(dataset.texts("validation")).argmax(axis=1)
@@ -119,7 +122,7 @@ class TestAResumedStudy:
     ) -> None:
         open_study()
         moved = Path(shutil.copy(reviews_csv, tmp_path / "moved.csv"))
-        assert open_study(moved).study.user_attrs["data"]["path"] == str(moved)
+        assert told_of_study(open_study(moved).study)["data"]["path"] == str(moved)
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -155,10 +158,10 @@ class TestAResumedStudy:
 
     def test_that_did_not_keep_what_its_baselines_predict_measures_them_again(self, open_study: Open) -> None:
         opened = open_study()
-        measured = opened.study.user_attrs[BASELINES]
+        measured = told_of_study(opened.study)[BASELINES]
         older = {name: {"macro_f1": found["macro_f1"]} for name, found in measured.items()}
-        opened.study.set_user_attr(BASELINES, older)
-        assert open_study().study.user_attrs[BASELINES] == measured
+        keep_of_study(opened.study, BASELINES, older)
+        assert told_of_study(open_study().study)[BASELINES] == measured
 
 
 class TestAStudyOpenedFromItsOwnRecord:
@@ -223,7 +226,7 @@ class TestATrialThatFails:
         assert again.state == TrialState.COMPLETE
         assert again.params.items() >= trials[0].params.items()
         uninterrupted = int(np.random.SeedSequence([opened.seed, 0]).generate_state(1)[0])
-        assert again.user_attrs["config"]["seed"] == uninterrupted
+        assert told(again, "config")["seed"] == uninterrupted
 
 
 class TestTheTimeout:
@@ -238,7 +241,7 @@ class TestTheBestScore:
         opened = open_study()
         optimize(opened, trials=4, objective=make_objective(opened, end_early=False))
         correct_for_choosing(opened)
-        corrected = opened.study.user_attrs[CORRECTED]
+        corrected = told_of_study(opened.study)[CORRECTED]
         assert corrected["best"] == pytest.approx(opened.study.best_value)
         assert corrected["trials"] == 4
         assert corrected["low"] < corrected["corrected"] < corrected["high"]
@@ -249,25 +252,25 @@ class TestTheBestScore:
         opened = open_study()
         optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
         correct_for_choosing(opened)
-        gain = opened.study.user_attrs[AGAINST_LINEAR]
-        linear_score = opened.study.user_attrs[BASELINES][LINEAR]["macro_f1"]
+        gain = told_of_study(opened.study)[AGAINST_LINEAR]
+        linear_score = told_of_study(opened.study)[BASELINES][LINEAR]["macro_f1"]
         assert gain["trial"] == opened.study.best_trial.number
         assert gain["difference"] == pytest.approx(opened.study.best_value - linear_score)
         assert gain["low"] <= gain["corrected"] <= gain["high"]
         board = leaderboard(opened.study)
         assert board.against_linear == gain
         assert f"the difference is {100 * gain['corrected']:+.1f} (95 % interval " in standing(board)
-        assert CORRECTED not in opened.study.user_attrs  # one trial was not chosen
+        assert CORRECTED not in told_of_study(opened.study)  # one trial was not chosen
 
     def test_keeps_what_the_other_checkpoints_said_the_best_of_them_first(self, open_study: Open) -> None:
         opened = open_study()
         optimize(opened, trials=1, objective=make_objective(opened, end_early=False))
         assert opened.predictions is not None
         trial, labels = opened.study.trials[0], opened.dataset.labels("validation")
-        others = kept_predictions(opened.predictions, trial.user_attrs[PREDICTIONS][OTHERS])
-        assert others.shape == (len(trial.user_attrs[CURVE]) - 1, len(labels), 2) and others.dtype == np.float32
+        others = kept_predictions(opened.predictions, told(trial, PREDICTIONS)[OTHERS])
+        assert others.shape == (len(told(trial, CURVE)) - 1, len(labels), 2) and others.dtype == np.float32
         scores = [macro_f1(labels, one.argmax(axis=1), 2) for one in others]
-        curve = sorted(report["macro_f1"] for report in trial.user_attrs[CURVE])
+        curve = sorted(report["macro_f1"] for report in told(trial, CURVE))
         assert scores == curve[-2::-1]
 
     def test_is_chosen_again_with_its_checkpoint(self, open_study: Open) -> None:
@@ -286,9 +289,9 @@ class TestTheBestScore:
             attributes = {PREDICTIONS: record, "config": {"family": name}}
             value = macro_f1(labels, said[name][0], 2)
             opened.study.add_trial(optuna.create_trial(value=value, user_attrs=attributes))
-        numbers = {trial.user_attrs["config"]["family"]: trial.number for trial in opened.study.trials[-3:]}
+        numbers = {told(trial, "config")["family"]: trial.number for trial in opened.study.trials[-3:]}
         correct_for_choosing(opened)
-        attributes = opened.study.user_attrs
+        attributes = told_of_study(opened.study)
         reference = kept_classes(opened.predictions, attributes[BASELINES][LINEAR][PREDICTIONS])
         expected = corrected_difference(labels, np.concatenate(list(said.values())), reference, 2)
         assert attributes[AGAINST_LINEAR] == {"trial": numbers["network"], **asdict(expected)}
@@ -306,9 +309,9 @@ class TestTheBestScore:
             (opened.predictions / f"{name}-others.npy").unlink()
         with pytest.warns(UserWarning, match="checkpoint is not corrected: .* is missing or damaged"):
             correct_for_choosing(opened)
-        lucky = opened.study.user_attrs[ENSEMBLE]
+        lucky = told_of_study(opened.study)[ENSEMBLE]
         assert lucky["weights"] == ensemble["weights"] and lucky["corrected"] > ensemble["corrected"] + 0.005
-        assert opened.study.user_attrs[AGAINST_LINEAR]["corrected"] > attributes[AGAINST_LINEAR]["corrected"]
+        assert told_of_study(opened.study)[AGAINST_LINEAR]["corrected"] > attributes[AGAINST_LINEAR]["corrected"]
 
     def test_keeps_other_checkpoints_of_the_trials_ahead_alone(
         self, open_study: Open, monkeypatch: pytest.MonkeyPatch
@@ -331,4 +334,4 @@ class TestTheBestScore:
         next(opened.predictions.glob("trial-*.npy")).write_bytes(b"")
         with pytest.warns(UserWarning, match="is not corrected for choosing: .* is missing or damaged"):
             correct_for_choosing(opened)
-        assert CORRECTED not in opened.study.user_attrs
+        assert CORRECTED not in told_of_study(opened.study)

@@ -1,11 +1,13 @@
 """A winner on the edge of a range is told where to look next, and only where there is something beyond."""
 
+import tomllib
 from typing import Any
 
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.study.edges import edges
+from search.study.space import Space
 
 RATE = FloatDistribution(3e-4, 1e-2, log=True)
 
@@ -53,3 +55,31 @@ def test_what_lies_inside_or_has_no_order_or_nothing_beyond_is_no_edge(
 def test_of_somebody_s_own_parameter_nothing_is_known_but_its_range() -> None:
     (edge,) = edges({"x": 1.0}, {"x": FloatDistribution(0.0, 1.0)})
     assert (edge.end, edge.tried) == (1.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "distribution", "entry"),
+    [
+        ("learning_rate", 0.0095, RATE, "learning_rate = { low = 0.0003, high = 0.03, log = true }"),
+        ("epochs", 2, IntDistribution(2, 8), "epochs = { low = 1, high = 8 }"),
+        ("hidden_size", 192, IntDistribution(64, 192, step=64), "hidden_size = { low = 64, high = 256, step = 64 }"),
+        (
+            "vocabulary_size",
+            16000,
+            CategoricalDistribution([4000, 8000, 16000]),
+            "vocabulary_size = [4000, 8000, 16000, 48000]",
+        ),
+    ],
+)
+def test_how_to_search_on_is_an_entry_that_a_study_file_takes(
+    name: str, value: Any, distribution: BaseDistribution, entry: str
+) -> None:
+    (edge,) = edges({name: value}, {name: distribution})
+    assert edge.entry == entry
+    assert str(edge).endswith(f", as another study: {entry} under [space] of a study file")
+    Space.of(tomllib.loads(entry))
+
+
+def test_of_a_parameter_that_no_study_file_knows_there_is_no_entry() -> None:
+    (edge,) = edges({"x": 1.0}, {"x": FloatDistribution(0.0, 1.0)})
+    assert (edge.entry, str(edge).endswith("search on to 1.5")) == ("", True)

@@ -19,7 +19,7 @@ from search.study.create import open_recorded
 from search.study.export import export_ensemble, export_folded
 from search.study.leaderboard import EnsembleStanding, leaderboard
 from search.study.objective import refuse_changed
-from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS
+from search.study.records import ENSEMBLE, ENVIRONMENT, OPENINGS, PREDICTIONS, keep_of_study, told, told_of_study
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
@@ -65,7 +65,7 @@ def test_is_recorded_with_what_its_trials_said_together(found: Path) -> None:
     assert ensemble is not None and len(ensemble.weights) > 1
     assert sum(ensemble.weights.values()) == pytest.approx(1)
     said = [
-        weight * kept_predictions(study.predictions, study.study.trials[number].user_attrs[PREDICTIONS])
+        weight * kept_predictions(study.predictions, told(study.study.trials[number], PREDICTIONS))
         for number, weight in ensemble.weights.items()
     ]
     labels = study.dataset.labels("validation")
@@ -94,7 +94,7 @@ def test_is_exported_whole_though_one_trials_weights_were_kept(
     assert bundle.seen is not None and bundle.seen.among(study.dataset.texts("train"))[0].all()
 
     assert main(["evaluate", str(tmp_path / "model"), "--sealed", "tiny", *flags(found)]) == 0
-    assert opened(found).study.user_attrs[OPENINGS][-1]["trial"] == bundle.facts["trial"]
+    assert told_of_study(opened(found).study)[OPENINGS][-1]["trial"] == bundle.facts["trial"]
 
 
 @pytest.mark.parametrize("flag", [["--ensemble"], ["--trial", "0"], []])
@@ -175,7 +175,7 @@ def test_that_cannot_be_made_again_is_refused_in_one_line(found: Path, tmp_path:
     ensemble = leaderboard(study.study).ensemble
     assert ensemble is not None and study.artifacts is not None
     lost = next(n for n in ensemble.weights if not study.artifacts.has(study.study.trials[n]))
-    record = study.study.trials[lost].user_attrs[PREDICTIONS]
+    record = told(study.study.trials[lost], PREDICTIONS)
     path = study.predictions / record["file"]
     content = path.read_bytes()
     path.unlink()
@@ -210,7 +210,7 @@ def test_of_a_device_that_is_not_here_is_refused_in_one_line(found: Path, tmp_pa
         pytest.skip("cuda is here")
     study = opened(found)
     trial = study.study.trials[0]
-    config, recorded = config_of(trial.user_attrs["config"]), trial.user_attrs[ENVIRONMENT] | {"device": "cuda"}
+    config, recorded = config_of(told(trial, "config")), told(trial, ENVIRONMENT) | {"device": "cuda"}
     with pytest.raises(InputError, match="trial 0 was trained on cuda, and cuda cannot be used here"):
         refuse_changed(0, config, recorded, tmp_path)
     refuse_changed(0, config, recorded, tmp_path, "cpu")
@@ -226,7 +226,7 @@ def test_is_judged_by_its_interval(lead: float, verdict: str) -> None:
 
 
 def test_of_a_study_that_has_none_is_refused_in_one_line(searched: Searched, tmp_path: Path) -> None:
-    assert ENSEMBLE not in searched.opened.study.user_attrs  # nobody ended this search
+    assert ENSEMBLE not in told_of_study(searched.opened.study)  # nobody ended this search
     with pytest.raises(InputError, match="study 'tiny' has no ensemble: it takes two completed trials") as refused:
         export_ensemble(searched.opened, tmp_path / "model")
     assert "\n" not in str(refused.value)
@@ -244,7 +244,7 @@ def test_is_forgotten_once_another_trial_is_best(found: Path, tmp_path: Path) ->
     for trial in study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         copy.add_trial(trial)
     best = copy.best_trial.number
-    copy.set_user_attr(ENSEMBLE, study.user_attrs[ENSEMBLE] | {"best": best})
+    keep_of_study(copy, ENSEMBLE, told_of_study(study)[ENSEMBLE] | {"best": best})
     assert leaderboard(copy).ensemble is not None
     copy.add_trial(optuna.create_trial(value=0.999, user_attrs={"config": {"architecture": "gru"}}))
     assert leaderboard(copy).ensemble is None
@@ -272,12 +272,12 @@ def test_leaves_out_what_an_older_version_kept_and_ensembles_themselves() -> Non
 
 def test_of_one_trial_is_none(found: Path) -> None:
     study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{found}/study.db")
-    recorded = study.user_attrs[ENSEMBLE]
-    study.set_user_attr(ENSEMBLE, recorded | {"weights": {"0": 1.0}})
+    recorded = told_of_study(study)[ENSEMBLE]
+    keep_of_study(study, ENSEMBLE, recorded | {"weights": {"0": 1.0}})
     try:
         assert leaderboard(study).ensemble is None
     finally:
-        study.set_user_attr(ENSEMBLE, recorded)
+        keep_of_study(study, ENSEMBLE, recorded)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_families_narrow_a_study_file_too(found: Path, tmp_path: Path) -> None:
     assert main([*arguments, *flags(tmp_path)]) == 0
     study = optuna.load_study(study_name="narrow", storage=f"sqlite:///{tmp_path}/study.db")
     done = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    assert {trial.user_attrs["config"]["family"] for trial in done} == {"linear"}
+    assert {told(trial, "config")["family"] for trial in done} == {"linear"}
 
 
 KEPT = ("path", "text", "label", "classes", "trials", "threads")

@@ -20,7 +20,7 @@ from search.study.create import create_or_resume
 from search.study.definition import read_definition
 from search.study.optimization import optimize
 from search.study.positions import SUPERFLUOUS
-from search.study.records import CURVE, ENDED, PREDICTIONS
+from search.study.records import CURVE, ENDED, PREDICTIONS, told
 from sentiment.bundle.folder import Bundle
 from tests.support.program import run, start
 from tests.support.tiny import write_study_file
@@ -50,7 +50,7 @@ def wait_for_training(folder: Path, process: "subprocess.Popen[str]", workers: i
     deadline = time.monotonic() + 120
     while watched and time.monotonic() < deadline and process.poll() is None:
         running = watched.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        training = {trial.user_attrs[WORKER]["pid"] for trial in running if trial.intermediate_values}
+        training = {told(trial, WORKER)["pid"] for trial in running if trial.intermediate_values}
         if len(training) >= workers:
             return sorted(training)
         time.sleep(0.02)
@@ -81,10 +81,10 @@ def assert_whole(folder: Path, finished: optuna.Study, trials_asked: int | None 
     for kept in artifacts.glob("trial-*"):
         Bundle.open(kept)
     for trial in done:
-        if PREDICTIONS in trial.user_attrs:
-            kept_predictions(artifacts / "predictions", trial.user_attrs[PREDICTIONS])
+        if told(trial, PREDICTIONS) is not None:
+            kept_predictions(artifacts / "predictions", told(trial, PREDICTIONS))
     best = max((trial for trial in done if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0)
-    assert (artifacts / best.user_attrs[WEIGHTS]["folder"]).is_dir()
+    assert (artifacts / told(best, WEIGHTS)["folder"]).is_dir()
 
 
 INTERRUPTED = (
@@ -181,7 +181,7 @@ class TestKill9:
         again = next(t for t in finished.get_trials() if t.system_attrs.get("failed_trial") == lost.number)
         seen = list(lost.intermediate_values.values())
         assert list(again.intermediate_values.values())[: len(seen)] == seen
-        assert len(again.user_attrs[CURVE]) > len(seen)
+        assert len(told(again, CURVE)) > len(seen)
 
     @pytest.mark.slow
     def test_of_one_of_two_workers_lets_the_other_do_its_work_and_is_said(self, folder: Path) -> None:
@@ -202,7 +202,7 @@ class TestKill9:
         watched = study(folder)
         while process.poll() is None:
             running = watched.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            begun = {trial.user_attrs[WORKER]["pid"] for trial in running if WORKER in trial.user_attrs}
+            begun = {told(trial, WORKER)["pid"] for trial in running if told(trial, WORKER) is not None}
             for worker in begun - killed:
                 with suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
@@ -250,5 +250,5 @@ def test_two_workers_make_exactly_the_trials_asked_for(folder: Path) -> None:
     assert status == 0, err
     assert out.startswith("Leaderboard of tiny")
     finished = study(folder)
-    assert {trial.user_attrs[WORKER]["pid"] for trial in finished.get_trials()}.isdisjoint({os.getpid()})
+    assert {told(trial, WORKER)["pid"] for trial in finished.get_trials()}.isdisjoint({os.getpid()})
     assert_whole(folder, finished)

@@ -4,8 +4,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.cli.run import export_flag
 from search.report.board import render
+from search.report.notes import export_flag
 from search.report.standing import standing, together
 from search.storage.artifacts import WEIGHTS, TrialArtifacts
 from search.study.claims import begin_again

@@ -17,7 +17,7 @@ from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.optimization import optimize
 from search.study.positions import FINISHED
-from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS
+from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS, told
 from sentiment.metrics import macro_f1
 from sentiment.models.family import Report
 from sentiment.models.network.config import NetworkConfig
@@ -60,7 +60,7 @@ class TestInAnybodysStudy:
         study.optimize(Objective(dataset, hasty, cache=tmp_path / "cache"), n_trials=4)
         fell = 0
         for trial in study.trials:
-            scores = [report["macro_f1"] for report in trial.user_attrs[CURVE]]
+            scores = [report["macro_f1"] for report in told(trial, CURVE)]
             assert trial.value == max(scores)
             assert list(trial.intermediate_values.values()) == np.maximum.accumulate(scores).tolist()
             assert list(trial.intermediate_values) == [1, 2, 3, 4, 5, 6, 7, 8][: len(scores)]
@@ -76,10 +76,10 @@ class TestInAnybodysStudy:
         for study in (pruned, whole):
             study.optimize(Objective(dataset, space, cache=tmp_path / "cache"), n_trials=2)
         for short, long in zip(pruned.trials, whole.trials, strict=True):
-            scores = [report["macro_f1"] for report in long.user_attrs[CURVE]]
+            scores = [report["macro_f1"] for report in told(long, CURVE)]
             assert short.state == TrialState.PRUNED
             assert short.value == max(scores[:3])
-            assert [report["macro_f1"] for report in short.user_attrs[CURVE]] == scores[:3]
+            assert [report["macro_f1"] for report in told(short, CURVE)] == scores[:3]
             assert short.user_attrs[EPOCHS] == 1.5
             assert ENDED not in short.user_attrs  # that is for runs which went wrong by themselves
 
@@ -90,7 +90,7 @@ class TestInAnybodysStudy:
         (trial,) = study.trials
         assert trial.state == TrialState.PRUNED
         assert "sgd with learning rate 100 and without clipping is too fast here" in trial.user_attrs[ENDED]
-        assert trial.value == max(report["macro_f1"] for report in trial.user_attrs[CURVE])
+        assert trial.value == max(report["macro_f1"] for report in told(trial, CURVE))
 
     def test_a_trial_that_was_never_a_number_is_stored_without_one_and_keeps_no_weights(
         self, dataset: Dataset, tmp_path: Path
@@ -105,20 +105,20 @@ class TestInAnybodysStudy:
         assert trial.user_attrs[ENDED].startswith("diverged by epoch 1: ")
         assert COLLAPSED not in trial.user_attrs
         assert trial.value == macro_f1(dataset.labels("validation"), np.zeros(len(dataset.split.validation), int), 2)
-        assert trial.user_attrs[CURVE][0]["train_loss"] is None
-        json.dumps(trial.user_attrs, allow_nan=False)
+        assert told(trial, CURVE)[0]["train_loss"] is None
+        json.dumps([trial.user_attrs, trial.system_attrs], allow_nan=False)
         assert not kept.directory.exists()
 
     def test_records_what_a_replay_needs_in_plain_values(self, objective: Objective) -> None:
         study = optuna.create_study(direction="maximize")
         study.optimize(objective, n_trials=1)
-        attributes = study.trials[0].user_attrs
-        config = NetworkConfig.from_dict(attributes[CONFIG])
+        (trial,) = study.trials
+        config = NetworkConfig.from_dict(told(trial, CONFIG))
         assert config == objective.space.sample(optuna.trial.FixedTrial(study.trials[0].params), seed=config.seed)
-        assert attributes[ENVIRONMENT]["torch"] == torch.__version__
-        assert attributes[ENVIRONMENT]["threads"] == torch.get_num_threads()
-        assert attributes[SECONDS] > 0
-        assert attributes[CURVE][0].keys() == Report.__dataclass_fields__.keys() - {"best_macro_f1"}
+        assert told(trial, ENVIRONMENT)["torch"] == torch.__version__
+        assert told(trial, ENVIRONMENT)["threads"] == torch.get_num_threads()
+        assert trial.user_attrs[SECONDS] > 0
+        assert told(trial, CURVE)[0].keys() == Report.__dataclass_fields__.keys() - {"best_macro_f1"}
 
     def test_the_same_parameters_under_the_same_number_give_the_same_value_and_another_seed_another_run(
         self, dataset: Dataset, tmp_path: Path
@@ -126,7 +126,7 @@ class TestInAnybodysStudy:
         def curve(seed: int) -> Any:
             study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
             study.optimize(Objective(dataset, Space.of(SPACE), tmp_path / "cache", seed=seed), n_trials=2)
-            return [[report["train_loss"] for report in trial.user_attrs[CURVE]] for trial in study.trials]
+            return [[report["train_loss"] for report in told(trial, CURVE)] for trial in study.trials]
 
         assert curve(0) == curve(0) != curve(1)
 
@@ -137,8 +137,8 @@ class TestInAnybodysStudy:
         study.optimize(objective, n_trials=1)
         first, second = study.trials
         assert first.params == second.params
-        assert first.user_attrs[CONFIG] | {"seed": second.user_attrs[CONFIG]["seed"]} == second.user_attrs[CONFIG]
-        assert first.user_attrs[CURVE][0]["train_loss"] != second.user_attrs[CURVE][0]["train_loss"]
+        assert told(first, CONFIG) | {"seed": told(second, CONFIG)["seed"]} == told(second, CONFIG)
+        assert told(first, CURVE)[0]["train_loss"] != told(second, CURVE)[0]["train_loss"]
 
     def test_tells_its_progress(self, dataset: Dataset, tmp_path: Path) -> None:
         reports, batches = [], []
@@ -177,7 +177,7 @@ class TestAnAudit:
         study.optimize(objective, n_trials=1)
         (trial,) = study.trials
         assert trial.state == TrialState.COMPLETE
-        assert trial.user_attrs[AUDITED] == {"epoch": 0.5, "macro-F1": trial.intermediate_values[1]}
+        assert told(trial, AUDITED) == {"epoch": 0.5, "macro-F1": trial.intermediate_values[1]}
         assert trial.user_attrs[EPOCHS] == 2
 
     def test_takes_about_the_share_that_was_asked_for_and_the_same_trials_again(
@@ -211,7 +211,7 @@ class TestATrialThatWouldNotFit:
             r"this machine \(or its control group\) has 8 MiB",
             refused.user_attrs[ENDED],
         )
-        assert CURVE not in refused.user_attrs
+        assert told(refused, CURVE) is None
         assert not any("failed_trial" in trial.system_attrs for trial in opened.study.get_trials())
 
     def test_ends_a_search_of_a_space_in_which_nothing_fits(self, reviews_csv: Path, tmp_path: Path) -> None:
@@ -231,6 +231,7 @@ from search import Objective, Space
 from sentiment.models.registry import family_of, train
 from sentiment.reviews.dataset import load_dataset
 from tests.support.tiny import SPACE, definition, source
+from search.study.records import told
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 reviews, cache = sys.argv[1:]

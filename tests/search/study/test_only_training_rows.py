@@ -23,7 +23,7 @@ from search.storage.databases import open_storage
 from search.storage.predictions import kept_classes, kept_predictions
 from search.study.create import create_or_resume
 from search.study.optimization import optimize
-from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS
+from search.study.records import BASELINES, CONFIG, CURVE, SPACE_DEFAULTS, told, told_of_study
 from search.study.space import defaults_for
 from sentiment.metrics import macro_f1
 from sentiment.models.baselines import linear, majority
@@ -196,18 +196,18 @@ def test_a_relabelled_arm_is_chosen_and_scored_by_the_users_labels(by_length: No
     users = setting.dataset.reviews.labels
     compare(setting)
     (tuned,) = setting.trials("relabelled", TrialState.COMPLETE)
-    validation = kept_classes(setting.tuning_folder(comparison.arms[1]), tuned.user_attrs["predictions"])
+    validation = kept_classes(setting.tuning_folder(comparison.arms[1]), told(tuned, "predictions"))
     assert tuned.value == macro_f1(users[setting.dataset.split.validation], validation, 2)
     scores: dict[str, list[float]] = {BASELINE: [], "relabelled": [], LINEAR: []}
     for trial in setting.trials(PAIRS, TrialState.COMPLETE):
-        sealed = kept_predictions(setting.folder / PAIRS, trial.user_attrs["predictions"]).argmax(axis=1)
-        assert trial.value == macro_f1(users[setting.dataset.split.test], sealed, 2)
-        scores[trial.user_attrs["arm"]].append(trial.value)
+        sealed = kept_predictions(setting.folder / PAIRS, told(trial, "predictions")).argmax(axis=1)
+        scores[trial.params["arm"]].append(macro_f1(users[setting.dataset.split.test], sealed, 2))
+        assert trial.value == trial.user_attrs["validation macro-F1"]
     assert [len(found) for found in scores.values()] == [2, 2, 2]
     # Chosen by the users' labels too, on the pair's own draw of validation rows.
     last = setting.trials(PAIRS, TrialState.COMPLETE)[-1]
-    config, arm = NetworkConfig.from_dict(last.user_attrs[CONFIG]), comparison.arms[1]
-    assert last.user_attrs["arm"] == arm.name
+    config, arm = NetworkConfig.from_dict(told(last, CONFIG)), comparison.arms[1]
+    assert last.params["arm"] == arm.name
     drawn = as_trained(redraw(setting.dataset, config.seed), arm)
     assert drawn.labels("validation").tolist() == users[drawn.split.validation].tolist()
     corpus = load_corpus(drawn, config.token_unit, config.vocabulary_size, setting.cache)
@@ -226,14 +226,10 @@ class TestTheSealedTest:
         assert opened.artifacts is not None
         best = opened.artifacts.folder(opened.study.best_trial.number)
         return {
-            "trials": [
-                (trial.params, trial.value, trial.state, trial.user_attrs[CONFIG]) for trial in opened.study.trials
-            ],
-            "curves": [
-                [report | {"seconds": 0} for report in trial.user_attrs[CURVE]] for trial in opened.study.trials
-            ],
-            "baselines": opened.study.user_attrs[BASELINES],
-            "default space": opened.study.user_attrs[SPACE_DEFAULTS],
+            "trials": [(trial.params, trial.value, trial.state, told(trial, CONFIG)) for trial in opened.study.trials],
+            "curves": [[report | {"seconds": 0} for report in told(trial, CURVE)] for trial in opened.study.trials],
+            "baselines": told_of_study(opened.study)[BASELINES],
+            "default space": told_of_study(opened.study)[SPACE_DEFAULTS],
             "weights": (best / "weights.safetensors").read_bytes(),
             "tokenizer": (best / "tokenizer.json").read_bytes(),
         }

@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
-from search.study.positions import before, begin_with, positions, repeat
+from search.study.positions import before, begin_with, kind_of, positions, repeat
 from search.study.pruner import BehindTheBest
 from search.study.records import CONFIG
 from search.study.sampler import ConditionalTPE, IndependentDraws
@@ -175,3 +175,13 @@ def test_tpe_does_not_see_that_a_trial_stands_under_a_later_number(seed: int) ->
             study.tell(trial, sample(trial))
         drawn.append([trial.params for trial in before(study.trials, len(study.trials) - 1, None) if trial.params])
     assert drawn[0] == drawn[1]
+
+
+def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
+    study = optuna.create_study()
+    begin_with(study, [{"x": 1.0}])
+    study.ask()
+    study.ask()
+    for number in (0, 1):
+        repeat(study, study.trials[number], drawn=False)
+    assert [kind_of(trial) for trial in study.trials] == ["recipe", "sampled", "recipe", "again"]

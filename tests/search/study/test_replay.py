@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from search.study.records import CURVE
+from search.study.records import CURVE, told
 from search.study.replay import Replay, replay
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
@@ -13,7 +13,7 @@ class TestAReplay:
         again = replay(searched.opened, best.number)
         assert again.same
         assert max(again.replayed) == best.value
-        assert len(again.replayed) == len(best.user_attrs[CURVE])
+        assert len(again.replayed) == len(told(best, CURVE))
         assert "the same again, bit for bit" in again.render()
 
     def test_of_a_pruned_trial_goes_as_far_as_it_went(self, searched: Searched) -> None:

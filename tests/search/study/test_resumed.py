@@ -25,7 +25,7 @@ from search.study.definition import read_definition
 from search.study.optimization import optimize
 from search.study.positions import positions
 from search.study.progress import progress_file, remove_settled
-from search.study.records import CONFIG, CURVE, RESUMED, SECONDS
+from search.study.records import CONFIG, CURVE, RESUMED, SECONDS, told
 from sentiment.models import progress
 from tests.support.compared import RECIPE, SAME, setting_in, write_comparison
 from tests.support.tiny import SPACE, definition, write_study_file
@@ -70,9 +70,9 @@ def interrupted_at(opened: SearchStudy, batch: int, error: BaseException, **hook
         optimize(opened, trials=1, objective=make_objective(opened, on_batch=on_batch, **hooks))
 
 
-def told(trial: FrozenTrial) -> list[dict[str, Any]]:
+def said(trial: FrozenTrial) -> list[dict[str, Any]]:
     """Its learning curve, but for the seconds."""
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in trial.user_attrs[CURVE]]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in told(trial, CURVE)]
 
 
 def states(opened: SearchStudy) -> list[str]:
@@ -103,8 +103,8 @@ class TestATrialThatWasInterrupted:
         optimize(undisturbed, trials=1)
         (whole,) = undisturbed.study.get_trials()
         assert (second.value, second.intermediate_values) == (whole.value, whole.intermediate_values)
-        assert (second.user_attrs[CONFIG], told(second)) == (whole.user_attrs[CONFIG], told(whole))
-        assert second.user_attrs[SECONDS] == round(second.user_attrs[CURVE][-1]["seconds"], 3)
+        assert (told(second, CONFIG), said(second)) == (told(whole, CONFIG), said(whole))
+        assert second.user_attrs[SECONDS] == round(told(second, CURVE)[-1]["seconds"], 3)
         kept = [one.artifacts.folder(n) / "model" for one, n in ((opened, 1), (undisturbed, 0)) if one.artifacts]
         files = [sorted(path for path in folder.parent.rglob("*.safetensors")) for folder in kept]
         assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
@@ -224,7 +224,7 @@ def test_of_a_search_that_is_killed_at_most_the_work_since_the_last_scoring_is_r
     whole = opened(tmp_path / "undisturbed")
     optimize(whole, trials=1)
     undisturbed = whole.study.get_trials()[0]
-    assert (resumed.value, told(resumed)) == (undisturbed.value, told(undisturbed))
+    assert (resumed.value, said(resumed)) == (undisturbed.value, said(undisturbed))
     assert states(again) == []
 
 
@@ -263,7 +263,7 @@ class TestAComparison:
         train_pair(setting, 0, 0)
         train_pair(other, 0, 0)
         one, whole = (each.finished_pairs()[BASELINE, 0] for each in (setting, other))
-        assert (one.value, told(one)) == (whole.value, told(whole))
+        assert (one.value, said(one)) == (whole.value, said(whole))
         assert setting.probabilities(BASELINE).tobytes() == other.probabilities(BASELINE).tobytes()
         assert list(file.parent.iterdir()) == []
 
@@ -289,7 +289,7 @@ class TestAComparison:
         tune(other, 0, 0)
         one, whole = (each.trials(BASELINE, TrialState.COMPLETE)[0] for each in (setting, other))
         assert RESUMED in one.user_attrs
-        assert (one.value, told(one)) == (whole.value, told(whole))
+        assert (one.value, said(one)) == (whole.value, said(whole))
         assert list(folder.iterdir()) == []
 
     @pytest.mark.slow

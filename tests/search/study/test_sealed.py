@@ -14,7 +14,7 @@ from search.study.create import SearchStudy, create_or_resume, make_objective, o
 from search.study.export import export
 from search.study.leaderboard import LINEAR
 from search.study.optimization import optimize
-from search.study.records import OPENINGS
+from search.study.records import OPENINGS, keep_of_study, told_of_study
 from search.study.sealed import evaluate_sealed
 from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
@@ -38,7 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(place: Path) -> SearchStudy:
     """That study, as if its sealed rows had never been opened."""
     found = open_recorded("tiny", open_storage(f"sqlite:///{place}/study.db"), place / "artifacts")
-    found.study.set_user_attr(OPENINGS, [])
+    keep_of_study(found.study, OPENINGS, [])
     return found
 
 
@@ -66,7 +66,7 @@ class TestSealedRows:
         self, opened: SearchStudy, bundle: Bundle
     ) -> None:
         first, second = (evaluate_sealed(bundle, opened) for _ in range(2))
-        recorded = opened.study.user_attrs[OPENINGS]
+        recorded = told_of_study(opened.study)[OPENINGS]
         assert recorded == second.openings == json.loads(json.dumps(second.to_dict()))["openings"]
         assert [(opening["trial"], opening["bundle"]) for opening in recorded] == 2 * [(0, str(bundle.directory))]
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", recorded[0]["when"])
@@ -80,7 +80,7 @@ class TestSealedRows:
         self, opened: SearchStudy, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def interrupted(*_: Any) -> None:
-            assert len(opened.study.user_attrs[OPENINGS]) == 1
+            assert len(told_of_study(opened.study)[OPENINGS]) == 1
             raise KeyboardInterrupt
 
         monkeypatch.setattr(sealed, "score", interrupted)
@@ -99,7 +99,7 @@ class TestSealedRows:
         with pytest.raises(InputError, match="does not come from study 'tiny' with these data, labels") as refused:
             evaluate_sealed(replace(bundle, facts=bundle.facts | facts), opened)
         assert len(str(refused.value).splitlines()) == 1
-        assert opened.study.user_attrs[OPENINGS] == []
+        assert told_of_study(opened.study)[OPENINGS] == []
 
     def test_of_a_bundle_of_an_earlier_version_are_scored_too(self, opened: SearchStudy, bundle: Bundle) -> None:
         found = evaluate_sealed(replace(bundle, seen=None), opened)
@@ -141,7 +141,7 @@ class TestTheCommand:
         finally:
             (place / "reviews.csv").write_bytes(before)
         assert "was made with other data, labels or split" in capsys.readouterr().err
-        assert opened.study.user_attrs[OPENINGS] == []
+        assert told_of_study(opened.study)[OPENINGS] == []
 
     def test_that_is_refused_its_bundle_opens_nothing(
         self, place: Path, opened: SearchStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -152,4 +152,4 @@ class TestTheCommand:
         (damaged / "seen-texts.bin").write_bytes(b"x")
         assert main(["evaluate", str(damaged), "--sealed", "tiny", *self.flags(place)]) == 2
         assert "seen-texts.bin is damaged" in capsys.readouterr().err
-        assert opened.study.user_attrs[OPENINGS] == []
+        assert told_of_study(opened.study)[OPENINGS] == []

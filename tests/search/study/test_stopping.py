@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from search.report.board import render
 from search.storage.databases import open_storage
 from search.study.leaderboard import leaderboard
-from search.study.records import PATIENCE, ROWS
+from search.study.records import PATIENCE, ROWS, keep_of_study
 from search.study.stopping import plateau
 from tests.support.program import run
 from tests.support.tiny import write_study_file
@@ -55,10 +55,10 @@ class TestAPlateau:
 
 def test_the_leaderboard_says_why_the_search_stopped() -> None:
     study = optuna.create_study(direction="maximize")
-    study.set_user_attr(ROWS, {"validation": sum(ROWS_HERE)})
+    keep_of_study(study, ROWS, {"validation": sum(ROWS_HERE)})
     study.add_trials(completed(0.9, 0.9, 0.9))
     assert leaderboard(study).plateau is None  # nobody asked
-    study.set_user_attr(PATIENCE, 2)
+    keep_of_study(study, PATIENCE, 2)
     assert "The last 2 trials raised the best score by 0.00 points" in render(leaderboard(study))
 
 

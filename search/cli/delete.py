@@ -1,0 +1,95 @@
+"""`sentiment-search delete`: a search or a comparison is removed, with all that it keeps."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from search.console import say
+from sentiment.errors import InputError
+from sentiment.foreign import visible
+
+if TYPE_CHECKING:
+    from search.comparison.stored import Whole
+    from search.storage.deleting import Kept
+
+__all__ = ["command"]
+
+
+def command(args: argparse.Namespace) -> int:
+    """As `--help` says."""
+    from search.storage.databases import open_storage, storage_url
+    from search.storage.deleting import kept_by, remove_kept, remove_studies
+
+    storage = open_storage(storage_url(args.storage), create=False)
+    args.artifacts.prepare(writing=False)
+    whole = _called(args.name, storage)
+    if not args.running:
+        _refuse_running(whole, storage)
+    kept = kept_by(whole.name, whole.names, storage, args.artifacts)
+    said = _described(whole, kept, storage)
+    if not args.yes and not _agreed(said):
+        say("Nothing was removed.")
+        return 1
+    remove_kept(kept, args.artifacts)
+    remove_studies(storage, reversed(whole.names))  # killed in between, the one that it is known by is there
+    say(f"Removed {said}.")
+    if kept.others:
+        some = ", ".join(map(visible, kept.others[:3])) + (", ..." if len(kept.others) > 3 else "")
+        say(f"Left in {visible(str(kept.folder))}, since this program did not write it: {some}")
+    return 0
+
+
+def _called(name: str, storage: Any) -> "Whole":
+    """The search or comparison of that name.
+
+    Raises:
+        InputError: there is none, or it is a part of another.
+    """
+    from search.comparison.stored import wholes
+
+    found = wholes(storage.get_all_studies())
+    for whole in found:
+        if whole.name == name:
+            return whole
+        if name in whole.names:
+            raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; delete that, or leave it")
+    known = f"it has {', '.join(sorted(whole.name for whole in found)[:8])}" if found else "it has none"
+    raise InputError(f"there is no study {name!r} in the storage; {known}")
+
+
+def _refuse_running(whole: "Whole", storage: Any) -> None:
+    """Raises InputError where a process that lives works on a trial: it would write on."""
+    import optuna
+
+    from search.study.claims import living
+
+    for name in whole.names:
+        numbers = living(optuna.load_study(study_name=name, storage=storage))
+        if numbers:
+            some = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+            trials = f"trial {some} runs" if len(numbers) == 1 else f"trials {some} run"
+            raise InputError(
+                f"{trials} in study {name!r}; end the search first, or give --running to delete it all the same"
+            )
+
+
+def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
+    from search.comparison.stored import openings_of
+
+    trials, opened = sum(storage.get_n_trials(study._study_id) for study in whole.studies), openings_of(whole)
+    kind = "comparison" if whole.is_comparison else "search"
+    parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
+    files = len(kept.files) + len(kept.artifacts)
+    ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""
+    where = f" in {visible(str(kept.folder))}" if kept.folder is not None and kept.files else ""
+    return (
+        f"{kind} {visible(whole.name)}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
+        f"{files:,} file{'s' * (files != 1)}{where}"
+    )
+
+
+def _agreed(said: str) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InputError(f"this would remove {said}; give --yes, since nobody can be asked here")
+    say(f"Remove {said}? This cannot be undone. Type yes: ")
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")

@@ -1,0 +1,196 @@
+"""What a storage holds: searches and comparisons, each as one thing, how far each is and how good.
+
+It reads what every study has on record and trains nothing; the studies of a comparison are folded into it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+
+from search.comparison.ideas import BASELINE, PAIRS, RANDOM
+from search.comparison.setting import PLANNED_LOOKS, arm_and_pair
+from search.storage.attributes import OURS
+from search.storage.databases import OLDER_PAIRS
+from search.study.comparisons import BESIDE
+from search.study.positions import FINISHED
+from search.study.records import (
+    AGAINST_LINEAR,
+    BASELINES,
+    COMPARISON,
+    CONFIG,
+    FINGERPRINT,
+    IS_LINEAR_BASELINE,
+    OPENINGS,
+    PLAN,
+    TRIALS,
+    as_recorded,
+    told,
+)
+from sentiment.models.baselines import LINEAR
+
+__all__ = ["Stored", "Whole", "openings_of", "stored", "wholes"]
+
+RANDOM_DRAWS: Final = (f"{BESIDE}{RANDOM}", f"{BESIDE}random draws")
+OLDER: Final = tuple(f"{BESIDE}{part}" for part in (BASELINE, PAIRS, RANDOM))
+"""How studies end of which one there is in every comparison of an older version, however early it was ended."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A search, or a comparison, as the studies that Optuna has of it."""
+
+    name: str
+    studies: tuple[FrozenStudy, ...]
+    """The one that it is known by first."""
+    is_comparison: bool
+
+    @property
+    def names(self) -> list[str]:
+        """Of its studies."""
+        return [study.study_name for study in self.studies]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A search, or a comparison with all of its studies. Scores are macro-F1 on validation rows."""
+
+    name: str
+    kind: str
+    """search, comparison, or other: a study of another program."""
+    studies: tuple[str, ...]
+    """What it is called in Optuna."""
+    done: int
+    """Trials that are completed or pruned; of a comparison, those of its tuning."""
+    total: int | None
+    """Trials that were asked for last; None where that is not on record."""
+    running: int
+    pairs: int
+    """Of a comparison, those of its baseline: an idea that is decided gets no more."""
+    most_pairs: int | None
+    """As many are planned."""
+    best: float | None
+    """Of a comparison there is none: what it found is a difference of sealed scores, and chooses nothing."""
+    linear: float | None
+    """Of the linear baseline."""
+    above_linear: dict[str, Any] | None
+    """The best score minus that one, corrected for choosing, with its interval; None where it was not computed."""
+    active: datetime | None
+    """When a trial last began or ended, by this machine's clock."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"active": None if self.active is None else self.active.isoformat(timespec="seconds")}
+
+
+def wholes(studies: Sequence[FrozenStudy]) -> list[Whole]:
+    """The searches and comparisons that these studies are, which are all that a storage has."""
+    by_name = {study.study_name: study for study in studies}
+    comparisons = {study.study_name.removesuffix(OLDER_PAIRS) for study in studies if _is_comparison(study)}
+    comparisons |= {name.removesuffix(end) for name in by_name for end in OLDER if name.endswith(end)}
+    found: dict[str, list[FrozenStudy]] = {}
+    for name in sorted(by_name, key=lambda name: (not _is_comparison(by_name[name]), name)):
+        whole = next((one for one in comparisons if name == one or name.startswith(f"{one}{BESIDE}")), name)
+        found.setdefault(whole, []).append(by_name[name])
+    return [Whole(name, tuple(parts), name in comparisons) for name, parts in found.items()]
+
+
+def stored(storage: BaseStorage) -> list[Stored]:
+    """What there is, what was active last first.
+
+    Raises:
+        InputError: a study has on record what this program does not write.
+    """
+    found = []
+    for whole in wholes(storage.get_all_studies()):
+        with as_recorded(whole.name):
+            trials = {study.study_name: storage.get_all_trials(study._study_id, False) for study in whole.studies}
+            described = _comparison(whole, trials) if whole.is_comparison else _search(whole, trials[whole.name])
+            found.append(described)
+    return sorted(found, key=lambda one: (one.active or datetime.min, one.name), reverse=True)
+
+
+def openings_of(whole: Whole) -> int:
+    """How often its sealed rows were scored."""
+    looks = [_recorded(study).get(OPENINGS) for study in whole.studies]
+    return sum(len(one) for one in looks if isinstance(one, list))
+
+
+def _is_comparison(study: FrozenStudy) -> bool:
+    recorded = _recorded(study).get(COMPARISON)
+    return isinstance(recorded, dict) and "baseline" in recorded
+
+
+def _recorded(study: FrozenStudy) -> dict[str, Any]:
+    """As `search.study.records.told_of_study`, of what was read with all others."""
+    ours = {name.removeprefix(OURS): value for name, value in study.system_attrs.items() if name.startswith(OURS)}
+    return study.user_attrs | ours
+
+
+def _search(whole: Whole, trials: Sequence[FrozenTrial]) -> Stored:
+    (study,) = whole.studies
+    recorded = _recorded(study)
+    ours = FINGERPRINT in recorded
+    completed = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
+    if ours:
+        completed = [trial for trial in completed if told(trial, CONFIG) is not None]  # of the others nothing is known
+    elif study.directions != [StudyDirection.MAXIMIZE]:
+        completed = []
+    best = max(completed, key=lambda trial: trial.value or 0.0, default=None)
+    linear = next((trial.value for trial in completed if told(trial, IS_LINEAR_BASELINE) is not None), None)
+    if linear is None:
+        linear = recorded.get(BASELINES, {}).get(LINEAR, {}).get("macro_f1")
+    above = recorded.get(AGAINST_LINEAR)
+    return Stored(
+        name=whole.name,
+        kind="search" if ours else "other",
+        studies=tuple(whole.names),
+        done=_count(trials, FINISHED),
+        total=recorded.get(TRIALS),
+        running=_count(trials, (TrialState.RUNNING,)),
+        pairs=0,
+        most_pairs=None,
+        best=None if best is None else best.value,
+        linear=linear,
+        above_linear=above if above is not None and best is not None and above["trial"] == best.number else None,
+        active=_active(trials),
+    )
+
+
+def _comparison(whole: Whole, trials: Mapping[str, Sequence[FrozenTrial]]) -> Stored:
+    main = whole.names[0]
+    recorded = _recorded(whole.studies[0])
+    every = [trial for of_part in trials.values() for trial in of_part]
+    known = [trial for trial in trials[main] if trial.state == TrialState.COMPLETE]
+    has_pairs = main in (whole.name, whole.name + OLDER_PAIRS) and _is_comparison(whole.studies[0])
+    others = [name for name in trials if not (has_pairs and name == main) and not name.endswith(RANDOM_DRAWS)]
+    budget, plan = recorded.get(COMPARISON, {}), recorded.get(PLAN, {}).get("pairs")
+    planned = plan or [pairs for pairs, _ in recorded.get(PLANNED_LOOKS) or ()]
+    return Stored(
+        name=whole.name,
+        kind="comparison",
+        studies=tuple(whole.names),
+        done=sum(_count(trials[name], FINISHED) for name in others),
+        total=budget["trials"] * budget.get("searches", 1) * (1 + len(budget["idea"])) if "idea" in budget else None,
+        running=_count(every, (TrialState.RUNNING,)),
+        pairs=len({pair for arm, pair in map(arm_and_pair, known) if arm == BASELINE}) if has_pairs else 0,
+        most_pairs=max(planned, default=None),
+        best=None,
+        linear=None,
+        above_linear=None,
+        active=_active(every),
+    )
+
+
+def _count(trials: Sequence[FrozenTrial], states: Sequence[TrialState]) -> int:
+    return sum(trial.state in states for trial in trials)
+
+
+def _active(trials: Sequence[FrozenTrial]) -> datetime | None:
+    times = [time for trial in trials for time in (trial.datetime_start, trial.datetime_complete) if time is not None]
+    return max(times, default=None)

@@ -1,0 +1,32 @@
+"""The words of the page, in each of its languages: `en.toml`, `ko.toml`.
+
+Names of ideas, studies and classes, and the field's own words (macro-F1, Adam), are the same in all of them. Sentences
+whose shape depends on what they say stand in `english` and `korean`.
+"""
+
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from typing import Final
+
+__all__ = ["LANGUAGES", "MESSAGES", "Say", "sayer"]
+
+LANGUAGES: Final = ("en", "ko")
+
+MESSAGES: Final[dict[str, dict[str, str]]] = {
+    language: tomllib.loads((files("search.report.page") / f"{language}.toml").read_text("utf-8"))
+    for language in LANGUAGES
+}
+"""By language and key; what stands in braces is filled in."""
+
+Say = Callable[..., str]
+
+
+def sayer(language: str) -> Say:
+    """What says a message in that language: `say("fact.rows")`, with values for what stands in braces."""
+    return partial(_say, MESSAGES[language])
+
+
+def _say(messages: dict[str, str], key: str, **values: object) -> str:
+    return messages[key].format(**values) if values else messages[key]
