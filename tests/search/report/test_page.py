@@ -127,7 +127,7 @@ class TestASearch:
         assert "Where it goes wrong" not in found.text
 
     def test_leaves_out_figures_without_the_extra(self, searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("search.report.page.search.find_spec", lambda name: None)
+        monkeypatch.setattr("search.report.page.trials.find_spec", lambda name: None)
         found = is_whole(page_of(searched))
         assert "sentiment-search[figures]" in found.text
         assert not [one for one in found.all("svg") if one.get("role") == "img"]
