@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from search.report.points import MOST_DIGITS, between, points
 from search.statistics import ALPHA
 from sentiment import foreign
 from sentiment.terminal import in_columns
@@ -10,12 +11,11 @@ from sentiment.terminal import in_columns
 if TYPE_CHECKING:  # who shows a search alone need not wait for what trains a comparison
     from search.comparison.decisions import Decision
     from search.comparison.results import ArmScore, LinearScore, Results
-    from search.statistics import Difference
+    from search.statistics import Difference, Optimism
 
-__all__ = ["Table", "between", "end", "interval", "points", "tables"]
+__all__ = ["Table", "interval", "points", "tables"]
 
 LEAST_P: Final = 0.0005
-MOST_DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -161,25 +161,9 @@ def _price(score: "ArmScore") -> tuple[str, str, str]:
     return points(score.optimism.mean), f"{score.epochs:.1f}x", f"{score.seconds:.1f}x"
 
 
-def interval(difference: "Difference") -> str:
+def interval(difference: "Difference | Optimism") -> str:
     """In points."""
     return f"{points(difference.mean)} ({between(difference.low, difference.high)})"
-
-
-def between(low: float, high: float) -> str:
-    """The ends of an interval, in points: with as many digits as tell on which side of zero they lie, since that is
-    what a verdict goes by."""
-    return f"{end(low)} to {end(high)}"
-
-
-def end(fraction: float) -> str:
-    """One of them."""
-    shown = points(fraction)
-    for digits in range(2, MOST_DIGITS + 1):
-        if fraction == 0 or float(shown) != 0:
-            break
-        shown = f"{100 * fraction:+.{digits}f}"
-    return shown
 
 
 def _p(p: float) -> str:
@@ -192,8 +176,3 @@ def _p(p: float) -> str:
             break
         shown = f"{p:.{digits}f}"
     return shown
-
-
-def points(fraction: float) -> str:
-    """A difference of macro-F1."""
-    return f"{100 * fraction:+.1f}"

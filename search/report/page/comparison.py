@@ -22,7 +22,7 @@ from search.report.page.data import data_section, environments, ledger_section, 
 from search.report.page.forest import Measured, ends, forest, interval, signed, verdict_badge
 from search.report.page.messages import Say, sayer
 from search.report.page.model import class_blocks, slice_name
-from search.report.tables import end
+from search.report.points import end
 from search.report.words import last_word
 from search.statistics import Difference
 from search.study.records import CURVE, FINGERPRINT, told

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from search.report.figures import MINUS, limits
 from search.report.page.content import Badge, Forest, ForestRow, Tick
 from search.report.page.messages import Say
-from search.report.tables import end
+from search.report.points import end
 from search.statistics import NO_DIFFERENCE, Difference, Optimism
 
 __all__ = ["Measured", "between", "ends", "forest", "interval", "signed", "verdict_badge"]

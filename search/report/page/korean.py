@@ -6,7 +6,7 @@ No particle stands behind a name, of which nobody knows whether it ends in a vow
 from typing import Final
 
 from search.comparison.results import Results
-from search.report.tables import end, points
+from search.report.points import end, points
 from search.report.words import WORTH_SAYING, compared, standing_of
 from search.statistics import FEW_GROUPS, score_error
 from search.study.leaderboard import EnsembleStanding, Leaderboard

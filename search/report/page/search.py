@@ -284,7 +284,7 @@ def _limits(found: SearchFound) -> Section:
     items = [say("limits.validation", name=shlex.quote(board.study))]
     if "train" in board.rows:
         items.append(say("limits.rows", rows=f"{board.rows['train']:,}"))
-    if board.best is not None and sum(board.class_sizes):
+    if board.best is not None and sum(board.class_sizes) > 0:
         items.append(
             say("limits.one.standard", error=f"{100 * score_error(board.best.macro_f1, board.class_sizes):.1f}")
         )
