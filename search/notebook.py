@@ -10,6 +10,7 @@ each time that it is asked for: a search may go on beside the notebook. Pandas a
 imported where something is made of them.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -112,12 +113,13 @@ class Study:
         from search.report import plotly_figures as drawn
 
         board = self.board
-        made = {
+        draw: dict[str, Callable[[], Any]] = {
             "costs": lambda: drawn.costs_figure(board),
             "curves": lambda: drawn.curves_figure(self.study),
             "pruning": lambda: drawn.pruning_figure(self.study, board),
             "importance": lambda: drawn.importance_figure(self.study),
-        }[figure]()
+        }
+        made = draw[figure]()
         if made is None:
             raise InputError(f"study {self.name!r} has nothing to draw as {figure!r} yet; let it run longer")
         return made
