@@ -113,13 +113,13 @@ class Study:
         from search.report import plotly_figures as drawn
 
         board = self.board
-        draw: dict[str, Callable[[], Any]] = {
+        drawings: dict[str, Callable[[], Any]] = {
             "costs": lambda: drawn.costs_figure(board),
             "curves": lambda: drawn.curves_figure(self.study),
             "pruning": lambda: drawn.pruning_figure(self.study, board),
             "importance": lambda: drawn.importance_figure(self.study),
         }
-        made = draw[figure]()
+        made = drawings[figure]()
         if made is None:
             raise InputError(f"study {self.name!r} has nothing to draw as {figure!r} yet; let it run longer")
         return made

@@ -166,8 +166,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         score = bundle.facts.get("validation macro-F1")
         made.validation_macro_f1_ = score if isinstance(score, float) else None
         made._seen = bundle.seen
-        training, validation = (bundle.facts.get(f"{part} rows", 0) for part in ("training", "validation"))
-        made._rows = training, validation
+        trained, validated = (bundle.facts.get(f"{part} rows") for part in ("training", "validation"))
+        made._rows = (trained if isinstance(trained, int) else 0, validated if isinstance(validated, int) else 0)
         return made
 
     def __sklearn_tags__(self) -> Any:

@@ -56,6 +56,7 @@ SMALLER_SETTINGS: Final = {
     r"^workers = \d+": "workers = 1",
     r"^pairs = \[.*?\]": "pairs = [2]",
     r"^epochs = \d+": "epochs = 1",
+    r"^max_tokens = .*\n": "",
     r"^\[baseline\]": "[baseline]\nmax_tokens = 12\nembedding_size = 16\nhidden_size = 16",
     r"^search = .*": "search = { architecture = 'textcnn', epochs = 1 }",
     r"\bn_trials=\d+": "n_trials=1",

@@ -3,8 +3,8 @@
 import shlex
 from typing import Any, Final
 
+from search.report.points import between, points
 from search.report.standing import audited, counted, optimism, standing, together
-from search.report.tables import between, points
 from search.study.leaderboard import Entry, FamilyStanding, Leaderboard
 from sentiment.foreign import html_sentences, html_table, markdown_table, visible
 from sentiment.foreign import markdown as as_markdown

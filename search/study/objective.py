@@ -229,7 +229,7 @@ class Objective:
                     so_far = replace(so_far, audited=report.epoch)
                     keep(trial, AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
                     return
-                why = f"too far behind the best after {report.epoch:g} epochs"
+                why = f"too far behind the best after {report.epoch:g} epoch{'' if report.epoch == 1 else 's'}"
                 trial.set_user_attr(PRUNED, why)
                 self.pages(trial, replace(so_far, state=TrialState.PRUNED, why=why))
                 raise optuna.TrialPruned(why)
