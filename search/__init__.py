@@ -4,6 +4,7 @@
 kept. `Study` opens in a notebook what `sentiment-search` has searched or compared.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ __all__ = ["Objective", "Space", "Study", "export"]
 def __getattr__(name: str) -> Any:
     # On demand, because they import torch and optuna, which `sentiment-search --help` must not wait for.
     if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
+        with warnings.catch_warnings():
+            # tqdm, which Optuna imports, says so in a notebook without widgets; nothing here draws with them.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            return getattr(import_module(_WHERE[name]), name)
     if name == "__version__":
         from importlib.metadata import version
 

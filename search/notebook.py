@@ -10,6 +10,7 @@ each time that it is asked for: a search may go on beside the notebook. Pandas a
 imported where something is made of them.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -18,16 +19,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 
-from search.report.standing import counted, optimism, standing
-from search.report.tables import Table, tables
+from search.report import board as boards
+from search.report import text
+from search.report.standing import counted
 from search.report.values import rows
-from search.report.words import heading, words
+from search.report.words import words
 from search.storage.databases import load_study, open_storage, storage_url
 from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
 from search.study.comparisons import is_comparison, refuse_comparison
 from search.study.leaderboard import Entry, Leaderboard, leaderboard
 from sentiment.errors import InputError, MissingExtraError
-from sentiment.foreign import html, html_table, visible
+from sentiment.foreign import visible
 
 if TYPE_CHECKING:
     from search.comparison.results import Results
@@ -38,8 +40,6 @@ __all__ = ["ComparisonResults", "Study", "export"]
 
 FIGURES: Final = ("costs", "curves", "pruning", "importance")
 """What `Study.plot` can draw, by name."""
-SHOWN: Final = 10
-"""Rows of a leaderboard in HTML."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,13 @@ class Study:
         from search.report import plotly_figures as drawn
 
         board = self.board
-        made = {
+        drawings: dict[str, Callable[[], Any]] = {
             "costs": lambda: drawn.costs_figure(board),
             "curves": lambda: drawn.curves_figure(self.study),
             "pruning": lambda: drawn.pruning_figure(self.study, board),
             "importance": lambda: drawn.importance_figure(self.study),
-        }[figure]()
+        }
+        made = drawings[figure]()
         if made is None:
             raise InputError(f"study {self.name!r} has nothing to draw as {figure!r} yet; let it run longer")
         return made
@@ -166,11 +167,7 @@ class Study:
         """For a notebook: where it stands, in words and as a table."""
         if is_comparison(self.study):
             return self.comparison()._repr_html_()
-        board = self.board
-        said = [counted(board), standing(board), *([] if board.best is None else [optimism(board)])]
-        header = ("", "macro-F1", "model", "tokens", "optimizer", "seconds")
-        shown = [entry for rank, entry in enumerate(board.entries) if rank < SHOWN or entry.is_linear]
-        return _titled(self.name, said, [html_table(header, [_cells(entry) for entry in shown])])
+        return boards.html(self.board)
 
 
 @dataclass(frozen=True)
@@ -208,8 +205,7 @@ class ComparisonResults:
 
     def _repr_html_(self) -> str:
         """For a notebook: the verdicts in words, and the tables."""
-        shown = [f"<p><b>{html(table.title)}</b></p>{_table(table)}" for table in tables(self.results)]
-        return _titled(self.results.name, [*self.words, heading(self.results)], shown)
+        return text.html(self.results)
 
 
 def export(
@@ -231,20 +227,6 @@ def export(
 
     write(study, kept if isinstance(kept, ArtifactPath) else ArtifactPath.of(str(kept)), str(trial), Path(to))
     return Bundle.open(to)
-
-
-def _titled(name: str, said: list[str], parts: list[str]) -> str:
-    sentences = "".join(f"<li>{html(sentence)}</li>" for sentence in said)
-    return f"<div><h4>{html(name)}</h4><ul>{sentences}</ul>{''.join(parts)}</div>"
-
-
-def _table(table: Table) -> str:
-    return html_table(table.header, table.rows)
-
-
-def _cells(entry: Entry) -> tuple[str, ...]:
-    seconds = "" if entry.seconds is None else f"{entry.seconds:.1f}"
-    return entry.name, f"{entry.macro_f1:.4f}", entry.architecture, entry.token_unit, entry.optimizer, seconds
 
 
 def _pandas() -> Any:

@@ -116,7 +116,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             warnings.warn(f"the model {trained.collapsed}", stacklevel=2)
         self.classes_, self.config_, self.model_ = classes, config, trained.model
         self.validation_macro_f1_ = trained.macro_f1 if family.chooses else None
-        self._seen = SeenTexts.of(dataset.texts("train"), dataset.texts("validation"))
+        self._seen: SeenTexts | None = SeenTexts.of(dataset.texts("train"), dataset.texts("validation"))
         self._rows = len(split.train), len(split.validation)
         return self
 
@@ -166,8 +166,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         score = bundle.facts.get("validation macro-F1")
         made.validation_macro_f1_ = score if isinstance(score, float) else None
         made._seen = bundle.seen
-        rows = (bundle.facts.get(f"{part} rows") for part in ("training", "validation"))
-        made._rows = tuple(count if isinstance(count, int) else 0 for count in rows)
+        trained, validated = (bundle.facts.get(f"{part} rows") for part in ("training", "validation"))
+        made._rows = (trained if isinstance(trained, int) else 0, validated if isinstance(validated, int) else 0)
         return made
 
     def __sklearn_tags__(self) -> Any:

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
 
-__all__ = ["as_json", "cell", "code", "html", "html_table", "markdown", "markdown_table", "one_line", "visible"]
+__all__ = [
+    "as_json",
+    "cell",
+    "code",
+    "html",
+    "html_sentences",
+    "html_table",
+    "markdown",
+    "markdown_table",
+    "one_line",
+    "visible",
+]
 
 # Control characters (C0, DEL, C1), separators of lines and paragraphs, what turns the direction of writing (Trojan
 # Source, CVE-2021-42574), halves of surrogate pairs and what no XML may hold. The joiners within emoji and Persian
@@ -78,6 +89,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def html(text: str) -> str:
     """For HTML, between tags or in a quoted attribute: it reads as `visible` shows it."""
     return escape(visible(text))
+
+
+def html_sentences(title: str, sentences: Sequence[str]) -> str:
+    """Plain sentences below their title, each as an entry of a list."""
+    return f"<h4>{html(title)}</h4><ul>{''.join(f'<li>{html(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

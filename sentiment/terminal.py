@@ -28,8 +28,10 @@ USUAL: Final = 80
 """Columns of a terminal that does not say how many it has."""
 LEAST: Final = 20
 """A terminal that says it has fewer columns is taken for one of so many."""
+NAMED: Final = 24
+"""Columns that a column which may be folded has before others are left out for it."""
 FOLDED: Final = 16
-"""Columns that are left to a folded column at least."""
+"""Columns that are left to it at least."""
 MORE: Final = "a wider terminal, or --json, shows more"
 
 # With a height, since rich asks a dumb terminal for its width where only one of them is given.
@@ -82,20 +84,14 @@ def in_columns(
         return []
     heads, cells = [visible(head) for head in header], [[visible(cell) for cell in row] for row in rows]
     widths = [max(cell_len(head), *(cell_len(row[n]) for row in cells)) for n, head in enumerate(heads)]
-    shown, gone, over = list(range(len(heads))), list[str](), 0
-    if width is not None:
-        empty = [n for n in shown if not any(row[n] for row in cells)]
-        over = _taken(widths, shown) - width
-        for place in [*empty, *(header.index(head) for head in spare)]:
-            if over <= 0:
-                break
-            if place in shown and place != folds:
-                shown.remove(place)
-                gone += [heads[place]] if place not in empty else []
-                over = _taken(widths, shown) - width
-    if over > 0 and widths[folds] - over < FOLDED:
-        assert width is not None
-        return [*_stacked(heads, cells, shown, width), *_told_of(gone, width)]
+    shown, gone = list(range(len(heads))), list[int]()
+    if width is not None and _taken(widths, shown) > width:
+        filled = [place for place in shown if place == folds or any(row[place] for row in cells)]
+        shown, gone = _chosen(widths, filled, width, [header.index(head) for head in spare], folds)
+    told = () if width is None else _told_of([heads[place] for place in gone], width)
+    over = 0 if width is None else max(0, _taken(widths, shown) - width)
+    if width is not None and widths[folds] - over < FOLDED and over:
+        return [*_stacked(heads, cells, shown, width), *told]
     drawn = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     for place in shown:
         folded = over > 0 and place == folds
@@ -110,15 +106,30 @@ def in_columns(
     for row in cells:
         drawn.add_row(*(Text(row[place]) for place in shown))  # a Text: markup in a cell is a user's, and stays
     lines = _ENDLESS.render_lines(drawn, pad=False)
-    return [*("".join(segment.text for segment in line).rstrip() for line in lines), *_told_of(gone, width)]
+    return [*("".join(segment.text for segment in line).rstrip() for line in lines), *told]
 
 
 def _taken(widths: Sequence[int], shown: Sequence[int]) -> int:
     return sum(widths[place] for place in shown) + _GAP * (len(shown) - 1)
 
 
-def _told_of(gone: Sequence[str], width: int | None) -> Iterator[str]:
-    if gone and width is not None:
+def _chosen(
+    widths: Sequence[int], places: Sequence[int], width: int, spare: Sequence[int], folds: int
+) -> tuple[list[int], list[int]]:
+    """The columns that are shown, and those of the spare ones that are not."""
+    shown, gone = list(places), list[int]()
+    of_name = max(0, widths[folds] - NAMED)  # which pushes no other column out
+    for place in spare:
+        if _taken(widths, shown) - of_name <= width:
+            break
+        if place in shown:
+            shown.remove(place)
+            gone.append(place)
+    return shown, gone
+
+
+def _told_of(gone: Sequence[str], width: int) -> Iterator[str]:
+    if gone:
         yield from wrapped(f"{MORE}: {', '.join(gone)}", width=width)
 
 

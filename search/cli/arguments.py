@@ -5,8 +5,10 @@ but for one thing: none is empty.
 """
 
 import argparse
+import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -94,6 +96,26 @@ class _Completion(argparse.Action):
         parser.exit()
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lines stay as they are laid out where the terminal is wide enough; else they are broken at spaces, and a command
+    so that a shell still takes it."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + part for line in text.splitlines() for part in self._fitted(line, width))
+
+    def _fitted(self, line: str, width: int) -> list[str]:
+        label, command, arguments = line.partition("sentiment-search ")
+        if len(line) <= width or not command or label.endswith("`"):
+            return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = [label + command.rstrip()]
+        for argument in re.findall(r'"[^"]*"|\S+', arguments):
+            if len(lines[-1]) + len(argument) + len("  \\") > width:
+                lines[-1] += " \\"
+                lines.append(" " * (len(label) + 1))
+            lines[-1] += f" {argument}"
+        return lines
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line, as everything here does."""
 
@@ -111,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="sentiment-search COMMAND ...",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         add_help=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=parser.prog)
@@ -364,7 +386,13 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=13000, metavar="N", help="0: any that is free (%(default)s)")
 
     dashboard = add("dashboard", "open the studies in optuna-dashboard, on this machine only", storage)
-    dashboard.add_argument("--port", type=int, default=8080)
+    dashboard.add_argument(
+        "--port", type=int, metavar="N", help="0: any that is free (default: 8080, or the next that is free)"
+    )
+    dashboard.add_argument("--open", action="store_true", help="open it in the browser")
+    said = dashboard.add_mutually_exclusive_group()
+    said.add_argument("--quiet", action="store_true", help="print the address on standard output, and nothing else")
+    said.add_argument("--verbose", action="store_true", help="print a line for each request")
     return parser
 
 

@@ -53,10 +53,10 @@ def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = 
 
     found = wholes(storage.get_all_studies())
     names = [whole.name for whole in found if not (searches_only and whole.is_comparison)]
-    if len(names) == 1:
-        say(f"Study {visible(names[0])}, the only {'search' if searches_only else 'one'} there is.")
-        return names[0]
     what = "search" if searches_only else "study"
+    if len(names) == 1:
+        say(f"{what.capitalize()} {visible(names[0])}, the only one there is.")
+        return names[0]
     if not names:
         raise InputError(f"there is no {what} in the storage yet; a first one: sentiment-search run reviews.csv")
     listed = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")

@@ -1,9 +1,11 @@
 """`sentiment-search dashboard`: the studies in a browser."""
 
 import argparse
+import sys
+import webbrowser
 from typing import Final
 
-from search.console import say
+from search.console import say, show
 
 __all__ = ["command"]
 
@@ -13,10 +15,20 @@ CONNECTIONS: Final = 4
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
-    from search.report.dashboard import serve
+    from search.report.dashboard import USUAL_PORT, serve
     from search.storage.databases import open_storage, storage_url
+
+    def on_ready(address: str) -> None:
+        if args.quiet:
+            show(address)
+            sys.stdout.flush()  # whoever reads it in a pipe waits for it
+        else:
+            taken = args.port is None and not address.endswith(f":{USUAL_PORT}/")
+            say(f"{address}  ({f'port {USUAL_PORT} is taken; ' if taken else ''}Ctrl-C ends it)")
+        if args.open and not webbrowser.open(address):
+            say("No browser could be opened here; open that address yourself.")
 
     storage = open_storage(storage_url(args.storage), create=False, connections=CONNECTIONS)
     args.artifacts.prepare()
-    serve(storage, args.artifacts, args.port, on_ready=lambda address: say(f"{address}  (Ctrl-C ends it)"))
+    serve(storage, args.artifacts, args.port, on_ready, verbose=args.verbose)
     return 0

@@ -53,20 +53,21 @@ def columns_of(args: argparse.Namespace, paths: Sequence[str], *, rule: bool = T
     classes = classes_of(args.classes)
     if args.text and args.label:
         return args.text, args.label, classes or ("as-is" if rule else None)
+    from sentiment.files.columns import match_column
     from sentiment.reviews.guess import guess_columns, guess_label, guess_text
 
     table = _table(args, paths)
+    for given in filter(None, (args.text, args.label)):
+        table.column(match_column(given, table.columns, table.path))  # first: what is taken beside it is of no use
     text = args.text or guess_text(table, other=args.label)
     label = args.label or guess_label(table, text)
     taken = [] if args.text else [f"text = {visible(text)}"]
     taken += [] if args.label else [f"label = {visible(label)}"]
     flags = [f"--{flag} COLUMN" for flag in ("text", "label") if not getattr(args, flag)]
-    if rule and classes is None and args.label:
-        classes = "as-is"
-    elif rule and classes is None:
-        found = guess_columns(table, text, label)
-        classes = found.classes
-        taken.append(f"classes = {found.rule}")
+    if rule and classes is None:
+        found = None if args.label else guess_columns(table, text, label)
+        classes = "as-is" if found is None else found.classes
+        taken.append(f"classes = {classes if found is None else found.rule}")
         flags.append("--classes RULE")
     say(f"Taken: {', '.join(taken)}. Otherwise: {' '.join(flags)}")
     return text, label, classes

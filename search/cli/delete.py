@@ -77,12 +77,13 @@ def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
     from search.comparison.stored import openings_of
 
     trials, opened = sum(storage.get_n_trials(study._study_id) for study in whole.studies), openings_of(whole)
-    kind = f"comparison ({len(whole.studies)} studies)" if whole.is_comparison else "search"
+    kind = "comparison" if whole.is_comparison else "search"
+    parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""
     where = f" in {visible(str(kept.folder))}" if kept.folder is not None and kept.files else ""
     return (
-        f"{kind} {visible(whole.name)}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
+        f"{kind} {visible(whole.name)}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
         f"{files:,} file{'s' * (files != 1)}{where}"
     )
 

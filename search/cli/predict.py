@@ -87,7 +87,8 @@ def _answer_lines(bundle: "Bundle", encoding: str, as_json: bool) -> None:
     if broken:
         name = "UTF-8" if encoding == ENCODING else encoding
         say(
-            f"{broken:,} of {count:,} lines hold what is not {name}, shown as {NOT_READABLE}; --encoding names another",
+            f"{broken:,} of {count:,} lines {'holds' if broken == 1 else 'hold'} what is not {name}, shown as "
+            f"{NOT_READABLE}; --encoding names another",
             style="yellow",
         )
 

@@ -124,7 +124,7 @@ class AtWork:
     what: str
     """In a few words."""
     trainings: int
-    """That it makes."""
+    """That it makes; a linear model is none."""
     of: int
     """The same with those that were there already."""
     study: str | None
@@ -183,6 +183,9 @@ def compare(
             on_training(done, total)
             on_work([job.at_work for job in at_hand.values()])
 
+    def pairs_there() -> int:
+        return sum(arm != LINEAR for arm, _ in setting.finished_pairs())
+
     jobs = [
         _search(setting, index, search)
         for search in range(comparison.searches)
@@ -193,8 +196,8 @@ def compare(
         for number in random_trials_left(setting)
     ]
     tuned = sum(job.at_work.of for job in jobs)
-    there = sum(job.at_work.of - job.at_work.trainings for job in jobs) + len(setting.finished_pairs())
-    pairs = comparison.pairs[0] * (len(comparison.arms) + 1)
+    there = sum(job.at_work.of - job.at_work.trainings for job in jobs) + pairs_there()
+    pairs = comparison.pairs[0] * len(comparison.arms)
     work_through(jobs, there, max(tuned + pairs, there))
     while True:
         left = pairs_left(setting)
@@ -202,7 +205,7 @@ def compare(
         if not left.wanted:
             break
         jobs = [
-            _Job(partial(fit_linear, pair=pair), AtWork(f"{LINEAR}, pair {pair + 1}", 1, 1, None))
+            _Job(partial(fit_linear, pair=pair), AtWork(f"{LINEAR}, pair {pair + 1}", 0, 0, None))
             for arm, pair in sorted(left.wanted)
             if arm == LINEAR
         ]
@@ -212,8 +215,8 @@ def compare(
             for index, arm in enumerate(comparison.arms)
             if (arm.name, pair) in left.wanted
         ]
-        done = tuned + len(setting.finished_pairs())
-        total = done + len(jobs)
+        done = tuned + pairs_there()
+        total = done + sum(job.at_work.trainings for job in jobs)
         record_plan(setting)
         _count_opening(setting, len(jobs))
         work_through(jobs, done, total)

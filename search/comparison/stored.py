@@ -71,7 +71,7 @@ class Stored:
     """Trials that were asked for last; None where that is not on record."""
     running: int
     pairs: int
-    """Of a comparison, with at least one arm trained."""
+    """Of a comparison, those of its baseline: an idea that is decided gets no more."""
     most_pairs: int | None
     """As many are planned."""
     best: float | None
@@ -178,7 +178,7 @@ def _comparison(whole: Whole, trials: Mapping[str, Sequence[FrozenTrial]]) -> St
         done=sum(_count(trials[name], FINISHED) for name in others),
         total=budget["trials"] * budget.get("searches", 1) * (1 + len(budget["idea"])) if "idea" in budget else None,
         running=_count(every, (TrialState.RUNNING,)),
-        pairs=len({arm_and_pair(trial)[1] for trial in known}) if has_pairs else 0,
+        pairs=len({pair for arm, pair in map(arm_and_pair, known) if arm == BASELINE}) if has_pairs else 0,
         most_pairs=max(planned, default=None),
         best=None,
         linear=None,

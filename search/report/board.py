@@ -1,17 +1,17 @@
-"""The leaderboard of a search, for a terminal, in Markdown, and for a program."""
+"""The leaderboard of a search, for a terminal, in Markdown, in HTML, and for a program."""
 
 import shlex
 from typing import Any, Final
 
+from search.report.points import between, points
 from search.report.standing import audited, counted, optimism, standing, together
-from search.report.tables import between, points
 from search.study.leaderboard import Entry, FamilyStanding, Leaderboard
+from sentiment.foreign import html_sentences, html_table, markdown_table, visible
 from sentiment.foreign import markdown as as_markdown
-from sentiment.foreign import markdown_table, visible
 from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.terminal import in_columns
 
-__all__ = ["markdown", "render", "to_dict"]
+__all__ = ["html", "markdown", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
@@ -74,6 +74,17 @@ def markdown(board: Leaderboard) -> str:
     if board.families:
         parts.append(markdown_table(FAMILY_COLUMNS, list(map(_of_family, board.families))))
     return "\n\n".join(parts) + "\n"
+
+
+def html(board: Leaderboard, top: int = 10) -> str:
+    """For a notebook: where it stands, in words, and the table."""
+    shown = [entry for rank, entry in enumerate(board.entries) if rank < top or entry.trial is None or entry.is_linear]
+    said = [counted(board), standing(board)]
+    if board.best is not None:
+        said.append(optimism(board))
+    if board.ensemble is not None:
+        said.append(f"{together(board.ensemble)}.")
+    return html_sentences(board.study, said) + html_table(COLUMNS, list(map(_cells, shown)))
 
 
 def to_dict(board: Leaderboard) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Started as a program of its own it would take the storage's URL, and a password 
 on the machine can read.
 """
 
+import errno
 import re
 import sys
 import threading
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from socketserver import ThreadingMixIn
 from typing import Any, Final
-from wsgiref.simple_server import WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from optuna.storages import BaseStorage, get_storage
 from optuna_dashboard import wsgi
@@ -19,7 +20,7 @@ from optuna_dashboard import wsgi
 from search.storage.paths import ArtifactPath, Artifacts
 from sentiment.errors import InputError
 
-__all__ = ["serve"]
+__all__ = ["USUAL_PORT", "serve"]
 
 LOOPBACK: Final = "127.0.0.1"
 """The dashboard knows no passwords and can delete studies."""
@@ -28,6 +29,9 @@ NAMES: Final = (LOOPBACK, "localhost", "::1")
 """What this machine calls itself; a tunnel from another port keeps the name."""
 
 _IMPORTANCES: Final = re.compile(r"/api/studies/(\d+)/param_importances")
+USUAL_PORT: Final = 8080
+PORTS: Final = 100
+"""That are tried from the usual one on, where nobody asked for one."""
 
 POLL_SECONDS: Final = 0.1
 """Between two looks whether Ctrl-C came."""
@@ -40,6 +44,11 @@ class _Server(ThreadingMixIn, WSGIServer):
         """Say nothing of a browser that left before it had its answer."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of a request: a page asks for something every few seconds."""
 
 
 def _for_this_machine(app: Any) -> Callable[[dict[str, Any], Any], Any]:
@@ -80,33 +89,51 @@ def _has_parameters(storage: BaseStorage, study_id: int) -> bool:
         return True
 
 
-def serve(storage: BaseStorage, artifacts: Artifacts, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(
+    storage: BaseStorage,
+    artifacts: Artifacts,
+    port: int | None,
+    on_ready: Callable[[str], None],
+    *,
+    verbose: bool = False,
+) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Args:
         storage: that holds studies. Given a URL, the dashboard would read it in a slower way (`search.storage.rows`).
         artifacts: where the dashboard's own artifacts lie.
-        port: 0 takes any that is free.
+        port: 0 takes any that is free; None the usual one, or the next that is free.
         on_ready: called with the address once it answers.
+        verbose: write a line on standard error for each request.
 
     Raises:
         InputError: the port cannot be used.
     """
     app = wsgi(get_storage(storage), artifact_store=ArtifactPath.of(artifacts).store())
     app = _for_this_machine(_without_parameters(app, storage))
-    try:
-        server = make_server(LOOPBACK, port, app, server_class=_Server)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"port {port} cannot be used: {reason}; give another --port") from None
+    server = _listening(app, port, WSGIRequestHandler if verbose else _Silent)
     # In a thread of its own: Ctrl-C, which comes to this one, does not break off what a browser is being told.
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True)
     with server:
         serving.start()
-        on_ready(f"http://{LOOPBACK}:{server.server_port}/")
         try:
+            on_ready(f"http://{LOOPBACK}:{server.server_port}/")
             # join() would sleep through an interrupt that the system gives to another thread.
             while serving.is_alive():
                 time.sleep(POLL_SECONDS)
         finally:
             server.shutdown()
+
+
+def _listening(app: Any, port: int | None, handler: type[WSGIRequestHandler]) -> WSGIServer:
+    """A server at the port that was asked for; where none was, at the usual one or the first free one after it."""
+    wanted = range(USUAL_PORT, USUAL_PORT + PORTS) if port is None else [port]
+    for one in wanted:
+        try:
+            return make_server(LOOPBACK, one, app, server_class=_Server, handler_class=handler)
+        except (OSError, OverflowError) as error:
+            if one != wanted[-1] and getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"port {one} cannot be used: {reason}; give another --port") from None
+    raise AssertionError("there is a port to try")

@@ -156,7 +156,8 @@ def _forest(figure: "Figure", axes: "Axes", rows: Sequence[_Row]) -> None:
     across = _across(figure, axes)
     measured = [row.difference for row in rows if row.difference is not None]
     guesses = [row.guess for row in rows if row.guess is not None]
-    ends = limits(*([getattr(one, name) for one in measured] for name in ("mean", "low", "high")), guesses)
+    means, lows, highs = ([getattr(one, name) for one in measured] for name in ("mean", "low", "high"))
+    ends = limits(means, lows, highs, guesses)
     axes.set(xlim=ends, ylim=(len(rows) - 0.5, -0.5), yticks=[])
     axes.spines.left.set_visible(False)
     axes.axvspan(-100 * NO_DIFFERENCE, 100 * NO_DIFFERENCE, color=REGION, linewidth=0, zorder=0.5)

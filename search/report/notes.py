@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from search.comparison.results import Results
+from search.report.plotly_figures.pruning import unaudited
 from search.report.standing import audited, optimism, standing, together
 from search.report.tables import tables
 from search.report.words import heading, words
@@ -27,12 +28,17 @@ TOP: Final = 8
 AIR: Final = "\u00a0" * 3
 """Blanks that are not taken away."""
 
+BEST_INSTEAD: Final = (
+    "The linear model has no weights here; a search with `--families linear,network` keeps them. The best trial, if "
+    "it shall be that all the same"
+)
+
 _PAGES: Final = """### Where to look
 
-- **Analytics**, the first tab: score against cost with the linear model as a line; learning curves, the best in colour,
+- **History**, the first page: score against cost with the linear model as a line; learning curves, the best in colour,
   what was pruned in grey; what pruning saved; what each parameter was worth.
 - **Trials**: each with a note of its own. State Pruned is no failure: it was behind, and stopped early.
-- Below, **leaderboard.csv** has every completed trial."""
+- At the end of the first page, **leaderboard.csv** has every completed trial."""
 
 
 def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = None) -> str:
@@ -46,7 +52,7 @@ def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = No
     trials = study.get_trials(deepcopy=False)
     origin = origins(trials)
     parts = [*_under_way(board, wanted), "### What to do", *_advice(board)]
-    parts += ["### The best so far", _table(board, origin), _origins(board, origin)]
+    parts += ["### The best", _table(board, origin), _origins(board, origin)]
     parts += [_counts(study, board), _PAGES, *_silent(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -57,7 +63,7 @@ def comparison_note(found: Results) -> str:
     said = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
     shown = [f"**{markdown(one.title)}**\n\n{_aired(one.header, one.rows)}" for one in tables(found)]
     look = (
-        "**Analytics**, the first tab, has the forest plot: every idea with its interval. The value of a trial here is "
+        "**History**, the first page, has the forest plot: every idea with its interval. The value of a trial here is "
         "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and nothing else on these "
         "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
@@ -112,7 +118,10 @@ def _advice(board: Leaderboard) -> list[str]:
     name = shlex.quote(board.study)
     command = f"sentiment-search export {name}{export_flag(board)} --to {shlex.quote(f'{board.study}-model')}"
     sealed = f"sentiment-search evaluate {shlex.quote(f'{board.study}-model')} --sealed {name}"
-    said = [f"**{markdown(standing(board))}**", f"- Take it along: {code(command)}"]
+    # What the words advise is not what the command exports where the linear model's weights were not kept.
+    is_another = board.recommended not in (None, board.best) and not export_flag(board)
+    take = BEST_INSTEAD if is_another else "Take it along"
+    said = [f"**{markdown(standing(board))}**", f"- {take}: {code(command)}"]
     said[-1] += f"\n- Then look once at the rows that no trial has seen: {code(sealed)}"
     said[-1] += "".join(f"\n- Widen the search: {markdown(str(edge))}" for edge in board.edges)
     said.append(f"How sure? {markdown(optimism(board))}")
@@ -166,10 +175,10 @@ def _counts(study: optuna.Study, board: Leaderboard) -> str:
     if board.audit is not None:
         parts.append(audited(board.audit))
     elif pruned:
-        parts.append("What that cost is not known; `--audit 0.2` would let a fifth of them run on, and tell.")
+        parts.append(f"What that cost is not known: {unaudited(study)}.")
     if board.plateau is not None:
         parts.append(f"{board.plateau}.")
-    return " ".join(markdown(part) if "`" not in part else part for part in parts if part)
+    return " ".join(markdown(part) for part in parts if part)
 
 
 def _silent(board: Leaderboard) -> list[str]:

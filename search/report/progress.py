@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.progress import TaskID
 
 from search.report.bars import Bars, Pace
-from search.report.tables import points
+from search.report.points import points
 from search.study.records import BASELINES, CONFIG, IS_LINEAR_BASELINE, told
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR

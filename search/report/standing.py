@@ -3,7 +3,7 @@
 No number is made here; see `search.study.leaderboard`.
 """
 
-from search.report.tables import between, points
+from search.report.points import between, points
 from search.statistics import score_error
 from search.study.leaderboard import Audit, EnsembleStanding, Leaderboard
 from sentiment.models.registry import NETWORK

@@ -9,32 +9,39 @@ from sentiment.terminal import clip, in_columns
 
 __all__ = ["studies_table"]
 
-HEADER: Final = ("name", "kind", "done", "best", "linear", "last active")
-LONGEST_NAME: Final = 28
-"""Columns; with the others that makes 80."""
+HEADER: Final = ("name", "kind", "trials", "runs", "pairs", "best", "linear", "active")
+RIGHT: Final = (3, 5, 6)
+WIDTH: Final = 80
+SHORTEST_NAME: Final = 12
+"""Columns that it has at least."""
 
 
 def studies_table(found: Sequence[Stored], now: datetime) -> str:
-    """Lines for a terminal; `best` and `linear` are macro-F1 on validation rows."""
+    """Lines for a terminal; `best` and `linear` are macro-F1 on validation rows. A long name is cut where a line
+    would have more than 80 columns; what no line has, has no column."""
     rows = [
         (
-            clip(one.name, LONGEST_NAME),
             one.kind,
-            _done(one),
+            _of(one.done, one.total),
+            f"{one.running:,}" if one.running else "",
+            _of(one.pairs, one.most_pairs) if one.kind == "comparison" else "",
             "" if one.best is None else f"{one.best:.4f}",
             "" if one.linear is None else f"{one.linear:.4f}",
             "" if one.active is None else _ago(now - one.active, one.active),
         )
         for one in found
     ]
-    return "\n".join(in_columns(HEADER, rows, right=(3, 4)))
+    kept = [place for place in range(len(HEADER) - 1) if any(row[place] for row in rows)]
+    width = sum(2 + max(len(HEADER[place + 1]), *(len(row[place]) for row in rows)) for place in kept)
+    names = [clip(one.name, max(SHORTEST_NAME, WIDTH - width)) for one in found]
+    header = ("name", *(HEADER[place + 1] for place in kept))
+    cells = [(name, *(row[place] for place in kept)) for name, row in zip(names, rows, strict=True)]
+    right = [header.index(HEADER[place]) for place in RIGHT if HEADER[place] in header]
+    return "\n".join(in_columns(header, cells, right))
 
 
-def _done(one: Stored) -> str:
-    done = f"{one.done:,}" + ("" if one.total is None else f" of {one.total:,}") + " trials"
-    if one.kind == "comparison":
-        done += f", {one.pairs:,}" + ("" if one.most_pairs is None else f" of {one.most_pairs:,}") + " pairs"
-    return done + (f", {one.running} run" if one.running else "")
+def _of(done: int, total: int | None) -> str:
+    return f"{done:,}" if total is None else f"{done:,} of {total:,}"
 
 
 def _ago(age: timedelta, when: datetime) -> str:

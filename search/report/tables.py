@@ -1,19 +1,21 @@
 """The tables of a comparison; differences and scores are shown in points (1 point is .01 of macro-F1)."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from search.comparison.decisions import Decision
-from search.comparison.results import ArmScore, LinearScore, Results
-from search.statistics import Difference
-from search.statistics.verdicts import ALPHA
+from search.report.points import MOST_DIGITS, between, points
+from search.statistics import ALPHA
 from sentiment import foreign
 from sentiment.terminal import in_columns
 
-__all__ = ["Table", "between", "interval", "points", "tables"]
+if TYPE_CHECKING:  # who shows a search alone need not wait for what trains a comparison
+    from search.comparison.decisions import Decision
+    from search.comparison.results import ArmScore, LinearScore, Results
+    from search.statistics import Difference, Optimism
+
+__all__ = ["Table", "interval", "points", "tables"]
 
 LEAST_P: Final = 0.0005
-MOST_DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,13 @@ class Table:
         return f"**{foreign.markdown(self.title)}**\n\n{foreign.markdown_table(self.header, self.rows)}"
 
 
-def tables(found: Results) -> list[Table]:
+def tables(found: "Results") -> list[Table]:
     """Everything but the slices, most important first."""
     made = [_ideas(found), _last_steps(found), _per_class(found), _arms(found), _collapse(found)]
     return [table for table in made if table.rows]
 
 
-def _ideas(found: Results) -> Table:
+def _ideas(found: "Results") -> Table:
     header = ("idea", "guess", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict", "macro-F1", "pairs")
     more = ("optimism", "epochs", "seconds", "the guess")
     baseline = (_named(found.baseline), *[""] * 6, *_macro_f1(found.baseline), *_price(found.baseline), "")
@@ -63,7 +65,7 @@ def _ideas(found: Results) -> Table:
     return Table(title, header + more, (baseline, *ideas, linear), spare)
 
 
-def _last_steps(found: Results) -> Table:
+def _last_steps(found: "Results") -> Table:
     header = ("idea", "against", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict")
     steps = [
         (_named(idea.score), idea.against, *_decided(idea.step))
@@ -73,7 +75,7 @@ def _last_steps(found: Results) -> Table:
     return Table("What the last step alone brought", header, tuple(steps), ("P(better)", "p (Holm)"))
 
 
-def _per_class(found: Results) -> Table:
+def _per_class(found: "Results") -> Table:
     return Table(
         "Which class gains and which pays: F1 of each, and the calibration error (below zero is better)",
         ("idea", *found.classes, "calibration error"),
@@ -84,7 +86,7 @@ def _per_class(found: Results) -> Table:
     )
 
 
-def _arms(found: Results) -> Table:
+def _arms(found: "Results") -> Table:
     # The corrected score is of one search; the others are means over all of them.
     run = "that run on new rows" if found.searches == 1 else "best of its first search on new rows"
     header = ("arm", "best of its search", run, "on fresh seeds", "optimism", "calibration error")
@@ -109,14 +111,14 @@ def _arms(found: Results) -> Table:
     )
 
 
-def _corrected(score: ArmScore) -> str:
+def _corrected(score: "ArmScore") -> str:
     corrected = score.corrected
     if corrected is None:
         return ""
     return f"{100 * corrected.corrected:.1f} ({100 * corrected.low:.1f} to {100 * corrected.high:.1f})"
 
 
-def _collapse(found: Results) -> Table:
+def _collapse(found: "Results") -> Table:
     return Table(
         "How often a training ended in (almost) one class",
         ("padding", "architecture", "optimizer", "trainings", "collapsed", "share", "95 % interval"),
@@ -136,7 +138,7 @@ def _collapse(found: Results) -> Table:
     )
 
 
-def _decided(decision: Decision) -> tuple[str, ...]:
+def _decided(decision: "Decision") -> tuple[str, ...]:
     difference = decision.difference
     return (
         points(difference.mean),
@@ -147,36 +149,21 @@ def _decided(decision: Decision) -> tuple[str, ...]:
     )
 
 
-def _named(score: ArmScore) -> str:
+def _named(score: "ArmScore") -> str:
     return f"{score.name} (diverged)" if score.diverged_pairs == score.pairs else score.name
 
 
-def _macro_f1(score: ArmScore | LinearScore) -> tuple[str, str]:
+def _macro_f1(score: "ArmScore | LinearScore") -> tuple[str, str]:
     return f"{100 * score.macro_f1:.1f}", str(score.pairs)
 
 
-def _price(score: ArmScore) -> tuple[str, str, str]:
+def _price(score: "ArmScore") -> tuple[str, str, str]:
     return points(score.optimism.mean), f"{score.epochs:.1f}x", f"{score.seconds:.1f}x"
 
 
-def interval(difference: Difference) -> str:
+def interval(difference: "Difference | Optimism") -> str:
     """In points."""
     return f"{points(difference.mean)} ({between(difference.low, difference.high)})"
-
-
-def between(low: float, high: float) -> str:
-    """The ends of an interval, in points: with as many digits as tell on which side of zero they lie, since that is
-    what a verdict goes by."""
-    return f"{_end(low)} to {_end(high)}"
-
-
-def _end(fraction: float) -> str:
-    shown = points(fraction)
-    for digits in range(2, MOST_DIGITS + 1):
-        if fraction == 0 or float(shown) != 0:
-            break
-        shown = f"{100 * fraction:+.{digits}f}"
-    return shown
 
 
 def _p(p: float) -> str:
@@ -189,8 +176,3 @@ def _p(p: float) -> str:
             break
         shown = f"{p:.{digits}f}"
     return shown
-
-
-def points(fraction: float) -> str:
-    """A difference of macro-F1."""
-    return f"{100 * fraction:+.1f}"

@@ -1,11 +1,11 @@
-"""The results of a comparison as text, for a terminal and in Markdown."""
+"""The results of a comparison as text, for a terminal, in Markdown and in HTML."""
 
 from search.comparison.results import Results
 from search.report.tables import tables
 from search.report.words import heading, words
 from sentiment import foreign
 
-__all__ = ["markdown", "render"]
+__all__ = ["html", "markdown", "render"]
 
 
 def render(found: Results, width: int | None = None) -> str:
@@ -19,3 +19,12 @@ def markdown(found: Results) -> str:
     said = "\n".join(f"- {foreign.markdown(sentence)}" for sentence in words(found))
     shown = (table.markdown() for table in tables(found))
     return "\n\n".join([foreign.markdown(heading(found)), said, *shown, found.slices.markdown()])
+
+
+def html(found: Results) -> str:
+    """For a notebook: what it means, and the tables; it holds no text of any review."""
+    said = foreign.html_sentences(found.name, [*words(found), heading(found)])
+    shown = (
+        f"<p>{foreign.html(table.title)}</p>{foreign.html_table(table.header, table.rows)}" for table in tables(found)
+    )
+    return "".join([said, *shown])

@@ -6,11 +6,11 @@ time.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from search.report.drawing import GREY, INK, TYPE, style, svg
+from search.report.drawing import GREY, INK, style, svg
 from search.study.outcome import Outcome
 from sentiment.foreign import visible
 from sentiment.metrics import confusion_matrix, expected_calibration_error
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["figures"]
 
+# Inches. The dashboard shows an image in so much space and no larger, so letters must be read at this size.
+WIDTH: Final = 2.8
+HEIGHT: Final = 2.1
+LETTERS: Final = 7.5
+"""In points."""
+
 # Of Okabe & Ito's palette, which colour-blind readers can tell apart.
 BLUE: Final = "#0072b2"
 ORANGE: Final = "#d55e00"
@@ -29,12 +35,12 @@ GREEN: Final = "#009e73"
 
 MOST_CLASSES: Final = 12
 """Whose confusion can be read."""
-LONGEST: Final = 14
-"""Characters of a class's name."""
-LETTER: Final = 0.085
-"""Inches, at most."""
 FEW: Final = 3
-"""Classes whose names stand side by side."""
+"""Classes whose names stand side by side, and whose cells hold two lines."""
+LONGEST: Final = 12
+"""Characters of a class's name."""
+LETTER: Final = 0.065
+"""Inches that a letter takes, at most."""
 BINS: Final = 10
 
 
@@ -48,17 +54,18 @@ def figures(outcome: Outcome, linear: float | None) -> dict[str, bytes]:
     Raises:
         InputError: the extra `figures` is missing.
     """
-    made = {}
+    drawn = {}
     with style():
         if len(outcome.reports) > 1:
-            made["learning-curve.svg"] = svg(_curve(outcome.reports, linear))
+            drawn["learning-curve.svg"] = svg(_scores(outcome.reports, linear))
+            drawn["loss.svg"] = svg(_losses(outcome.reports))
         if outcome.trained is not None and outcome.trained.model is not None:
             said, labels = outcome.trained.probabilities, outcome.dataset.labels("validation")
             classes = [_short(name) for name in outcome.dataset.classes]
             if len(classes) <= MOST_CLASSES:
-                made["confusion.svg"] = svg(_confusion(labels, said.argmax(axis=1), classes))
-            made["calibration.svg"] = svg(_calibration(labels, said))
-    return made
+                drawn["confusion.svg"] = svg(_confusion(labels, said.argmax(axis=1), classes))
+            drawn["calibration.svg"] = svg(_calibration(labels, said))
+    return drawn
 
 
 def _short(name: str) -> str:
@@ -66,60 +73,69 @@ def _short(name: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
-def _figure(width: float, height: float) -> "Figure":
+def _plot(title: str, across: str, up: str | None = None) -> "tuple[Figure, Axes]":
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height))
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    left = 0.17 if up is None else 0.19
+    axes = figure.add_axes((left, 0.2, 0.97 - left, 0.66))
+    axes.set_title(title, loc="left", size=LETTERS)
+    axes.set_xlabel(across, size=LETTERS)
+    if up is not None:
+        axes.set_ylabel(up, size=LETTERS)
+    axes.tick_params(labelsize=LETTERS, length=2.5, pad=2)
+    axes.locator_params(nbins=5)
+    axes.margins(x=0.05, y=0.12)
+    return figure, axes
 
 
-def _curve(reports: Sequence[Report], linear: float | None) -> "Figure":
-    figure = _figure(4.2, 4.2)
-    scores, losses = figure.subplots(2, 1)
-    figure.subplots_adjust(left=0.13, right=0.97, bottom=0.12, top=0.93, hspace=0.4)
-    epochs = [report.epoch for report in reports]
+def _scores(reports: Sequence[Report], linear: float | None) -> "Figure":
     best = max(reports, key=lambda report: (report.macro_f1, -report.step))
-    scores.plot(epochs, [report.macro_f1 for report in reports], color=BLUE, marker="o", markersize=3.5)
-    scores.plot([best.epoch], [best.macro_f1], color=BLUE, marker="o", markersize=8, markerfacecolor="none")
-    title = f"macro-F1: best {best.macro_f1:.4f}"
+    beside = "" if linear is None else ", dashed: linear"
+    figure, axes = _plot(f"macro-F1, best {best.macro_f1:.4f}{beside}", "epochs")
+    scores = [report.macro_f1 for report in reports]
+    axes.plot([report.epoch for report in reports], scores, color=BLUE, marker="o", markersize=2.5, linewidth=1.2)
+    axes.plot([best.epoch], [best.macro_f1], color=BLUE, marker="o", markersize=6, markerfacecolor="none")
     if linear is not None:
-        scores.axhline(linear, color=GREY, linestyle="--", linewidth=1, zorder=0)
-        title += f", linear baseline {linear:.4f} (dashed)"
-    scores.set_title(title, loc="left", size=TYPE)
-    trained = [report.train_loss for report in reports]
-    if np.isfinite(trained).any():
-        losses.plot(epochs, trained, color=ORANGE, marker="s", markersize=3.5, label="training")
-    losses.plot(epochs, [report.validation_loss for report in reports], color=GREEN, marker="^", markersize=3.5)
-    losses.lines[-1].set_label("validation")
-    losses.set_title("loss, nats", loc="left", size=TYPE)
-    losses.legend(frameon=False)
-    losses.set_xlabel("epochs")
-    for axes in (scores, losses):
-        axes.margins(x=0.04, y=0.12)
+        axes.axhline(linear, color=GREY, linestyle="--", linewidth=1, zorder=0)
+    return figure
+
+
+def _losses(reports: Sequence[Report]) -> "Figure":
+    figure, axes = _plot("loss, nats", "epochs")
+    epochs = [report.epoch for report in reports]
+    of_training = [report.train_loss for report in reports]
+    if np.isfinite(of_training).any():
+        axes.plot(epochs, of_training, color=ORANGE, marker="s", markersize=2.5, linewidth=1.2, label="training")
+    of_validation = [report.validation_loss for report in reports]
+    axes.plot(epochs, of_validation, color=GREEN, marker="^", markersize=2.5, linewidth=1.2, label="validation")
+    axes.legend(frameon=False, fontsize=LETTERS, borderaxespad=0.2, handlelength=1.5)
     return figure
 
 
 def _confusion(labels: np.ndarray, said: np.ndarray, classes: Sequence[str]) -> "Figure":
+    from matplotlib.figure import Figure
+
     cells = confusion_matrix(labels, said, len(classes))
     shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
-    name = 0.45 + LETTER * max(map(len, classes))  # what the names at the left take, and above if they lie askew
-    across, above = 0.75 * len(classes), 0.55 if len(classes) <= FEW else name
-    width, height = name + across + 0.15, above + 0.55 * len(classes) + 0.15
-    figure = _figure(width, height)
-    axes = figure.add_axes((name / width, 0.15 / height, across / width, 1 - (above + 0.15) / height))
+    figure = Figure(figsize=(WIDTH, HEIGHT))
+    beside = 0.28 + LETTER * max(map(len, classes))
+    above = 0.4 if len(classes) <= FEW else 0.7 * beside + 0.1
+    right = 0.97 if len(classes) <= FEW else 0.97 - 0.5 * LETTER * len(classes[-1]) / WIDTH  # the last name leans out
+    axes = figure.add_axes((beside / WIDTH, 0.03, right - beside / WIDTH, 0.97 - above / HEIGHT))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     for (row, column), count in np.ndenumerate(cells):
+        said_so = f"{count:,}\n{100 * shares[row, column]:.0f} %" if len(classes) <= FEW else f"{count}"
         colour = "white" if shares[row, column] > 0.55 else INK
-        share = f"{100 * shares[row, column]:.0f} %"
-        axes.text(column, row, f"{count:,}\n{share}", ha="center", va="center", color=colour, size=8)
-    places = range(len(classes))
-    askew = {"rotation": 0, "ha": "center"} if len(classes) <= FEW else {"rotation": 45, "ha": "left"}
-    axes.set_xticks(places, classes, **askew)
-    axes.set_yticks(places, classes)
+        axes.text(column, row, said_so, ha="center", va="center", color=colour, size=LETTERS if len(classes) < 8 else 5)
+    askew: dict[str, Any] = {} if len(classes) <= FEW else {"rotation": 45, "ha": "left"}
+    axes.set_xticks(range(len(classes)), classes, **askew)
+    axes.set_yticks(range(len(classes)), classes)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("label")
-    axes.tick_params(length=0)
+    axes.set_xlabel("predicted", size=LETTERS)
+    axes.set_ylabel("label", size=LETTERS)
+    axes.tick_params(labelsize=LETTERS, length=0, pad=2)
     axes.spines[:].set_visible(False)
     return figure
 
@@ -131,16 +147,13 @@ def _calibration(labels: np.ndarray, said: np.ndarray) -> "Figure":
     there = counts > 0
     trusted = np.bincount(bin_of, weights=confidence, minlength=BINS)[there] / counts[there]
     held = np.bincount(bin_of, weights=right, minlength=BINS)[there] / counts[there]
-    figure = _figure(3.4, 3.2)
-    axes: Axes = figure.add_axes((0.16, 0.14, 0.8, 0.77))
+    error = expected_calibration_error(said, labels)
+    title = f"calibration error {100 * error:.1f} points"
+    figure, axes = _plot(title, "probability of its answers, %", "of them right, %")
+    lowest = max(0.0, 100 / said.shape[1] - 10)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1)
     axes.plot(100 * trusted, 100 * held, color=BLUE, linewidth=1)
-    axes.scatter(100 * trusted, 100 * held, s=12 + 120 * counts[there] / len(labels), color=BLUE, zorder=3)
-    lowest = 100 / said.shape[1]
-    axes.set_xlim(max(0.0, lowest - 10), 102)
-    axes.set_ylim(min(max(0.0, lowest - 10), 100 * float(held.min()) - 4), 104)
-    error = expected_calibration_error(said, labels)
-    axes.set_title(f"calibration error {100 * error:.1f} points", loc="left", size=TYPE)
-    axes.set_xlabel("probability of its answers, %")
-    axes.set_ylabel("of them right, %")
+    axes.scatter(100 * trusted, 100 * held, s=6 + 60 * counts[there] / len(labels), color=BLUE, zorder=3)
+    axes.set_xlim(lowest, 102)
+    axes.set_ylim(min(lowest, 100 * float(held.min()) - 4), 104)
     return figure

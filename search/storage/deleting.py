@@ -57,7 +57,7 @@ def kept_by(name: str, studies: Iterable[str], storage: BaseStorage, artifacts: 
         ids |= named_artifacts(storage.get_study_system_attrs(study_id))
         for trial in storage.get_all_trials(study_id, deepcopy=False):
             ids |= named_artifacts(trial.system_attrs)
-    known = tuple(sorted(name for name in ids if ARTIFACT.fullmatch(name)))
+    known = tuple(sorted(one for one in ids if ARTIFACT.fullmatch(one)))
     if not is_plain(name):
         return Kept(None, (), (), known)
     folder = ArtifactPath.of(artifacts) / name
@@ -81,9 +81,10 @@ def remove_kept(kept: Kept, artifacts: Artifacts) -> None:
             store.remove(artifact)
     if kept.folder is None:
         return
+    here = _files(kept.folder.local)  # a bucket may name what would lead out of the folder, or through a link
     for name in kept.files:
-        local = kept.folder.local / name
-        local.unlink(missing_ok=True)
+        if name in here:
+            (kept.folder.local / name).unlink(missing_ok=True)
         if kept.folder.bucket is not None:
             kept.folder.bucket.remove(f"{kept.folder.key}/{name}")
     _remove_empty(kept.folder.local)

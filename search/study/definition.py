@@ -184,13 +184,13 @@ def read_toml(path: Path) -> StudyFile:
             )
         table = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path} does not exist; give a study file (TOML), or --data, --text and --label") from None
+        raise InputError(f"{path} does not exist; give a study file (TOML), or a file of reviews") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 (byte {error.start}); a study file is TOML in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}") from None
+        raise InputError(f"{path} is not TOML: {error}; a file of reviews is given with --data") from None
     except RecursionError:
         raise InputError(f"{path}: tables or lists are nested too deeply; no setting is") from None
     except InputError:

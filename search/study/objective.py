@@ -134,6 +134,12 @@ def refuse_changed(
             )
 
 
+@cache
+def _temporary() -> TemporaryDirectory[str]:
+    """Of this process: trials of one objective, and objectives of one dataset, share what is made of its texts."""
+    return TemporaryDirectory(prefix="sentiment-search-", ignore_cleanup_errors=True)
+
+
 @dataclass
 class Objective:
     """Callable that Optuna maximises; the value is validation macro-F1 in [0, 1].
@@ -223,7 +229,7 @@ class Objective:
                     so_far = replace(so_far, audited=report.epoch)
                     keep(trial, AUDITED, {"epoch": report.epoch, "macro-F1": report.best_macro_f1})
                     return
-                why = f"too far behind the best after {report.epoch:g} epochs"
+                why = f"too far behind the best after {report.epoch:g} epoch{'' if report.epoch == 1 else 's'}"
                 trial.set_user_attr(PRUNED, why)
                 self.pages(trial, replace(so_far, state=TrialState.PRUNED, why=why))
                 raise optuna.TrialPruned(why)
@@ -297,12 +303,6 @@ class Objective:
             keep(trial, CURVE, [_row(report) for report in reports])
             trial.set_user_attr(EPOCHS, round(reports[-1].epoch, 4))
             trial.set_user_attr(SECONDS, round(reports[-1].seconds, 3))
-
-
-@cache
-def _temporary() -> TemporaryDirectory[str]:
-    """Of this process: trials of one objective, and objectives of one dataset, share what is made of its texts."""
-    return TemporaryDirectory(prefix="sentiment-search-", ignore_cleanup_errors=True)
 
 
 def milliseconds_a_text(answer: Callable[[list[str]], Any], dataset: Dataset) -> float:

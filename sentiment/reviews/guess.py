@@ -112,10 +112,12 @@ def guess_label(table: Table, text: str) -> str:
     usable = _usable(table, text)
     distinct = {name: len({canonical(cell) for cell in _cells(table, name)}) for name in usable}
     few = [name for name in usable if 2 <= distinct[name] <= MOST_CLASSES]
-    best = [(name, rank) for name, rank in _ranked({name: _rank(name, LABEL_NAMES) for name in few}) if rank < 2]
+    best = [name for name, rank in _ranked({name: _rank(name, LABEL_NAMES) for name in few}) if rank < 2]
+    # One that is called so is meant, whatever it holds: then that is what is wrong.
+    best = best or [name for name in usable if _rank(name, LABEL_NAMES) == 0]
     if not best and table.num_rows >= FEWEST_ROWS:
-        best = [(name, 2) for name in few]
-    return _only([name for name, _ in best], table, "labels", "--label", usable)
+        best = few
+    return _only(best, table, "labels", "--label", usable)
 
 
 def guess_rule(counts: Mapping[str, int], where: str) -> str:
@@ -192,12 +194,8 @@ def _only(names: Sequence[str], table: Table, what: str, flag: str, usable: Sequ
     if len(names) == 1:
         return names[0]
     if not names:
-        listed = _listed(usable)
-        raise InputError(
-            f"{table.path}: no column is plainly the one with the {what}"
-            + (f" (there is {listed})" if usable else "")
-            + f"; give {flag} COLUMN"
-        )
+        among = f" among {_listed(usable)}" if usable else ""
+        raise InputError(f"{table.path}: no column is plainly the one with the {what}{among}; give {flag} COLUMN")
     raise InputError(f"{table.path}: {_listed(names, ' or ')} may be the column with the {what}; give {flag} COLUMN")
 
 

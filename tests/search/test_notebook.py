@@ -1,5 +1,4 @@
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from sentiment.errors import InputError
 from sentiment.reviews.dataset import load_dataset
 from tests.search.conftest import Searched
 from tests.support.compared import RECIPE, MadeUp, compared, setting_in, write_comparison
-from tests.support.pages import ROOT
 from tests.support.tiny import SPACE, source
 
 FOREIGN = "<script>alert('a')</script>"
@@ -153,21 +151,16 @@ class TestAnybodysOwnStudy:
         with pytest.raises(InputError, match="the weights of trial 0 are not in"):
             export(study, kept=tmp_path / "elsewhere", to=tmp_path / "other", trial=0)
 
-    def test_makes_no_folder_unasked(self, reviews_csv: Path, tmp_path: Path) -> None:
-        code = (
-            "import optuna, sys, tempfile; from pathlib import Path; from search import Objective, Space\n"
-            "from sentiment import load_dataset; from tests.support.tiny import SPACE, source\n"
-            "study = optuna.create_study(direction='maximize')\n"
-            "space = Space.of(SPACE | {'architecture': 'textcnn', 'epochs': 1})\n"
-            "objective = Objective(load_dataset(source(Path(sys.argv[1]))), space)\n"
-            "study.optimize(objective, n_trials=1); print(objective.cache.is_dir(), objective.cache)"
-        )
-        command = [sys.executable, "-c", code, str(reviews_csv)]
-        env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
-        there, _, cache = done.stdout.strip().partition(" ")
-        assert there == "True", done.stderr
-        assert not list(tmp_path.iterdir()) and not Path(cache).exists()
+    def test_makes_no_folder_unasked(self, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        study = optuna.create_study(direction="maximize")
+        space = Space.of(SPACE | {"architecture": "textcnn", "epochs": 1})
+        objective = Objective(load_dataset(source(reviews_csv)), space)
+        study.optimize(objective, n_trials=1)
+        assert not list(tmp_path.iterdir())
+        assert objective.cache.parent == Path(tempfile.gettempdir()) and list(objective.cache.iterdir())
+        other = Objective(objective.dataset)
+        assert other.cache == objective.cache  # what is made of the texts is made once
 
     def test_keeps_weights_in_one_place(self, reviews_csv: Path, tmp_path: Path) -> None:
         from search.storage.artifacts import TrialArtifacts

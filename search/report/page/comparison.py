@@ -15,12 +15,14 @@ from search.comparison.pairs import VALIDATION
 from search.comparison.results import ArmScore, IdeaResult, Results
 from search.comparison.setting import Setting, arm_and_pair
 from search.comparison.slices import Slice
+from search.report.figures import MINUS
 from search.report.page import charts, english, korean
 from search.report.page.content import Block, Bullets, Cell, Commands, Examples, Headline, Page, Prose, Section, Table
 from search.report.page.data import data_section, environments, ledger_section, times
 from search.report.page.forest import Measured, ends, forest, interval, signed, verdict_badge
 from search.report.page.messages import Say, sayer
 from search.report.page.model import class_blocks, slice_name
+from search.report.points import end
 from search.report.words import last_word
 from search.statistics import Difference
 from search.study.records import CURVE, FINGERPRINT, told
@@ -132,7 +134,8 @@ def _said(idea: IdeaResult, say: Say) -> str:
 
 
 def _range(difference: Difference, say: Say) -> str:
-    return say("range", low=signed(difference.low), high=signed(difference.high))
+    low, high = (end(one).replace("-", MINUS) for one in (difference.low, difference.high))
+    return say("range", low=low, high=high)
 
 
 def _forests(found: _Found) -> list[Block]:

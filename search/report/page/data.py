@@ -91,7 +91,9 @@ def _left_out(dataset: Dataset, say: Say) -> list[Block]:
     groups = dataset.reviews.left_out
     if not groups:
         return [Prose(say("data.none.left.out"))]
-    lines = tuple((_reason(one.reason, say), f"{len(one.rows):,}", one.path, _named(one.rows, say)) for one in groups)
+    lines = tuple(
+        (_reason(one.reason, say), f"{len(one.rows):,}", one.path, _named(one.rows.tolist(), say)) for one in groups
+    )
     header = tuple(say(f"column.{name}") for name in ("reason", "rows", "file", "which"))
     return [Table(say("data.left.out"), header, lines, numbers=frozenset((1,)))]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from search.report.figures import MINUS, limits
 from search.report.page.content import Badge, Forest, ForestRow, Tick
 from search.report.page.messages import Say
+from search.report.points import end
 from search.statistics import NO_DIFFERENCE, Difference, Optimism
 
-__all__ = ["Measured", "ends", "forest", "interval", "signed", "verdict_badge"]
+__all__ = ["Measured", "between", "ends", "forest", "interval", "signed", "verdict_badge"]
 
 TICKS = 6
 """At most, about."""
@@ -38,9 +39,14 @@ def signed(fraction: float) -> str:
     return f"{100 * fraction:+.1f}".replace("-", MINUS)
 
 
+def between(low: float, high: float) -> str:
+    """Ends of an interval, in points, with digits enough to tell on which side of zero they lie."""
+    return f"{end(low)} … {end(high)}".replace("-", MINUS)
+
+
 def ends(difference: Difference | Optimism) -> str:
     """Of its interval, in points."""
-    return f"{signed(difference.low)} … {signed(difference.high)}"
+    return between(difference.low, difference.high)
 
 
 def interval(difference: Difference | Optimism) -> str:
@@ -76,7 +82,7 @@ def forest(caption: str, lines: Sequence[Measured], say: Say, *, explained: bool
             cut_low=100 * line.low < first,
             cut_high=100 * line.high > last,
             guess=None if line.guess is None else place(100 * line.guess),
-            numbers=(signed(line.mean), f"{signed(line.low)} … {signed(line.high)}"),
+            numbers=(signed(line.mean), between(line.low, line.high)),
             badge=verdict_badge(line.verdict, say),
         )
         for line in lines

@@ -6,7 +6,7 @@ No particle stands behind a name, of which nobody knows whether it ends in a vow
 from typing import Final
 
 from search.comparison.results import Results
-from search.report.tables import interval, points
+from search.report.points import end, points
 from search.report.words import WORTH_SAYING, compared, standing_of
 from search.statistics import FEW_GROUPS, score_error
 from search.study.leaderboard import EnsembleStanding, Leaderboard
@@ -65,8 +65,8 @@ def standing(board: Leaderboard) -> str:
             f"{stands} 검증 행 {board.rows['validation']:,}개에서 이런 점수의 표준 오차는 약 {noise:.1f}점입니다."
             f"{advice} 구간은 `run` 명령이 끝날 때 보관된 예측에서 계산됩니다."
         )
-    mean, low, high = (100 * board.against_linear[name] for name in ("corrected", "low", "high"))
-    corrected = f"{stands} 선택 효과를 보정한 차이는 {mean:+.1f}점입니다(95 % 구간 {low:+.1f} ~ {high:+.1f})."
+    mean, low, high = (board.against_linear[name] for name in ("corrected", "low", "high"))
+    corrected = f"{stands} 선택 효과를 보정한 차이는 {points(mean)}점입니다(95 % 구간 {_between(low, high)})."
     if together:
         told = "잡음을 넘는 차이이며" if low > 0 else "둘의 차이는 잡음과 구별되지 않지만"
         told = "잡음을 넘어 더 나쁘지만" if high < 0 else told
@@ -101,9 +101,7 @@ def ensemble(found: EnsembleStanding) -> str:
     """What the mean of several trials is worth."""
     leads = [("최고 시행", found.above_best)]
     leads += [] if found.above_linear is None else [("선형 기준 모델", found.above_linear)]
-    above = ", ".join(
-        f"{other} 대비 {100 * mean:+.1f}점({100 * low:+.1f} ~ {100 * high:+.1f})" for other, (mean, low, high) in leads
-    )
+    above = ", ".join(f"{other} 대비 {points(mean)}점({_between(low, high)})" for other, (mean, low, high) in leads)
     if found.pays:
         verdict = "잡음을 넘어 더 좋지만, 그 시행들을 모두 돌려야 하는 값을 치릅니다"
     elif found.is_worse:
@@ -120,11 +118,12 @@ def against_linear(found: Results) -> str:
     winner, difference = found.winner, found.winner.against_linear.difference
     kind = "신경망" if found.kind == "network" else "모델"
     chosen = ", ".join(f"'{name}' {count}개" for name, count in winner.chosen.items())
+    stands = f"{points(difference.mean)}점({_between(difference.low, difference.high)})"
     return (
         f"배포할 모델: {winner.deploy}. 쌍 {sum(winner.chosen.values())}개에서 다른 쌍들의 검증 점수가 고른 것은 "
         f"{chosen}. 이렇게 고른 {kind}의 봉인된 시험 점수는 {100 * winner.macro_f1:.1f}, 같은 쌍에서 "
         f"{found.linear.name}의 점수는 {100 * (winner.macro_f1 - difference.mean):.1f}입니다. 차이는 "
-        f"{interval(difference)}점이며, {_STANDING[standing_of(winner.against_linear)]}."
+        f"{stands}이며, {_STANDING[standing_of(winner.against_linear)]}."
     )
 
 
@@ -212,3 +211,7 @@ def warnings(found: Results) -> list[str]:
     elif found.searches < FEW_SEARCHES:
         sentences.append(f"탐색 {found.searches}번은 적습니다. 탐색끼리 얼마나 다른지 거의 알 수 없어 구간이 넓습니다.")
     return sentences
+
+
+def _between(low: float, high: float) -> str:
+    return f"{end(low)} ~ {end(high)}"

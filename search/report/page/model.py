@@ -132,7 +132,7 @@ def slice_name(kind: str, name: str, say: Say) -> str:
     if length := _LENGTH.fullmatch(name):
         size = length[1] if length[2] is None else say("slice.range", low=length[1], high=length[2])
         name = say(f"slice.{length[3]}s", size=size)
-    elif kind != "rating" and f"slice.{name}" in MESSAGES["en"]:
+    elif kind not in ("rating", "label") and f"slice.{name}" in MESSAGES["en"]:
         name = say(f"slice.{name}")
     return f"{say(f'slice.{kind}')}: {name}"
 

@@ -26,7 +26,7 @@ from search.report.page.content import (
     Table,
 )
 from search.report.page.data import data_section, environments, ledger_section, times
-from search.report.page.forest import Measured, forest
+from search.report.page.forest import Measured, between, forest, signed
 from search.report.page.importance import importance_blocks
 from search.report.page.messages import Say, sayer
 from search.report.page.model import class_blocks, error_blocks
@@ -288,8 +288,8 @@ def _families(found: _Found) -> Section:
     for one in found.board.families:
         above = ""
         if one.against_linear is not None:
-            mean, low, high = (100 * one.against_linear[name] for name in ("corrected", "low", "high"))
-            above = f"{mean:+.1f} ({low:+.1f} … {high:+.1f})"
+            mean, low, high = (one.against_linear[name] for name in ("corrected", "low", "high"))
+            above = f"{signed(mean)} ({between(low, high)})"
         latency = "" if one.best.latency is None else f"{one.best.latency:.1f}"
         best = say("board.trial", number=one.best.trial)
         score, seconds = f"{one.best.macro_f1:.4f}", f"{one.seconds:,.0f}"
@@ -490,7 +490,7 @@ def _limits(found: _Found) -> Section:
     items = [say("limits.validation", name=shlex.quote(board.study))]
     if "train" in board.rows:
         items.append(say("limits.rows", rows=f"{board.rows['train']:,}"))
-    if board.best is not None and sum(board.class_sizes):
+    if board.best is not None and sum(board.class_sizes) > 0:
         items.append(
             say("limits.one.standard", error=f"{100 * score_error(board.best.macro_f1, board.class_sizes):.1f}")
         )

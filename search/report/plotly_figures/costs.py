@@ -13,6 +13,9 @@ __all__ = ["costs_figure"]
 SHOWN: Final = 0.12
 """Macro-F1 below the best that is still shown: what failed would press the others together."""
 
+TICKS: Final = tuple(digit * 10.0**power for power in range(-3, 5) for digit in (1, 2, 5))
+"""Milliseconds."""
+
 
 def costs_figure(board: Leaderboard) -> "Figure | None":
     """Macro-F1 against milliseconds a text, one point for each completed trial, families told apart by colour and
@@ -62,10 +65,10 @@ def costs_figure(board: Leaderboard) -> "Figure | None":
             "annotations": [
                 {
                     "xref": "paper",
-                    "x": 1,
-                    "xanchor": "right",
+                    "x": 0.01,
+                    "xanchor": "left",
                     "y": height,
-                    "yanchor": "bottom",
+                    "yanchor": "top",
                     "text": f"linear baseline {height:.1f}",
                     "showarrow": False,
                     "font": {"color": GREY},
@@ -75,7 +78,12 @@ def costs_figure(board: Leaderboard) -> "Figure | None":
     return drawn(
         f"Score against cost{beside}",
         traces,
-        x={"type": "log", "title": {"text": "milliseconds for one text"}, "dtick": "D2"},
+        x={
+            "type": "log",
+            "title": {"text": "milliseconds for one text"},
+            "tickvals": TICKS,
+            "ticktext": [f"{tick:g}" for tick in TICKS],
+        },
         y={"title": {"text": "macro-F1 on validation rows, points"}},
         **layout,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from search.comparison.ideas import BASELINE
-from search.comparison.results import Results
+from search.comparison.results import ArmScore, LinearScore, Results
 from search.report.plotly_figures.style import GREY, INK, drawn, name, plotly
 from search.statistics import NO_DIFFERENCE, Difference
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["arms_figure", "forest_figure"]
 
+MANY: Final = 16
 REGION: Final = "#cfdbe6"
 VERDICTS: Final = {
     "improves": ("#009e73", "triangle-up"),
@@ -90,6 +91,7 @@ def forest_figure(found: Results) -> "Figure":
         y={
             "tickvals": [heights[id(row)] for row in every],
             "ticktext": [name(row.name) for row in every],
+            "tickfont": _small(every),
             "range": [lowest + 0.6, -0.6],
             "showgrid": False,
             "ticks": "",
@@ -104,7 +106,7 @@ def forest_figure(found: Results) -> "Figure":
 
 def arms_figure(found: Results) -> "Figure":
     """Macro-F1 of every arm by itself, on sealed rows and on fresh validation rows, over the pairs that all have."""
-    arms = [found.baseline, *(idea.score for idea in found.ideas), found.linear]
+    arms: list[ArmScore | LinearScore] = [found.baseline, *(idea.score for idea in found.ideas), found.linear]
     arms.sort(key=lambda arm: -arm.macro_f1)
     scatter = plotly().Scatter
     kinds = (
@@ -131,10 +133,16 @@ def arms_figure(found: Results) -> "Figure":
         y={
             "tickvals": list(range(len(arms))),
             "ticktext": [name(arm.name) for arm in arms],
+            "tickfont": _small(arms),
             "range": [len(arms) - 0.5, -0.5],
             "ticks": "",
         },
     )
+
+
+def _small(rows: Sequence[Any]) -> dict[str, int]:
+    """The type of names beside an axis: of many, such that they do not touch."""
+    return {"size": 12 if len(rows) <= MANY else 10}
 
 
 def _told(row: _Row) -> str:

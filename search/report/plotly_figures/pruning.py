@@ -7,14 +7,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.report.plotly_figures.style import GREY, INK, PALE, PALETTE, drawn, plotly
 from search.study.leaderboard import Leaderboard
-from search.study.records import AUDITED, CONFIG, EPOCHS, told
+from search.study.records import AUDIT, AUDITED, CONFIG, EPOCHS, told, told_of_study
 from sentiment.errors import InputError
 from sentiment.models.registry import config_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["pruning_figure"]
+__all__ = ["pruning_figure", "unaudited"]
 
 
 def pruning_figure(study: optuna.Study, board: Leaderboard) -> "Figure | None":
@@ -38,13 +38,22 @@ def pruning_figure(study: optuna.Study, board: Leaderboard) -> "Figure | None":
         _bar("not trained", spared, PALE),
     ]
     return drawn(
-        f"What pruning saved\n{saved}\nWhat it cost is not known: `run --audit 0.2` would let a fifth run on.",
+        f"What pruning saved\n{saved}\nWhat it cost is not known: {unaudited(study)}.",
         traces,
         x={"title": {"text": "epochs"}},
         y={"showticklabels": False, "ticks": "", "showgrid": False},
         barmode="stack",
+        legend={"orientation": "h", "x": 0, "y": -0.25, "yanchor": "top", "traceorder": "normal"},
         bargap=0.5,
     )
+
+
+def unaudited(study: optuna.Study) -> str:
+    """Why nothing is known of what pruning cost."""
+    share = told_of_study(study).get(AUDIT) or 0.0
+    if share:
+        return f"of those condemned --audit {share:g} let none run on yet"
+    return "run --audit 0.2 would let a fifth of those condemned run on, and tell"
 
 
 def _audited(audited: list[FrozenTrial], board: Leaderboard, saved: str) -> "Figure":

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ def called(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Runs one command in an empty directory: exit status, standard output, lines of standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO()))  # nothing is piped in
 
     def call(*arguments: Any) -> tuple[int, str, list[str]]:
         try:
@@ -174,9 +176,9 @@ class TestABadRequest:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ([], "the following arguments are required: COMMAND"),
+            (["--json"], "the following arguments are required: COMMAND"),
             (["frobnicate"], "invalid choice: 'frobnicate'"),
-            (["run"], "give a study file, or --data, --text and --label (--data, --text, --label is missing)"),
+            (["run"], "give a file of reviews, such as reviews.csv, or a study file (STUDY.toml)"),
             (["run", "none.toml"], "none.toml does not exist; give a study file"),
             (["run", "{toml}", "--data", "x.csv"], "not both"),
             (["run", "{toml}", "--classes", "stars-3"], "--classes is for --data; write it into [data] of "),
@@ -210,13 +212,11 @@ class TestABadRequest:
                 ["export", "tiny", "--to", "{model}", "--storage", "{url}", "--artifacts", "{artifacts}"],
                 "exists already",
             ),
-            (["predict", "{model}"], "give texts"),
+            (["predict", "{model}"], "no text came on standard input; give texts"),
             (["predict", "{model}", "x", "--data", "{csv}", "--text", "text"], "one of the two"),
-            (["predict", "{model}", "--data", "{csv}"], "--data needs --text"),
             (["predict", "{model}", "--data", "{csv}", "--text", "none"], "there is no column 'none'"),
             (["predict", "{model}", "--nonsense", "x"], "unrecognized arguments: --nonsense"),
             (["predict", "none", "x"], "none does not exist"),
-            (["evaluate", "{model}", "--data", "{csv}", "--text", "text"], "evaluate needs --label"),
             (["evaluate", "{model}", "--data", "{csv}", "--text", "text", "--label", "text"], "name two columns"),
             (["evaluate", "{model}"], "or --sealed STUDY, one of the two"),
             (["evaluate", "{model}", "--data", "{csv}", "--sealed", "tiny"], "or --sealed STUDY, one of the two"),

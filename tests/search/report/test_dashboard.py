@@ -124,7 +124,7 @@ def test_shows_the_study_its_parameters_by_name_and_the_leaderboard_as_its_note(
     assert shown["architecture"]["param_external_value"] in ("lstm", "textcnn")
     assert len(detail["trials"]) == 6
     assert detail.get("objective_names") == ["validation macro-F1"], detail.keys()
-    assert "| TF-IDF + logistic regression |" in detail["note"]["body"]
+    assert "| TF-IDF + logistic regression\u00a0" in detail["note"]["body"]
 
 
 def test_shows_the_whole_leaderboard_as_a_table(server: str, searched: Searched) -> None:

@@ -9,8 +9,16 @@ import pytest
 from search.cli.commands import main
 from search.comparison.slices import Slices
 from search.report import folder as report
-from search.report.folder import FILES, MARK, refuse_other_files, write_report
+from search.report.folder import (
+    FILES,
+    MARK,
+    refuse_other_files,
+    refuse_other_search,
+    write_report,
+    write_search_report,
+)
 from search.study.export import export
+from search.study.leaderboard import leaderboard
 from sentiment.bundle.folder import Bundle
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
@@ -120,3 +128,26 @@ class TestPredictions:
         assert main([*command, str(labels), "--overwrite"]) == 0
         assert len([json.loads(line) for line in labels.read_text("utf-8").splitlines()]) == 400
         assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.jsonl", "model"]
+
+
+class TestTheReportOfASearch:
+    def test_is_written_whole_and_replaced_by_a_later_one_of_the_same(self, searched: Searched, tmp_path: Path) -> None:
+        board = leaderboard(searched.opened.study, searched.artifacts)
+        for _ in range(2):
+            refuse_other_search(tmp_path / "out", "tiny")
+            written = write_search_report(board, tmp_path / "out", "sentiment-search run `x`")
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(path.name for path in written)
+        page = (tmp_path / "out" / "results.md").read_text("utf-8")
+        assert page.startswith("# tiny\n\nMade by `` sentiment-search run `x` ``.")
+        assert "| trial " in page
+        told = json.loads((tmp_path / "out" / "leaderboard.json").read_text("utf-8"))
+        assert told["study"] == "tiny"
+        assert (tmp_path / "out" / "leaderboard.csv").read_text("utf-8").count("\n") == len(board.entries) + 1
+
+    def test_of_another_search_or_of_a_comparison_is_refused(self, searched: Searched, tmp_path: Path) -> None:
+        write_search_report(leaderboard(searched.opened.study), tmp_path / "out", "x")
+        for refuse in (refuse_other_search, refuse_other_files):
+            with pytest.raises(InputError, match=r"which holds results\.md, but no earlier report of 'other'"):
+                refuse(tmp_path / "out", "other")
+        with pytest.raises(InputError, match="no earlier report of 'tiny'"):
+            refuse_other_files(tmp_path / "out", "tiny")  # a comparison that is called so

@@ -29,7 +29,8 @@ from search.study.importance import ENOUGH, importances
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
 from search.study.origins import AGAIN, RECIPE, SAMPLED, origins
-from search.study.records import AUDITED, CONFIG, CURVE, EPOCHS
+from search.study.records import AUDITED, BASELINES, CLASS_SIZES, CONFIG, CURVE, EPOCHS, ROWS, keep_of_study
+from sentiment.models.baselines import LINEAR
 from tests.search.conftest import Searched
 from tests.support.compared import RECIPE as STUDY_FILE
 from tests.support.compared import SAME, Killed, MadeUp, compared, setting_in, write_comparison
@@ -207,3 +208,13 @@ class TestThePageOfAComparison:
         assert forest_figure(found).data[0].error_x.array[0] > 0
         for part in setting.parts():
             assert "The verdicts are in the study **ideas**" in get_note(setting.study(part))
+
+
+def test_a_note_that_advises_the_linear_model_does_not_say_that_its_command_exports_it() -> None:
+    study = study_of([trial(0.1, "a", 0.61)])
+    keep_of_study(study, BASELINES, {LINEAR: {"macro_f1": 0.6}})
+    keep_of_study(study, CLASS_SIZES, [50, 50])
+    keep_of_study(study, ROWS, {"validation": 100})
+    note = search_note(study, leaderboard(study))
+    assert "Deploy the linear model" in note
+    assert "The linear model has no weights here" in note

@@ -17,7 +17,7 @@ from search.comparison.results import Results
 from search.comparison.slices import Slices, error_slices
 from search.report import folder as report
 from search.report.folder import write_report
-from search.report.tables import between
+from search.report.points import between
 from search.report.tables import tables as made_tables
 from search.report.text import render
 from search.report.values import rows, to_dict

@@ -38,15 +38,17 @@ class Seen:
         with urllib.request.urlopen(self.address + path, timeout=120) as answer:
             return json.load(answer)
 
-    def open(self, path: str) -> str:
-        """The words of a page."""
+    def open(self, path: str, *words: str) -> str:
+        """All words of a page, once these are among them."""
         self.wrong.clear()
-        self.page.goto(self.address + path, wait_until="networkidle")
-        self.page.wait_for_timeout(300)
-        return str(self.page.inner_text("body"))
+        self.page.goto(self.address + path)
+        for one in words:
+            self.page.wait_for_function("one => document.body.textContent.includes(one)", arg=one, timeout=60_000)
+        self.page.wait_for_load_state("networkidle")
+        return str(self.page.text_content("body"))
 
-    def study(self, name: str, tab: str = "") -> str:
-        return self.open(f"/dashboard/studies/{self.studies[name]}{tab}")
+    def study(self, name: str, *words: str, tab: str = "") -> str:
+        return self.open(f"/dashboard/studies/{self.studies[name]}{tab}", *words)
 
     @property
     def width(self) -> int:
@@ -90,7 +92,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 
 
 def test_the_list_shows_where_each_study_belongs(seen: Seen) -> None:
-    words = seen.open("/dashboard/")
+    words = seen.open("/dashboard/", "ideas: tuning of baseline")
     assert "tiny" in words
     for name in (
         "ideas",
@@ -104,7 +106,7 @@ def test_the_list_shows_where_each_study_belongs(seen: Seen) -> None:
 
 
 def test_the_page_of_a_search_has_its_figures_and_few_attributes(seen: Seen) -> None:
-    words = seen.study("tiny")
+    words = seen.study("tiny", "trials asked for", "Score against cost", "Learning curves", "What each parameter")
     shown = seen.figures()
     assert {"costs", "curves", "importance"} <= shown.keys() <= FIGURES
     assert "linear baseline" in shown["costs"]
@@ -117,7 +119,7 @@ def test_the_page_of_a_search_has_its_figures_and_few_attributes(seen: Seen) -> 
 
 
 def test_the_note_of_a_search_begins_with_what_to_do(seen: Seen) -> None:
-    words = seen.study("tiny", "/note")
+    words = seen.study("tiny", "What to do", tab="/note")
     assert words.index("What to do") < words.index("sentiment-search export tiny") < words.index("How sure?")
     assert words.index("How sure?") < words.index("How a trial came by its settings") < words.index("Where to look")
     assert "What the numbers do not say" in words
@@ -128,7 +130,7 @@ def test_the_note_of_a_search_begins_with_what_to_do(seen: Seen) -> None:
 
 
 def test_the_page_of_a_comparison_shows_the_forest_plot_and_chooses_by_no_sealed_row(seen: Seen) -> None:
-    words = seen.study("ideas")
+    words = seen.study("ideas", "Best Trial", "Every idea against", "Every arm")
     shown = seen.figures()
     assert shown.keys() == {"forest", "arms"}
     assert "another limit" in shown["forest"]
@@ -140,14 +142,14 @@ def test_the_page_of_a_comparison_shows_the_forest_plot_and_chooses_by_no_sealed
 
 
 def test_the_note_of_a_comparison_begins_with_the_verdicts(seen: Seen) -> None:
-    words = seen.study("ideas", "/note")
+    words = seen.study("ideas", "What it found", tab="/note")
     assert words.index("What it found") < words.index("Deploy ") < words.index("Leave out: no learning")
     assert words.index("Leave out: no learning") < words.index("How it was measured")
     assert not seen.wrong
 
 
 def test_the_note_of_a_part_says_where_the_verdicts_are(seen: Seen) -> None:
-    words = seen.study("ideas: tuning of another limit", "/note")
+    words = seen.study("ideas: tuning of another limit", "Part of the comparison", tab="/note")
     assert "Part of the comparison ideas: the trials that tuned another limit" in words
     assert "Do not choose among arms here" in words
     assert not seen.wrong
@@ -157,5 +159,5 @@ def test_every_study_tells_what_its_parameters_were_worth(seen: Seen) -> None:
     # Of the idea "no learning" nothing is drawn, of which the dashboard would make an error.
     for name, number in seen.studies.items():
         assert "param_importances" in seen.fetched(f"/api/studies/{number}/param_importances"), name
-        seen.study(name)
+        seen.study(name, "Best Trial", "Hyperparameter Importance")
         assert not seen.wrong, name

@@ -146,6 +146,22 @@ class TestASearch:
         first = {key.removeprefix("team/searches/") for key in keys(environment) if key.startswith("team/searches/")}
         assert {key.removeprefix("b/") for key in keys(environment) if key.startswith("b/")} == first
 
+    def test_that_is_deleted_is_gone_from_there_and_others_are_not(
+        self, capsys: Capture, environment: dict[str, str], reviews_csv: Path
+    ) -> None:
+        place, storage = "s3://reviews/deleted", "sqlite:///study.db"
+        for name in ("tiny", "tiny-2"):
+            command = ("run", reviews_csv, "--name", name, "--families", "linear", "--trials", 1, "--storage", storage)
+            status, _, err = call(capsys, *command, "--artifacts", place)
+            assert status == 0, err
+        client(environment).put_object(Bucket="reviews", Key="deleted/tiny/notes.txt", Body=b"mine")
+        before = {key for key in keys(environment) if key.startswith("deleted/tiny-2/")}
+        status, _, err = call(capsys, "delete", "tiny", "--yes", "--storage", storage, "--artifacts", place)
+        assert status == 0, err
+        left = {key for key in keys(environment) if key.startswith("deleted/tiny")}
+        assert left == before | {"deleted/tiny/notes.txt"}
+        assert "Left in s3://reviews/deleted/tiny, since this program did not write it: notes.txt" in err
+
 
 class TestAComparison:
     def test_is_gone_on_with_from_a_disk_without_predictions(self, tmp_path: Path, capsys: Capture) -> None:

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy
 from optuna.trial import TrialState, create_trial
 
+from search.cli.commands import main
 from search.storage import heartbeats
 from search.storage.attributes import OURS
 from search.storage.databases import driven, load_study, open_storage
@@ -77,6 +78,14 @@ def test_a_search_whose_worker_is_killed_ends_with_the_trials_asked_for(
     assert sum(trial.state in FINISHED for trial in trials) == 6
     assert not [trial for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()]
+
+
+def test_a_study_is_deleted_with_its_trials(url: str, study: optuna.Study, tmp_path: Path) -> None:
+    study.add_trials([create_trial(value=0.5, user_attrs={"a": 1}, intermediate_values={1: 0.4}) for _ in range(20)])
+    others = set(optuna.get_all_study_names(study._storage)) - {study.study_name}
+    flags = ["--storage", url, "--artifacts", str(tmp_path), "--yes"]
+    assert main(["delete", study.study_name, *flags]) == 0
+    assert set(optuna.get_all_study_names(open_storage(url))) == others
 
 
 def test_a_trial_is_read_as_it_was_written(study: optuna.Study) -> None:

@@ -449,3 +449,19 @@ def test_the_card_obeys_no_label_and_no_fact() -> None:
     outside_code = [line for line in lines if not line.startswith("    ")]
     assert not any("<script" in line or "\x1b" in line for line in outside_code)
     assert "\x1b" not in "".join(lines)
+
+
+class TestWhatItIsAsked:
+    def test_a_single_string_is_one_text(self, folder: Path) -> None:
+        bundle = Bundle.open(folder)
+        assert bundle.predict("a fine film") == bundle.predict(["a fine film"])
+        assert bundle.probabilities("a fine film").shape == (1, len(bundle.classes))
+
+    @pytest.mark.parametrize("wrong", [[None], [1.5], ["fine", b"bytes"]])
+    def test_what_is_no_text_is_refused_in_one_line(self, folder: Path, wrong: list[object]) -> None:
+        with pytest.raises(InputError, match=r"^text \d \(counted from 0\) is .*; give strings$"):
+            Bundle.open(folder).predict(wrong)  # type: ignore[arg-type]
+
+    def test_it_is_one_line_at_a_prompt(self, folder: Path) -> None:
+        shown = repr(Bundle.open(folder))
+        assert shown.startswith(f"Bundle({folder}: ") and "\n" not in shown and len(shown) < 400

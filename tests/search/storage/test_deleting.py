@@ -1,0 +1,244 @@
+"""`delete` removes what is ours and all of it, wherever it is kept; of anything else nothing."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import TrialState, create_trial
+
+from search.cli.commands import main
+from search.report.pages import publish_search
+from search.storage import deleting
+from search.storage.databases import open_storage
+from search.study.claims import claim
+from search.study.create import create_or_resume, make_objective
+from search.study.leaderboard import leaderboard
+from search.study.optimization import optimize
+from tests.support.compared import RECIPE, SAME, MadeUp, compared, write_comparison
+from tests.support.tiny import definition
+
+Capture = pytest.CaptureFixture[str]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module")
+def made(reviews_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two searches, `tiny` and `other`, of one trial each; not to be changed."""
+    folder = tmp_path_factory.mktemp("two searches")
+    storage = open_storage(f"sqlite:///{folder}/studies/sentiment.db")
+    artifacts = folder / "studies" / "artifacts"
+    for name in ("tiny", "other"):
+        asked = definition(reviews_csv, name=name, trials=1, space={"family": "linear"})
+        opened = create_or_resume(asked, storage, artifacts)
+        optimize(opened, trials=1, objective=make_objective(opened))
+        publish_search(opened.study, leaderboard(opened.study), artifacts)
+    return folder
+
+
+@pytest.fixture
+def searched_here(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def made_comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a comparison, `ideas`."""
+    folder = tmp_path_factory.mktemp("comparison")
+    write_comparison(folder, RECIPE + SAME)
+    with pytest.MonkeyPatch.context() as patch:
+        MadeUp().instead_of_training(patch)
+        compared(folder)
+    return folder
+
+
+def names() -> list[str]:
+    return optuna.get_all_study_names(open_storage("sqlite:///studies/sentiment.db"))
+
+
+def files(folder: str = "studies/artifacts") -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def deleted(capsys: Capture, *arguments: Any) -> tuple[int, str]:
+    capsys.readouterr()
+    status = main(["delete", *map(str, arguments)])
+    return status, capsys.readouterr().err
+
+
+class TestASearch:
+    def test_goes_with_its_files_and_those_of_the_dashboard_and_leaves_others_alone(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        study = optuna.load_study(study_name="other", storage=open_storage("sqlite:///studies/sentiment.db"))
+        shown = {one.artifact_id for one in get_all_artifact_meta(study)}
+        theirs = {name for name in files() if name.startswith(("other/", "cache/"))} | shown
+        assert shown and files() > theirs
+        status, err = deleted(capsys, "tiny", "--yes")
+        assert status == 0
+        assert err.startswith("Removed search tiny: ") and err.count("\n") == 1
+        assert names() == ["other"]
+        assert files() == theirs
+        assert not Path("studies/artifacts/tiny").exists()
+
+    def test_asks_first_and_takes_no_for_an_answer(
+        self, searched_here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = files()
+        for said, status in (("no\n", 1), ("", 1), ("yes\n", 0)):
+            assert files() == before
+            monkeypatch.setattr(sys, "stdin", Terminal(said))
+            found, err = deleted(capsys, "tiny")
+            assert found == status
+            assert err.startswith("Remove search tiny: ") and "This cannot be undone" in err
+        assert names() == ["other"]
+
+    def test_is_not_removed_where_nobody_can_be_asked(
+        self, searched_here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+        status, err = deleted(capsys, "tiny")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "give --yes, since nobody can be asked here" in err
+        assert len(names()) == 2
+
+    def test_whose_trial_runs_is_refused_until_its_process_is_no_more(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        script = (
+            "import optuna, sys\n"
+            "from search.storage.databases import open_storage\n"
+            "from search.study.claims import claim\n"
+            "study = optuna.load_study(study_name='tiny', storage=open_storage('sqlite:///studies/sentiment.db'))\n"
+            "print(claim(study, 9).number, flush=True)\nsys.stdin.read()"
+        )
+        root = Path(deleting.__file__).parents[2]
+        running = subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
+        assert running.stdout is not None
+        number = running.stdout.readline().strip()
+        try:
+            status, err = deleted(capsys, "tiny", "--yes")
+            assert status == 2
+            assert f"trial {number} runs in study 'tiny'; end the search first, or give --running" in err
+            assert len(names()) == 2
+        finally:
+            running.kill()
+            running.communicate()
+        assert deleted(capsys, "tiny", "--yes")[0] == 0
+        assert names() == ["other"]
+
+    def test_whose_trial_runs_goes_if_that_is_said(self, searched_here: Path, capsys: Capture) -> None:
+        study = optuna.load_study(study_name="tiny", storage=open_storage("sqlite:///studies/sentiment.db"))
+        assert claim(study, 9) is not None
+        assert deleted(capsys, "tiny", "--yes", "--running")[0] == 0
+        assert names() == ["other"]
+
+    def test_in_whose_folder_is_what_is_not_ours_leaves_that_there(self, searched_here: Path, capsys: Capture) -> None:
+        elsewhere = searched_here / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "trial-00000.npy").write_text("mine")
+        folder = Path("studies/artifacts/tiny")
+        (folder / "notes.txt").write_text("mine")
+        (folder / "predictions" / "mine.csv").write_text("mine")
+        (folder / "arm-00").symlink_to(elsewhere)
+        status, err = deleted(capsys, "tiny", "--yes")
+        assert status == 0
+        assert "Left in studies/artifacts/tiny, since this program did not write it: arm-00, notes.txt, " in err
+        assert files(str(folder)) == {"notes.txt", "predictions/mine.csv"}
+        assert (elsewhere / "trial-00000.npy").read_text() == "mine"
+
+    def test_whose_folder_is_a_link_leaves_what_it_leads_to(self, searched_here: Path, capsys: Capture) -> None:
+        folder = Path("studies/artifacts/tiny")
+        folder.rename(searched_here / "elsewhere")
+        folder.symlink_to(searched_here / "elsewhere")
+        before = files(str(searched_here / "elsewhere"))
+        assert deleted(capsys, "tiny", "--yes")[0] == 0
+        assert files(str(searched_here / "elsewhere")) == before
+
+    def test_that_was_killed_in_the_middle_goes_by_the_same_command(
+        self, searched_here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(deleting, "remove_studies", killed)
+            assert deleted(capsys, "tiny", "--yes")[0] == 130
+        assert not Path("studies/artifacts/tiny").exists()
+        assert len(names()) == 2
+        assert deleted(capsys, "tiny", "--yes")[0] == 0
+        assert names() == ["other"]
+
+    def test_that_names_artifacts_elsewhere_removes_none(self, searched_here: Path, capsys: Capture) -> None:
+        storage = open_storage("sqlite:///studies/sentiment.db")
+        study = optuna.load_study(study_name="tiny", storage=storage)
+        outside = searched_here / "studies" / "mine.txt"
+        beside = searched_here / "studies" / "artifacts" / "mine.txt"
+        for path in (outside, beside):
+            path.write_text("mine")
+        for name in ("../mine.txt", "mine.txt", "other"):
+            storage.set_study_system_attr(study._study_id, f"artifacts:{name}", "{}")
+        assert deleted(capsys, "tiny", "--yes")[0] == 0
+        assert outside.exists() and beside.exists() and Path("studies/artifacts/other").exists()
+
+    def test_that_is_not_there_is_refused_with_those_that_are(self, searched_here: Path, capsys: Capture) -> None:
+        assert deleted(capsys, "tin", "--yes") == (
+            2,
+            "sentiment-search: there is no study 'tin' in the storage; it has other, tiny\n",
+        )
+
+    def test_that_no_folder_can_be_called_after_goes_without_one(self, searched_here: Path, capsys: Capture) -> None:
+        storage = open_storage("sqlite:///studies/sentiment.db")
+        optuna.create_study(study_name="../..", storage=storage).add_trial(create_trial(state=TrialState.FAIL))
+        before = files()
+        assert deleted(capsys, "../..", "--yes") == (0, "Removed search ../..: 1 trial and 0 files.\n")
+        assert files() == before
+
+
+class TestAComparison:
+    @pytest.fixture
+    def flags(self, made_comparison: Path, tmp_path: Path) -> list[str]:
+        shutil.copytree(made_comparison, tmp_path, dirs_exist_ok=True)
+        return ["--storage", f"sqlite:///{tmp_path}/studies.db", "--artifacts", str(tmp_path / "artifacts"), "--yes"]
+
+    def test_goes_with_all_of_its_studies_and_says_that_the_ledger_goes(
+        self, flags: list[str], tmp_path: Path, capsys: Capture
+    ) -> None:
+        status, err = deleted(capsys, "ideas", *flags)
+        assert status == 0, err
+        assert err.startswith("Removed comparison ideas (3 studies): ")
+        assert "the record of 1 opening of its sealed rows" in err
+        assert optuna.get_all_study_names(open_storage(flags[1])) == []
+        assert not (tmp_path / "artifacts" / "ideas").exists()
+
+    def test_killed_in_the_middle_is_still_known_by_its_name(self, flags: list[str], capsys: Capture) -> None:
+        storage = open_storage(flags[1])
+        for name in ("ideas: tuning of baseline", "ideas: tuning of another limit"):
+            optuna.delete_study(study_name=name, storage=storage)
+        assert deleted(capsys, "ideas", *flags)[0] == 0
+        assert optuna.get_all_study_names(storage) == []
+
+    def test_of_which_a_part_is_named_is_refused(self, flags: list[str], capsys: Capture) -> None:
+        status, err = deleted(capsys, "ideas: tuning of baseline", *flags)
+        assert status == 2
+        assert "is a part of comparison 'ideas'; delete that, or leave it" in err
