@@ -25,7 +25,8 @@ from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.definition import StudyDefinition
 from search.study.importance import importances
-from search.study.leaderboard import How, leaderboard
+from search.study.leaderboard import leaderboard
+from search.study.origins import Origin
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
@@ -229,7 +230,7 @@ class TestLanguages:
     def test_have_a_word_for_whatever_a_search_may_say_of_its_trials_and_slices(self, searched: Searched) -> None:
         for language in LANGUAGES:
             say = sayer(language)
-            assert all(say(f"how.{how}") for how in get_args(How))
+            assert all(say(f"how.{how}") for how in get_args(Origin))
             assert all(say(f"verdict.{verdict}") for verdict in VERDICTS)
             for kind in ("length", "rating", "label", "script", "topic"):
                 assert "3" in slice_name(kind, "3", say)
