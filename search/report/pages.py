@@ -119,7 +119,7 @@ class PagesOfComparison:
 
 
 def _tell_of_part(setting: Setting, part: str) -> None:
-    what = f"the trials that tuned {part}"
+    what = f"the trials that tuned '{part}'"
     if part == RANDOM:
         what = "independent random draws of the whole space, for its tuning curve"
     save_note(setting.study(part), part_note(setting.comparison.name, what))

@@ -15,7 +15,7 @@ from rich.progress import TaskID
 
 from search.report.bars import Bars, Pace
 from search.report.points import points
-from search.study.records import BASELINES, CONFIG, IS_LINEAR_BASELINE, told
+from search.study.records import BASELINES, CONFIG, IS_LINEAR_BASELINE, told, told_of_study
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
 from sentiment.models.config import Config
@@ -64,7 +64,7 @@ class SearchProgress:
         self._trains_here = workers is None
         self.bars = Bars()
         self._trials = [] if self.bars.disable else study.get_trials(deepcopy=False)
-        self._linear = None if self.bars.disable else study.user_attrs.get(BASELINES, {}).get(LINEAR, {})
+        self._linear = None if self.bars.disable else told_of_study(study).get(BASELINES, {}).get(LINEAR, {})
         self._pace = Pace()
         self.search = self.bars.add_task("search", total=trials)
         self.lines = [self.bars.add_task("", total=None, visible=False) for _ in range(workers or 1)]

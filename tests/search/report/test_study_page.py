@@ -150,7 +150,7 @@ def test_the_note_of_a_comparison_begins_with_the_verdicts(seen: Seen) -> None:
 
 def test_the_note_of_a_part_says_where_the_verdicts_are(seen: Seen) -> None:
     words = seen.study("ideas: tuning of another limit", "Part of the comparison", tab="/note")
-    assert "Part of the comparison ideas: the trials that tuned another limit" in words
+    assert "Part of the comparison ideas: the trials that tuned 'another limit'" in words
     assert "Do not choose among arms here" in words
     assert not seen.wrong
 
