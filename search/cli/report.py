@@ -239,16 +239,18 @@ def _watch(told: _Told) -> int:
     from search.report.watching import redrawn
 
     doing(None)  # which would be drawn where that is
-    if told.args.html is not None:
-        say(f"{told.args.html} is written anew every {WATCH_SECONDS:g} s until the study is done; Ctrl-C ends that.")
     try:
         with redrawn() as draw:
-            while told.runs:
+            goes_on = told.runs
+            if goes_on and told.args.html is not None:
+                say(f"{told.args.html} is written anew every {WATCH_SECONDS:g} s until the study is done, or Ctrl-C.")
+            while goes_on:
                 draw(_standing(told))
                 with suppress(InputError):  # of a comparison before its first look, which `draw` shows
                     told.write_page(reload=True)
                 time.sleep(WATCH_SECONDS)
                 told = told.again()
+                goes_on = told.runs
     except KeyboardInterrupt:
         told = told.again()
     told.tell()

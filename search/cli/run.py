@@ -124,5 +124,6 @@ def command(args: argparse.Namespace) -> int:
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
         show(f"\nNext: sentiment-search export {name}{export_flag(board)} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")
+        show(f"      sentiment-search report {name} --html {shlex.quote(f'{definition.name}.html')}{where}")
         show(f"      sentiment-search dashboard{where}")
     return max(*shares.statuses, int(killed > 0 and short))

@@ -46,8 +46,8 @@ def refuse_comparison(study: optuna.Study) -> None:
     if is_comparison(study):
         name = study.study_name.removesuffix(OLDER_PAIRS)
         raise InputError(
-            f"{name!r} is a comparison, not a search: `sentiment-search compare` with its study file shows what it "
-            "found; to export or replay a model, search with `sentiment-search run` under another name"
+            f"{name!r} is a comparison, not a search: `sentiment-search report` shows what it found; to export or "
+            "replay a model, search with `sentiment-search run` under another name"
         )
 
 

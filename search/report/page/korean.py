@@ -25,7 +25,7 @@ _STANDING: Final = {
 }
 
 
-_COUNTED: Final = {
+COUNTED: Final = {
     "complete": "완료",
     "pruned": "가지치기",
     "fail": "실패",
@@ -34,6 +34,7 @@ _COUNTED: Final = {
     "running": "진행 중",
     "waiting": "대기",
 }
+"""The word for each state of a trial."""
 
 
 def standing(board: Leaderboard) -> str:
@@ -93,7 +94,7 @@ def optimism(board: Leaderboard) -> str:
 
 def counted(board: Leaderboard) -> str:
     """How many trials there are of each kind."""
-    parts = [f"{word} {board.counts[state]}개" for state, word in _COUNTED.items() if board.counts.get(state)]
+    parts = [f"{word} {board.counts[state]}개" for state, word in COUNTED.items() if board.counts.get(state)]
     return f"시행: {', '.join(parts) or '없음'}."
 
 

@@ -95,6 +95,7 @@ class TestTheWholePath:
         assert out.split("\nNext: ")[1].splitlines() == [
             "sentiment-search export tiny --to tiny-model",
             "      sentiment-search evaluate tiny-model --sealed tiny",
+            "      sentiment-search report tiny --html tiny.html",
             "      sentiment-search dashboard",
         ]
         assert (tmp_path / "studies" / "sentiment.db").exists()

@@ -201,7 +201,6 @@ class TestOfASearchAndAComparisonOfOneName:
 @pytest.mark.parametrize(
     "command",
     [
-        ("report", "ideas"),
         ("export", "ideas", "--to", "model"),
         ("export", "ideas", "--ensemble", "--to", "model"),
         ("replay", "ideas", "--trial", "0"),
@@ -220,3 +219,19 @@ def test_a_command_for_a_search_says_in_one_line_that_it_is_a_comparison(
     assert main([*command, *storage, "--artifacts", str(folder / "artifacts")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "'ideas' is a comparison, not a search" in line
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_report_says_in_one_line_that_a_comparison_has_not_come_to_its_first_look(
+    folder: Path, older: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if older:
+        begun_under_older_names(folder, pairs=2)
+    else:
+        MadeUp(most=4).instead_of_training(monkeypatch)
+        with pytest.raises(Killed):
+            compare(setting_in(folder))
+    storage = ("--storage", f"sqlite:///{folder}/studies.db")
+    assert main(["report", "ideas", *storage, "--artifacts", str(folder / "artifacts")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "comparison 'ideas' has not come to its first look yet" in line

@@ -7,7 +7,7 @@ import re
 import string
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -19,17 +19,18 @@ from search.comparison.slices import ErrorRate, Example, Slice, Slices
 from search.report.page import LANGUAGES, comparison_page, english, korean, search_page
 from search.report.page.importance import importance_blocks
 from search.report.page.messages import MESSAGES, sayer
+from search.report.page.model import slice_name
 from search.report.page.writing import html
 from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.definition import StudyDefinition
 from search.study.importance import importances
-from search.study.leaderboard import leaderboard
+from search.study.leaderboard import How, leaderboard
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
 from tests.support.html import Html, parsed
-from tests.support.results import difference, idea, results
+from tests.support.results import VERDICTS, difference, idea, results
 from tests.support.tiny import source
 
 pytest.importorskip("matplotlib")
@@ -126,7 +127,7 @@ class TestASearch:
         assert "Where it goes wrong" not in found.text
 
     def test_leaves_out_figures_without_the_extra(self, searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("search.report.page.search.find_spec", lambda name: None)
+        monkeypatch.setattr("search.report.page.trials.find_spec", lambda name: None)
         found = is_whole(page_of(searched))
         assert "sentiment-search[figures]" in found.text
         assert not [one for one in found.all("svg") if one.get("role") == "img"]
@@ -224,6 +225,21 @@ class TestLanguages:
         for key in first:
             assert gaps(first[key]) == gaps(second[key]), key
             assert second[key].strip(), key
+
+    def test_have_a_word_for_whatever_a_search_may_say_of_its_trials_and_slices(self, searched: Searched) -> None:
+        for language in LANGUAGES:
+            say = sayer(language)
+            assert all(say(f"how.{how}") for how in get_args(How))
+            assert all(say(f"verdict.{verdict}") for verdict in VERDICTS)
+            for kind in ("length", "rating", "label", "script", "topic"):
+                assert "3" in slice_name(kind, "3", say)
+        assert slice_name("length", "1,000 to 2,000 words", sayer("ko")) == "길이: 1,000~2,000단어"
+        assert slice_name("label", "other", sayer("ko")) == "레이블: other"  # it is the user's own
+        assert slice_name("topic", "other", sayer("ko")) == "주제: 기타"
+        counts = {state: number for number, state in enumerate(korean.COUNTED, 1)}
+        board = replace(leaderboard(searched.opened.study), counts=counts)
+        numbers = [re.findall(r"\d+", counted(board)) for counted in (english.counted, korean.counted)]
+        assert numbers[0] == numbers[1] == [str(number) for number in counts.values()]
 
     def test_have_the_same_sentences(self) -> None:
         assert english.__all__ == korean.__all__
