@@ -20,7 +20,7 @@ from rich.text import Text
 
 from sentiment.foreign import visible
 
-__all__ = ["WIDTH", "clip", "columns_of", "draw", "fit", "in_columns", "screen", "wrapped"]
+__all__ = ["WIDTH", "clip", "columns_of", "draw", "fit", "fitted", "in_columns", "screen", "wrapped"]
 
 WIDTH: Final = 100
 """Columns of a line at most where nobody knows the terminal's; a table has as many as it needs then."""
@@ -180,6 +180,12 @@ def _words(text: str, width: int) -> Iterator[str]:
         yield from [word] if cell_len(word) <= width else word.split(" ")
 
 
+def fitted(text: str, width: int) -> str:
+    """Lines of any width, for a terminal of `width` columns: no word is broken, and a command is one that a shell
+    takes."""
+    return "\n".join(part for line in text.expandtabs(8).split("\n") for part in _fitted(line, width))
+
+
 def _fitted(line: str, width: int) -> Iterator[str]:
     """A line wider than the terminal, in several: a sentence is broken at spaces, a command as a shell takes it."""
     if cell_len(line) <= width:
@@ -217,7 +223,6 @@ def screen(*, stderr: bool) -> Console:
 def draw(text: str, style: str, *, stderr: bool, width: int) -> None:
     """Print to a terminal of `width` columns, in a style of `rich`, heads of tables bold; no word is broken, and no
     markup is obeyed."""
-    lines = [part for line in text.expandtabs(8).split("\n") for part in _fitted(line, width)]
-    styled = Text("\n".join(lines), style)
+    styled = Text(fitted(text, width), style)
     styled.highlight_regex(_HEADS, "bold")
     screen(stderr=stderr).print(styled, soft_wrap=True)

@@ -57,10 +57,13 @@ def columns_of(args: argparse.Namespace, paths: Sequence[str], *, rule: bool = T
     from sentiment.reviews.guess import guess_columns, guess_label, guess_text
 
     table = _table(args, paths)
-    for given in filter(None, (args.text, args.label)):
-        table.column(match_column(given, table.columns, table.path))  # first: what is taken beside it is of no use
-    text = args.text or guess_text(table, other=args.label)
-    label = args.label or guess_label(table, text)
+    # First: of a column that is not there, what would be taken beside it is of no use.
+    named = {flag: getattr(args, flag, None) for flag in ("text", "label", "group")}
+    given = {flag: name and match_column(name, table.columns, table.path) for flag, name in named.items()}
+    if given["group"]:
+        table = replace(table, columns=tuple(name for name in table.columns if name != given["group"]))
+    text = given["text"] or guess_text(table, other=given["label"])
+    label = given["label"] or guess_label(table, text)
     taken = [] if args.text else [f"text = {visible(text)}"]
     taken += [] if args.label else [f"label = {visible(label)}"]
     flags = [f"--{flag} COLUMN" for flag in ("text", "label") if not getattr(args, flag)]

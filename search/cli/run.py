@@ -51,9 +51,10 @@ def command(args: argparse.Namespace) -> int:
         say("Several workers: who finishes first decides what is tried next, unless they go in step (--synchronous).")
     interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
+    trains_here = definition.workers == 1 and args.launcher != "ray"
     page = PageOfSearch(opened.study, args.artifacts, definition.trials)
     page.refresh()
-    with SearchProgress(opened.study, definition.trials, workers) as progress:
+    with SearchProgress(opened.study, definition.trials, None if trains_here else workers) as progress:
 
         def refresh(*_: object) -> None:
             progress.refresh()
@@ -64,7 +65,7 @@ def command(args: argparse.Namespace) -> int:
             page.refresh()
 
         try:
-            if definition.workers == 1 and args.launcher != "ray":
+            if trains_here:
                 set_threads(threads)
                 hooks = {"on_begin": progress.on_begin, "on_batch": progress.on_batch, "on_report": progress.on_report}
                 pages = TrialPages(args.artifacts, leading_to(url, args.artifacts))

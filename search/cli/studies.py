@@ -4,7 +4,7 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from search.console import show, show_json
+from search.console import show, show_json, width
 
 __all__ = ["command"]
 
@@ -22,7 +22,7 @@ def command(args: argparse.Namespace) -> int:
     if args.json:
         show_json([one.to_dict() for one in found])
     elif found:
-        show(studies_table(found, datetime.now()))
+        show(studies_table(found, datetime.now(), width()))
     else:
         show(f"{shown(url)} holds no study yet; a first one: sentiment-search run reviews.csv")
     return 0

@@ -11,14 +11,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
-from search.console import tell_in_one_line
+from search.console import moves_cursor, say, tell_in_one_line
 from search.execution.contract import Ended, Result, Shared, WorkerLost
 from search.execution.interrupts import INTERRUPTS, Interrupts
 from search.execution.machine import gpu_of
@@ -27,12 +27,16 @@ from search.execution.outcomes import as_sent, outcome_of
 __all__ = ["LocalProcesses"]
 
 POLL_SECONDS: Final = 0.5
+LAST_WORDS_SECONDS: Final = 1.0
+"""What a worker said is printed before this process goes on, unless a program that it started keeps its pipe open."""
 
 
 @dataclass
 class _Worker:
     process: BaseProcess
     connection: Connection
+    teller: threading.Thread | None = None
+    """Prints what it says on a terminal."""
     job: int | None = None
     """At hand."""
 
@@ -57,6 +61,8 @@ class _Worker:
         """Wait until it is gone."""
         self.process.join()
         self.process.close()  # at which one whose server was killed leaves
+        if self.teller is not None:
+            self.teller.join(LAST_WORDS_SECONDS)
 
     def stop(self) -> None:
         """Ctrl-C, if a job is at hand: a terminal sends it to all, a script's kill to the parent alone."""
@@ -153,10 +159,15 @@ class LocalProcesses:
             context.set_forkserver_preload(self._preload)
         gpu = gpu_of(place, self._gpus)
         ours, theirs = context.Pipe()
-        with theirs:
-            process = context.Process(target=_work, args=(theirs, shared, gpu))
+        # Where this process draws on the terminal, others that write there too would leave it in shreds.
+        heard, says = context.Pipe(duplex=False) if moves_cursor(sys.stderr) else (None, None)
+        with theirs, says or nullcontext():
+            process = context.Process(target=_work, args=(theirs, shared, gpu, says))
             process.start()
-        return _Worker(process, ours)
+        teller = None if heard is None else threading.Thread(target=_tell, args=(heard,), daemon=True)
+        if teller is not None:
+            teller.start()
+        return _Worker(process, ours, teller)
 
 
 @contextmanager
@@ -173,11 +184,28 @@ def _blocked_in_new_processes() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _tell(heard: Connection) -> None:
+    """Print what a worker writes to its standard error, until it is gone."""
+    with suppress(OSError), heard, open(heard.fileno(), encoding="utf-8", errors="replace", closefd=False) as lines:
+        for line in lines:
+            say(line.rstrip("\n"), style="yellow")
+
+
 # ------------------------------------------------------------------ in the processes
 
 
-def _work(connection: Connection, shared: Any, gpu: str | None) -> None:
-    """What a worker does: job after job, until its parent has no more for it."""
+def _work(connection: Connection, shared: Any, gpu: str | None, says: Connection | None = None) -> None:
+    """What a worker does: job after job, until its parent has no more for it.
+
+    Args:
+        connection: to the parent, for jobs and what came of them.
+        shared: what all jobs are given.
+        gpu: that it sees, as CUDA_VISIBLE_DEVICES names it; None: all.
+        says: what becomes its standard error; None: that of its parent.
+    """
+    if says is not None:
+        with says:
+            os.dup2(says.fileno(), 2)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # before CUDA is asked for anything here
     threading.Thread(target=_leave_with_parent, daemon=True).start()

@@ -7,10 +7,10 @@ something is drawn.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sentiment.errors import InputError
 
@@ -24,7 +24,7 @@ TYPE: Final = 9.0
 INK: Final = "#222222"
 GREY: Final = "#6b6b6b"
 
-_STYLE: Final = {
+_STYLE: Final[dict[str, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sentiment-search",
     "text.parse_math": False,  # a name may hold dollar signs
@@ -42,15 +42,15 @@ _STYLE: Final = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Matplotlib's defaults and ours, whatever the reader's `matplotlibrc` says."""
+def style(more: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Matplotlib's defaults and ours, whatever the reader's `matplotlibrc` says; and `more` of its settings."""
     try:
         import matplotlib.style
     except ImportError:
         raise InputError(
             "drawing figures needs matplotlib, the extra `figures`: pip install 'sentiment-search[figures]'"
         ) from None
-    with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
+    with matplotlib.style.context(["default", _STYLE | dict(more or {})]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's font has it
         yield
 

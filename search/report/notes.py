@@ -25,6 +25,9 @@ __all__ = ["comparison_note", "export_flag", "part_note", "search_note", "under_
 TOP: Final = 8
 """Trials in the table of a note; the file leaderboard.csv has all."""
 
+NAMED: Final = 12
+"""Recipes that are listed."""
+
 AIR: Final = "\u00a0" * 3
 """Blanks that are not taken away."""
 
@@ -124,6 +127,7 @@ def _advice(board: Leaderboard) -> list[str]:
     said = [f"**{markdown(standing(board))}**", f"- {take}: {code(command)}"]
     said[-1] += f"\n- Then look once at the rows that no trial has seen: {code(sealed)}"
     said[-1] += "".join(f"\n- Widen the search: {markdown(str(edge))}" for edge in board.edges)
+    said[-1] += "\n- Or search on: the same `run` command with more `--trials` goes on from here"
     said.append(f"How sure? {markdown(optimism(board))}")
     if board.ensemble is not None:
         said.append(markdown(f"{together(board.ensemble)}."))
@@ -159,7 +163,11 @@ def _origins(board: Leaderboard, origin: Mapping[int, str]) -> str:
         AGAIN: "the same settings as an earlier trial, another seed: how far they differ is luck",
     }
     said = "; ".join(f"**{kind}** ({counts[kind]}) {meaning[kind]}" for kind in counts if counts[kind])
-    return f"How a trial came by its settings: {said}." if said else ""
+    models = {entry.trial: entry.architecture for entry in board.entries}
+    recipes = [number for number, kind in origin.items() if kind == RECIPE and models.get(number)]
+    named = ", ".join(f"{number} {markdown(models[number])}" for number in recipes[:NAMED])
+    listed = f" Recipes that were completed: {named}{', ...' if len(recipes) > NAMED else ''}." if recipes else ""
+    return f"How a trial came by its settings: {said}.{listed}" if said else ""
 
 
 def _counts(study: optuna.Study, board: Leaderboard) -> str:

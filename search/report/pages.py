@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import optuna
 from optuna.artifacts import get_all_artifact_meta, upload_artifact
+from optuna.exceptions import StorageInternalError
 from optuna_dashboard import save_note, save_plotly_graph_object
 
 from search.comparison.ideas import PAIRS, RANDOM
@@ -67,11 +69,12 @@ class PageOfSearch:
         begun = time.monotonic()
         if begun < self._next:
             return
-        board = leaderboard(self._study, self._artifacts)
-        finished = sum(board.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
-        if finished != self._finished:
-            _show_search(self._study, board, self._trials)
-            self._finished = finished
+        with suppress(StorageInternalError, OSError):  # a search does not end because of its page
+            board = leaderboard(self._study, self._artifacts)
+            finished = sum(board.counts.get(state, 0) for state in ("complete", "pruned", "fail"))
+            if finished != self._finished:
+                _show_search(self._study, board, self._trials)
+                self._finished = finished
         ended = time.monotonic()
         self._next = ended + max(EVERY_SECONDS, (ended - begun) / SHARE)
 
@@ -107,11 +110,12 @@ class PagesOfComparison:
         begun = time.monotonic()
         if begun < self._next:
             return
-        save_note(self._setting.study(PAIRS), under_way_note(int(done), total))
-        for part in self._setting.parts():
-            if part not in self._told:
-                _tell_of_part(self._setting, part)
-                self._told.add(part)
+        with suppress(StorageInternalError, OSError):
+            save_note(self._setting.study(PAIRS), under_way_note(int(done), total))
+            for part in self._setting.parts():
+                if part not in self._told:
+                    _tell_of_part(self._setting, part)
+                    self._told.add(part)
         ended = time.monotonic()
         self._next = ended + max(EVERY_SECONDS, (ended - begun) / SHARE)
 

@@ -58,14 +58,16 @@ class SearchProgress:
     Its state is the lines on the screen; everything shown is read from the study, or told by who trains here.
     """
 
-    def __init__(self, study: optuna.Study, trials: int, workers: int = 1) -> None:
+    def __init__(self, study: optuna.Study, trials: int, workers: int | None = None) -> None:
+        """`workers` in other processes; None: this one trains, and says what."""
         self.study, self.total = study, trials
+        self._trains_here = workers is None
         self.bars = Bars()
         self._trials = [] if self.bars.disable else study.get_trials(deepcopy=False)
         self._linear = None if self.bars.disable else study.user_attrs.get(BASELINES, {}).get(LINEAR, {})
         self._pace = Pace()
         self.search = self.bars.add_task("search", total=trials)
-        self.lines = [self.bars.add_task("", total=None, visible=False) for _ in range(workers)]
+        self.lines = [self.bars.add_task("", total=None, visible=False) for _ in range(workers or 1)]
         self._whose: dict[int, TaskID] = {}
         """The line of each trial that runs, by its number."""
         self._config: Config | None = None
@@ -74,8 +76,9 @@ class SearchProgress:
         """Of trials that run, what is done: the sum of their shares."""
         self._next = 0.0
         self._told = 0.0
-        if workers > 1:
-            self.bars.update(self.lines[0], description=f"{workers} workers start", total=None, visible=True)
+        if workers is not None:
+            start = f"{workers} worker{'s start' if workers > 1 else ' starts'}"
+            self.bars.update(self.lines[0], description=start, visible=True)
 
     def __enter__(self) -> "SearchProgress":
         self._show_search()
@@ -117,14 +120,14 @@ class SearchProgress:
     def refresh(self) -> None:
         """Show what the study holds now: called when a trial has ended here, or now and then where others train."""
         began = time.monotonic()
-        if self.bars.disable or (len(self.lines) > 1 and began < self._next):
+        if self.bars.disable or (not self._trains_here and began < self._next):
             return  # on a slow storage, reading it costs
         self._trials = self.study.get_trials(deepcopy=False)
-        if len(self.lines) > 1:
-            self._show_workers([trial for trial in self._trials if trial.state == TrialState.RUNNING])
-        else:
+        if self._trains_here:
             self._parts = 0.0
             self.bars.update(self.lines[0], visible=False)
+        else:
+            self._show_workers([trial for trial in self._trials if trial.state == TrialState.RUNNING])
         self._show_search()
         now = time.monotonic()
         self._next = now + max(EACH_SECONDS, SHARE * (now - began))

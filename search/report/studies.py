@@ -11,14 +11,16 @@ __all__ = ["studies_table"]
 
 HEADER: Final = ("name", "kind", "trials", "runs", "pairs", "best", "linear", "active")
 RIGHT: Final = (3, 5, 6)
+SPARE: Final = ("linear", "runs", "active")
+"""What a narrow terminal goes without, the first of them first."""
 WIDTH: Final = 80
 SHORTEST_NAME: Final = 12
 """Columns that it has at least."""
 
 
-def studies_table(found: Sequence[Stored], now: datetime) -> str:
-    """Lines for a terminal; `best` and `linear` are macro-F1 on validation rows. A long name is cut where a line
-    would have more than 80 columns; what no line has, has no column."""
+def studies_table(found: Sequence[Stored], now: datetime, columns: int | None = None) -> str:
+    """Lines for a terminal of so many columns; `best` and `linear` are macro-F1 on validation rows. A long name is cut
+    where a line would have more, or more than 80 where they are not known; what no line has, has no column."""
     rows = [
         (
             one.kind,
@@ -33,11 +35,11 @@ def studies_table(found: Sequence[Stored], now: datetime) -> str:
     ]
     kept = [place for place in range(len(HEADER) - 1) if any(row[place] for row in rows)]
     width = sum(2 + max(len(HEADER[place + 1]), *(len(row[place]) for row in rows)) for place in kept)
-    names = [clip(one.name, max(SHORTEST_NAME, WIDTH - width)) for one in found]
+    names = [clip(one.name, max(SHORTEST_NAME, (columns or WIDTH) - width)) for one in found]
     header = ("name", *(HEADER[place + 1] for place in kept))
     cells = [(name, *(row[place] for place in kept)) for name, row in zip(names, rows, strict=True)]
     right = [header.index(HEADER[place]) for place in RIGHT if HEADER[place] in header]
-    return "\n".join(in_columns(header, cells, right))
+    return "\n".join(in_columns(header, cells, right, width=columns, spare=[head for head in SPARE if head in header]))
 
 
 def _of(done: int, total: int | None) -> str:

@@ -42,6 +42,8 @@ LONGEST: Final = 12
 LETTER: Final = 0.065
 """Inches that a letter takes, at most."""
 BINS: Final = 10
+FONT: Final = {"font.sans-serif": ["DejaVu Sans"]}
+"""Each text of an SVG names all fonts that it may be set in: Matplotlib's ten would be a fifth of the file."""
 
 
 def figures(outcome: Outcome, linear: float | None) -> dict[str, bytes]:
@@ -55,7 +57,7 @@ def figures(outcome: Outcome, linear: float | None) -> dict[str, bytes]:
         InputError: the extra `figures` is missing.
     """
     drawn = {}
-    with style():
+    with style(FONT):
         if len(outcome.reports) > 1:
             drawn["learning-curve.svg"] = svg(_scores(outcome.reports, linear))
             drawn["loss.svg"] = svg(_losses(outcome.reports))

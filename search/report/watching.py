@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sentiment.foreign import visible
-from sentiment.terminal import screen
+from sentiment.terminal import columns_of, fitted, screen
 
 __all__ = ["redrawn"]
 
@@ -22,4 +22,9 @@ def redrawn() -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     with Live(console=screen(stderr=False), auto_refresh=False, transient=True) as live:
-        yield lambda text: live.update(Text(visible(text, keep="\n\t")), refresh=True)
+        yield lambda text: live.update(_drawn(text), refresh=True)
+
+
+def _drawn(text: str) -> Text:
+    shown, columns = visible(text, keep="\n\t"), columns_of(sys.stdout)
+    return Text(shown if columns is None else fitted(shown, columns))

@@ -83,8 +83,8 @@ def _entry(name: str, distribution: BaseDistribution, side: str, tried: float) -
     except InputError:
         return ""
     if isinstance(distribution, CategoricalDistribution):
-        choices: set[Any] = {*distribution.choices, tried}
-        return f"{name} = [{', '.join(map(_number, sorted(choices)))}]"
+        numbers = {choice for choice in distribution.choices if isinstance(choice, int | float)}
+        return f"{name} = [{', '.join(map(_number, sorted({*numbers, tried})))}]"
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     low, high = (tried, distribution.high) if side == "lower" else (distribution.low, tried)
     step = f", step = {distribution.step}" if distribution.step not in (None, 1) else ""

@@ -50,7 +50,7 @@ class Table:
     """`pyarrow.Table` of string columns, under the names they were asked for; a missing value is null."""
     path: str
     format: str
-    """csv, tsv, jsonl or parquet."""
+    """csv, tsv, jsonl or parquet; or memory."""
     compression: str
     """none, gzip, xz or zstd."""
     encoding: str

@@ -12,7 +12,8 @@ are timed from their start, medians over the repeats:
     run     until its new trial is on record; until that trial has drawn its parameters, and training begins; and from
             the end of that trial to the end of the command, which scores what was chosen and writes the pages
     report  until it ends
-    dashboard  until it listens, until it names the studies, until it has sent the whole study, and one more poll
+    dashboard  until it listens, until it names the studies, until it has sent the whole study, and one more poll; and
+            the bytes of that: all, of a trial, of the study's figures
 
 With `--profile`, one more `run` and one more `report` write there where their time goes (cProfile).
 """
@@ -363,8 +364,13 @@ def time_dashboard(place: Place) -> dict[str, float]:
         found["dashboard: the study is sent"] = time.perf_counter() - began
         found["dashboard: of it processor"] = _processor(process)
         found["dashboard: MB sent"] = len(whole) / 1e6
+        sent = json.loads(whole)
+        found["dashboard: bytes a trial"] = len(json.dumps(sent["trials"])) / len(sent["trials"])
+        found["dashboard: bytes of the study's figures"] = sum(
+            len(one["graph_object"]) for one in sent["plotly_graph_objects"]
+        )
         asked = time.perf_counter()
-        _got(f"{address}/api/studies/{summary['study_id']}?after={len(json.loads(whole)['trials'])}")
+        _got(f"{address}/api/studies/{summary['study_id']}?after={len(sent['trials'])}")
         found["dashboard: one more poll"] = time.perf_counter() - asked
         return found
     finally:

@@ -125,6 +125,15 @@ class TestRun:
         _, _, err = called("run", "reviews.csv", "--label", "stars", "--trials", 1, "--families", "linear")
         assert err[0] == "Taken: text = text, classes = as-is. Otherwise: --text COLUMN --classes RULE"
 
+    def test_does_not_take_the_column_that_names_groups(self, called: Call, tmp_path: Path) -> None:
+        rows = "".join(f"a good thing of {n},{n % 12},{'yn'[n % 2]}\n" for n in range(120))
+        (tmp_path / "reviews.csv").write_text(f"said,app,liked\n{rows}")
+        assert "'app' or 'liked' may be the column" in refusal(called, "run", "reviews.csv")
+        more = ("--trials", 1, "--families", "linear")
+        status, _, err = called("run", "reviews.csv", "--group", "app", *more)
+        assert err[0].startswith("Taken: text = said, label = liked, classes = as-is (n, y).")
+        assert status == 0 or "groups" in err[-1]
+
     @pytest.mark.parametrize(
         ("content", "told"),
         [

@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import redirect_stderr
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ from search.execution.interrupts import Interrupts
 from search.execution.local_processes import LocalProcesses
 from search.execution.ray_cluster import RayCluster
 from search.execution.this_process import ThisProcess
+from sentiment.terminal import screen
+from tests.support.terminal import Terminal
 
 NEEDS_PROC = pytest.mark.skipif(not Path("/proc").is_dir(), reason="who still runs is read from /proc")
 
@@ -389,6 +392,18 @@ def test_an_error_that_cannot_be_made_again_is_told_by_its_words(tmp_path: Path,
 def test_what_a_process_warns_of_is_told_in_one_line_and_what_it_prints_nowhere(tmp_path: Path, kind: str) -> None:
     out, err = begin(tmp_path, warn, 1, kind).communicate(timeout=120)
     assert (out, err.splitlines()) == ("", ["sentiment-search: learning rates may bite"])
+
+
+def test_what_local_processes_say_is_drawn_here_where_somebody_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen.cache_clear()
+    with redirect_stderr(Terminal()) as shown:  # none of them writes there itself, amidst what this process draws
+        do(tmp_path, warn, 2, "local processes")
+    screen.cache_clear()
+    assert shown.getvalue().splitlines() == ["sentiment-search: learning rates may bite"] * 2
 
 
 @NEEDS_PROC

@@ -15,11 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.artifacts import get_all_artifact_meta
+from optuna_dashboard import _serializer, save_note
 
 from search.comparison.ideas import PAIRS
-from search.report.dashboard import _Server
+from search.report.dashboard import _by_trial, _Server, _show_trials_by_what_is_theirs
 from search.report.pages import publish_comparison, publish_search
 from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
@@ -220,6 +222,22 @@ def test_does_not_answer_a_page_that_took_its_address_for_a_name_of_its_own(serv
         urllib.request.urlopen(request, timeout=120)
     assert refused.value.code == 403
     assert b"open it as http://127.0.0.1" in refused.value.read()
+
+
+def test_shows_of_each_trial_its_own_note_and_looks_for_it_among_no_others(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path}/study.db")
+    study = optuna.create_study(study_name="noted", storage=storage)
+    for number in range(12):
+        trial = study.ask()
+        save_note(trial, f"what came of {number}" * (1 if number % 2 else 300))  # some in more than one part
+        study.tell(trial, float(number))
+    _show_trials_by_what_is_theirs()
+    (shown,) = storage.get_all_studies()
+    whole = {name: value for name, value in shown.system_attrs.items() if ":note" in name}
+    notes = [_serializer.serialize_frozen_trial(0, trial, whole)["note"]["body"] for trial in study.trials]
+    assert notes == [f"what came of {number}" * (1 if number % 2 else 300) for number in range(12)]
+    # What it looks through is what is of one trial: the version of its note, and its parts.
+    assert max(map(len, _by_trial(whole).values())) == 4
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:9000", "[::1]:8080", "LOCALHOST"])

@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from search.cli.commands import main
 from search.report.board import render
+from search.report.standing import together
 from search.storage.databases import open_storage
 from search.storage.predictions import kept_predictions
 from search.study.choosing import _may_be_averaged
@@ -221,7 +222,7 @@ def test_of_a_device_that_is_not_here_is_refused_in_one_line(found: Path, tmp_pa
 )
 def test_is_judged_by_its_interval(lead: float, verdict: str) -> None:
     standing = EnsembleStanding({1: 0.5, 2: 0.5}, 0.8, 0.79, (lead, lead - 0.02, lead + 0.02), None)
-    assert verdict in str(standing)
+    assert verdict in together(standing)
     assert standing.pays is (lead > 0)
 
 
