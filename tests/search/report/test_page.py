@@ -38,6 +38,8 @@ pytest.importorskip("matplotlib")
 
 HOSTILE = '<script>alert("x")</script>\u202e\x1b[31m & \'"><img src=x onerror=alert(1)>'
 MOST_BYTES = 3 << 20
+RATE = ErrorRate(0.2, 0.1, 0.3, 0.95)
+NO_SLICES = Slices(Slice("all", "all rows", 30, RATE, RATE, difference(0.6), ()), (), {}, ())
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +199,17 @@ class TestAComparison:
         hidden = parsed(html(comparison_page(found, setting, show_texts=False))).text
         assert not any(text in hidden for text in texts)
 
+    def test_gathers_many_ideas_by_their_verdicts_so_that_the_first_screen_holds_them(self) -> None:
+        many = tuple(
+            idea(f"{verdict} {number}", verdict, difference(right, number))
+            for verdict, right in VERDICTS.items()
+            for number in range(3)
+        )
+        headline = comparison_page(results(many, slices=NO_SLICES)).headline
+        assert len(headline.sentences) < len(many) / 2
+        said = " ".join(sentence for _, sentence in headline.sentences)
+        assert all(f"{one.name} (" in said for one in many)
+
     def test_needs_no_more_than_results(self, ideas: tuple[Results, Setting]) -> None:
         is_whole(html(comparison_page(ideas[0])))
 
@@ -204,8 +217,7 @@ class TestAComparison:
         wide = replace(difference(0.6), low=-0.9, high=0.9)
         made = results(tuple(idea(f"idea {n}", "undecided", difference(0.6, n)) for n in range(5)))
         made = replace(made, ideas=(*made.ideas, idea("wide", "undecided", wide)))
-        whole = Slice("all", "all rows", 30, *[ErrorRate(0.2, 0.1, 0.3, 0.95)] * 2, wide, ())
-        page = comparison_page(replace(made, slices=Slices(whole, (), {}, ())))
+        page = comparison_page(replace(made, slices=NO_SLICES))
         forest = page.first[0]
         assert forest.kind == "forest"
         (cut,) = [row for row in forest.rows if row.cut_low or row.cut_high]
