@@ -195,11 +195,7 @@ class TestThePageOfAComparison:
             compare(setting, on_training=pages.refresh)
         assert "Under way: " in get_note(setting.study(PAIRS))
         assert "nothing can be said of any idea" in get_note(setting.study(PAIRS))
-        assert "Part of the comparison **ideas**: the trials that tuned baseline" in get_note(
-            setting.study("baseline")
-        )
-            setting.study("baseline")
-        )
+        assert "Part of the comparison **ideas**: the trials that tuned baseline" in get_note(setting.study("baseline"))
 
     def test_begins_with_the_verdicts_and_draws_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_comparison(tmp_path, STUDY_FILE + SAME.replace("another limit", "<b>another</b> limit"))
