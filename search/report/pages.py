@@ -106,16 +106,17 @@ class PagesOfComparison:
         self._told: set[str] = set()
 
     def refresh(self, done: float, total: int) -> None:
-        """Publish, if it is time to, that `done` trainings of `total` are done; and of each study what it is, once."""
+        """Tell of each study what it is, once it is there; and if it is time to, that `done` trainings of `total` are
+        done."""
         begun = time.monotonic()
-        if begun < self._next:
-            return
         with suppress(StorageInternalError, OSError):
-            save_note(self._setting.study(PAIRS), under_way_note(int(done), total))
             for part in self._setting.parts():
                 if part not in self._told:
                     _tell_of_part(self._setting, part)
                     self._told.add(part)
+            if begun < self._next:
+                return
+            save_note(self._setting.study(PAIRS), under_way_note(int(done), total))
         ended = time.monotonic()
         self._next = ended + max(EVERY_SECONDS, (ended - begun) / SHARE)
 
