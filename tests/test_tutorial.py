@@ -15,7 +15,7 @@ SMALLER = {
     ".sample(1500": ".sample(300",
     "linear,bag,network --trials 6": "bag --trials 2",
     "epochs = 3": "epochs = 1",
-    "pairs = [5]": "pairs = [2]",
+    "trials = 2\npairs = [5]": "trials = 1\npairs = [2]",
 }
 """What stands in a cell, and what is put in its place."""
 ADVICE = (

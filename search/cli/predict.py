@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from search.cli.asked import reading
 from search.cli.data import text_of
-from search.console import say, show, show_json
+from search.console import doing, say, show, show_json
 from sentiment.errors import InputError
 from sentiment.foreign import visible
 
@@ -37,6 +37,8 @@ def command(args: argparse.Namespace) -> int:
             raise InputError(f"--{flag.replace('_', '-')} is for a file; give --data FILE, or leave it out")
     if piped:
         _refuse_nobody(asked=bool(args.texts))
+    else:
+        doing(f"Reading {args.bundle}")
     from sentiment.bundle.folder import Bundle
     from sentiment.bundle.scoring import predict_file
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from search.cli.arguments import same_command
 from search.cli.asked import make_folder, only_study
-from search.console import say, show, show_json, width
+from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
 __all__ = ["command"]
@@ -26,6 +26,7 @@ def command(args: argparse.Namespace) -> int:
         raise InputError(
             f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
         )
+    doing("Reading what is on record")
     from search.storage.databases import open_storage, storage_url
     from search.study.comparisons import parts_of
 
@@ -237,6 +238,7 @@ def _watch(told: _Told) -> int:
     """Until nothing runs any more, or Ctrl-C: then what was asked for is told once more, as it stands."""
     from search.report.watching import redrawn
 
+    doing(None)  # which would be drawn where that is
     try:
         with redrawn() as draw:
             goes_on = told.runs

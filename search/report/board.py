@@ -6,12 +6,13 @@ from typing import Any, Final
 from search.report.points import between, points
 from search.report.standing import audited, counted, optimism, standing, together
 from search.study.leaderboard import Entry, FamilyStanding, Leaderboard
+from search.study.origins import Origin
 from sentiment.foreign import html_sentences, html_table, markdown_table, visible
 from sentiment.foreign import markdown as as_markdown
 from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.terminal import in_columns
 
-__all__ = ["html", "markdown", "render", "to_dict"]
+__all__ = ["HOW", "html", "markdown", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
@@ -20,10 +21,11 @@ SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
 FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
 """What a narrow terminal goes without, the first of them first."""
 
-HOW: Final = {
+HOW: Final[dict[Origin | None, str]] = {
     "recipe": "recipe",
     "sampled": "sampled",
     "again": "begun again",
+    "replicate": "replicate",
     "outside": "told from outside",
     None: "",
 }

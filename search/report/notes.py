@@ -4,6 +4,7 @@ A note is Markdown. It begins with what to do.
 """
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -11,12 +12,13 @@ import optuna
 from optuna.trial import TrialState
 
 from search.comparison.results import Results
+from search.report.board import HOW
 from search.report.plotly_figures.pruning import unaudited
 from search.report.standing import audited, optimism, standing, together
 from search.report.tables import tables
 from search.report.words import heading, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
-from search.study.origins import AGAIN, RECIPE, SAMPLED, origins
+from search.study.origins import Origin, origins
 from search.study.records import EPOCHS, told
 from sentiment.foreign import code, markdown
 
@@ -35,6 +37,14 @@ BEST_INSTEAD: Final = (
     "The linear model has no weights here; a search with `--families linear,network` keeps them. The best trial, if "
     "it shall be that all the same"
 )
+
+_MEANING: Final[dict[Origin, str]] = {
+    "recipe": "known to be good on other reviews; a search begins with them",
+    "sampled": "drawn, at first at random, then near what was good",
+    "again": "drawn, and trained anew since it was interrupted",
+    "replicate": "the settings of an earlier trial, another seed: how far they differ is luck",
+    "outside": "told by another program; nobody knows what was trained",
+}
 
 _PAGES: Final = """### Where to look
 
@@ -134,12 +144,12 @@ def _advice(board: Leaderboard) -> list[str]:
     return said
 
 
-def _table(board: Leaderboard, origin: Mapping[int, str]) -> str:
+def _table(board: Leaderboard, origin: Mapping[int, Origin]) -> str:
     shown = [e for rank, e in enumerate(board.entries) if rank < TOP or e.is_linear or e.trial is None]
     rows = []
     for entry in shown:
         model = f"{entry.architecture}, the baseline" if entry.is_linear and entry.trial is not None else ""
-        how = "baseline" if entry.trial is None else origin[entry.trial]
+        how = "baseline" if entry.trial is None else HOW[origin[entry.trial]]
         latency = "" if entry.latency is None else f"{entry.latency:.1f}"
         epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
         score = f"{100 * entry.macro_f1:.1f}"
@@ -155,16 +165,11 @@ def _aired(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _origins(board: Leaderboard, origin: Mapping[int, str]) -> str:
-    counts = {kind: list(origin.values()).count(kind) for kind in (RECIPE, SAMPLED, AGAIN)}
-    meaning = {
-        RECIPE: "known to be good on other reviews; a search begins with them",
-        SAMPLED: "drawn, at first at random, then near what was good",
-        AGAIN: "the same settings as an earlier trial, another seed: how far they differ is luck",
-    }
-    said = "; ".join(f"**{kind}** ({counts[kind]}) {meaning[kind]}" for kind in counts if counts[kind])
+def _origins(board: Leaderboard, origin: Mapping[int, Origin]) -> str:
+    counts = Counter(origin.values())
+    said = "; ".join(f"**{HOW[kind]}** ({counts[kind]}) {_MEANING[kind]}" for kind in _MEANING if counts[kind])
     models = {entry.trial: entry.architecture for entry in board.entries}
-    recipes = [number for number, kind in origin.items() if kind == RECIPE and models.get(number)]
+    recipes = [number for number, kind in origin.items() if kind == "recipe" and models.get(number)]
     named = ", ".join(f"{number} {markdown(models[number])}" for number in recipes[:NAMED])
     listed = f" Recipes that were completed: {named}{', ...' if len(recipes) > NAMED else ''}." if recipes else ""
     return f"How a trial came by its settings: {said}.{listed}" if said else ""

@@ -18,13 +18,13 @@ from optuna_dashboard import save_note, save_plotly_graph_object
 from search.comparison.ideas import PAIRS, RANDOM
 from search.comparison.results import Results
 from search.comparison.setting import Setting
+from search.report.board import HOW
 from search.report.costs import write_costs
 from search.report.figures import write_figures
 from search.report.notes import comparison_note, part_note, search_note, under_way_note
 from search.report.values import rows, write_csv
 from search.storage.paths import ArtifactPath, Artifacts
 from search.study.leaderboard import Leaderboard, leaderboard
-from search.study.origins import origins
 
 __all__ = ["PageOfSearch", "PagesOfComparison", "publish_comparison", "publish_search"]
 
@@ -43,12 +43,10 @@ def publish_search(study: optuna.Study, board: Leaderboard, artifacts: Artifacts
         artifacts: where the dashboard's artifacts lie.
     """
     _show_search(study, board, None)
-    origin = origins(study.get_trials(deepcopy=False))
     with TemporaryDirectory() as folder:
         table = Path(folder, "leaderboard.csv")
         entries = [
-            asdict(entry) | {"how": "baseline" if entry.trial is None else origin[entry.trial]}
-            for entry in board.entries
+            asdict(entry) | {"how": "baseline" if entry.trial is None else HOW[entry.how]} for entry in board.entries
         ]
         write_csv(table, [{"name": entry.pop("name"), **entry} for entry in entries])
         drawn = find_spec("matplotlib") and not find_spec("plotly")
@@ -106,8 +104,7 @@ class PagesOfComparison:
         self._told: set[str] = set()
 
     def refresh(self, done: float, total: int) -> None:
-        """Tell of each study what it is, once it is there; and if it is time to, that `done` trainings of `total` are
-        done."""
+        """Publish of each new study what it is; and, if it is time to, that `done` trainings of `total` are done."""
         begun = time.monotonic()
         with suppress(StorageInternalError, OSError):
             for part in self._setting.parts():

@@ -10,6 +10,7 @@ from typing import Final
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import score_error
+from search.study.origins import Origin
 from search.study.outcome import Outcome
 from search.study.records import IS_LINEAR_BASELINE, model_in_words
 from sentiment.foreign import code, markdown
@@ -17,10 +18,12 @@ from sentiment.metrics import per_class
 
 __all__ = ["note", "rows_of_classes"]
 
-KINDS: Final = {
+ORIGINS: Final[dict[Origin, str]] = {
     "recipe": "a known-good recipe, which the search begins with",
     "sampled": "settings that the sampler drew",
     "again": "settings that the sampler drew, begun again since its first process was lost",
+    "replicate": "the settings of an earlier trial, with another seed",
+    "outside": "told by another program",
 }
 
 
@@ -39,7 +42,7 @@ def note(
     """
     others = [trial for trial in others if trial.number != number]
     lines = [
-        f"**{markdown(model_in_words(outcome.config))}** · {KINDS[outcome.kind]}",
+        f"**{markdown(model_in_words(outcome.config))}** · {ORIGINS[outcome.origin]}",
         _standing(outcome, others, linear),
         "\n".join(f"- {line}" for line in _facts(study, number, outcome, where)),
     ]

@@ -12,7 +12,7 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, create_trial
 
-from search.study.origins import RECIPE, origins
+from search.study.origins import origins
 from search.study.positions import FINISHED
 
 __all__ = ["ENOUGH", "TOP", "Importances", "importances"]
@@ -45,7 +45,7 @@ def importances(study: optuna.Study) -> Importances:
     """
     trials = study.get_trials(deepcopy=False)
     origin = origins(trials)
-    sampled = [trial for trial in trials if _counts(trial) and origin[trial.number] != RECIPE]
+    sampled = [trial for trial in trials if _counts(trial) and origin[trial.number] != "recipe"]
     searched = {name for trial in sampled for name, one in trial.distributions.items() if not one.single()}
     if len(sampled) < ENOUGH or not searched:
         return Importances({}, len(sampled))

@@ -5,7 +5,7 @@ These are the facts; the words and the tables that show them are made in `search
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
 import optuna
 import scipy
@@ -16,6 +16,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.inside import is_plain
 from search.storage.paths import Artifacts
 from search.study.edges import Edge, edges
+from search.study.origins import Origin, origins
 from search.study.positions import AGAIN, FINISHED, REPEATS, SUPERFLUOUS, in_order
 from search.study.records import (
     AGAINST_LINEAR,
@@ -44,15 +45,7 @@ from sentiment.foreign import visible
 from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 
-__all__ = ["Audit", "EnsembleStanding", "Entry", "FamilyStanding", "How", "Leaderboard", "leaderboard"]
-
-How = Literal["recipe", "sampled", "again", "outside"]
-"""How a trial came by its setting: a known-good one that the search began with, drawn, or that of a trial which was
-interrupted or lost and which it stands in for. Or its score was told by another program (`optuna tell`): nobody knows
-what was trained."""
-
-GIVEN: Final = "fixed_params"
-"""Optuna's name, in a trial's system attributes, for parameters that it was queued with."""
+__all__ = ["Audit", "EnsembleStanding", "Entry", "FamilyStanding", "Leaderboard", "leaderboard"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,8 @@ class Entry:
     """It is the linear baseline."""
     latency: float | None = None
     """Milliseconds that it takes to answer one text."""
-    how: How | None = None
-    """None of a baseline that is no trial."""
+    how: Origin | None = None
+    """It came by its settings; None of a baseline that is no trial."""
 
     @property
     def is_ours(self) -> bool:
@@ -238,7 +231,9 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
         kept = TrialArtifacts.of(artifacts, study.study_name)
     kept = kept and kept.listed()
     trials, recorded = study.get_trials(deepcopy=False), told_of_study(study)
-    entries = [_entry(trial, kept) for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
+    origin = origins(trials)
+    completed = [trial for trial in in_order(trials) if trial.state == TrialState.COMPLETE]
+    entries = [_entry(trial, kept, origin[trial.number]) for trial in completed]
     for name, measured in recorded.get(BASELINES, {}).items():
         seconds = measured.get("seconds")
         entries.append(Entry(name, measured["macro_f1"], seconds=seconds, is_linear=name == LINEAR))
@@ -283,7 +278,7 @@ def _audit(trials: list[FrozenTrial]) -> Audit | None:
     return Audit(condemned, len(ran_on), won, float(interval.low), float(interval.high), gain)
 
 
-def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
+def _entry(trial: FrozenTrial, kept: TrialArtifacts | None, how: Origin) -> Entry:
     config = told(trial, CONFIG, {})
     assert trial.value is not None
     return Entry(
@@ -300,16 +295,8 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None) -> Entry:
         kept=None if kept is None else kept.has(trial),
         is_linear=IS_LINEAR_BASELINE in trial.user_attrs,
         latency=trial.user_attrs.get(LATENCY),
-        how=_how(trial),
+        how=how,
     )
-
-
-def _how(trial: FrozenTrial) -> How:
-    if not told(trial, CONFIG):
-        return "outside"
-    if REPEATS in trial.system_attrs:
-        return "again"
-    return "recipe" if GIVEN in trial.system_attrs else "sampled"
 
 
 def _counts(trials: list[FrozenTrial]) -> dict[str, int]:

@@ -35,8 +35,9 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
+from search.study.origins import IN_WORDS, origin_of
 from search.study.outcome import Outcome, Pages
-from search.study.positions import KINDS, kind_of, positions
+from search.study.positions import positions
 from search.study.progress import progress_file
 from search.study.records import (
     AUDITED,
@@ -199,7 +200,7 @@ class Objective:
             MemoryError: it would not fit, or did not.
         """
         trials = trial.study.get_trials(deepcopy=False)
-        position, kind = positions(trials)[trial.number], kind_of(trials[trial.number])
+        position, origin = positions(trials)[trial.number], origin_of(trials[trial.number])
         seed = int(np.random.SeedSequence([self.seed, position]).generate_state(1)[0])
         with at_once(trial):
             try:
@@ -209,13 +210,13 @@ class Objective:
                     raise RuntimeError(str(error)) from None
                 raise
             trial.set_user_attr(MODEL, model_in_words(config))
-            trial.set_user_attr(KIND, KINDS[kind])
+            trial.set_user_attr(KIND, IN_WORDS[origin])
             keep(trial, CONFIG, config.to_dict())
             keep(trial, ENVIRONMENT, environment(config, self.cache, self.device))
             if config == LinearConfig(seed=seed):
                 trial.set_user_attr(IS_LINEAR_BASELINE, True)
         self.on_begin(trial, config)
-        so_far = Outcome(TrialState.FAIL, config, kind, self.dataset, reports := [])
+        so_far = Outcome(TrialState.FAIL, config, origin, self.dataset, reports := [])
         audited = np.random.default_rng([self.seed, position]).random() < self.audit
 
         def on_report(report: Report) -> None:

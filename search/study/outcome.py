@@ -11,7 +11,7 @@ from typing import TypeAlias
 import optuna
 from optuna.trial import TrialState
 
-from search.study.positions import Kind
+from search.study.origins import Origin
 from sentiment.models.config import Config
 from sentiment.models.family import Report, Trained
 from sentiment.reviews.dataset import Dataset
@@ -26,7 +26,7 @@ class Outcome:
     state: TrialState
     """That it will have: COMPLETE, PRUNED or FAIL."""
     config: Config
-    kind: Kind
+    origin: Origin
     dataset: Dataset
     reports: Sequence[Report]
     """Of each scoring; none if it failed before the first."""

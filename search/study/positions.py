@@ -13,7 +13,7 @@ seen the same loss, or begin the same study. Such twins share a position too, an
 import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -21,15 +21,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 __all__ = [
     "AGAIN",
     "FINISHED",
-    "KINDS",
+    "FIXED",
     "REPEATS",
     "SUPERFLUOUS",
-    "Kind",
     "before",
     "begin_with",
     "first_of_round",
     "in_order",
-    "kind_of",
     "of_one_reading",
     "positions",
     "repeat",
@@ -130,24 +128,6 @@ def begin_with(study: optuna.Study, settings: Sequence[dict[str, Any]]) -> None:
     for number, fixed in list(enumerate(settings))[there:]:
         attributes = {FIRST: number, FIXED: fixed}
         study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=attributes))
-
-
-Kind = Literal["recipe", "sampled", "again"]
-"""Where a trial's settings come from: a known-good recipe that its search begins with, also if it was begun again; the
-sampler; or a sampled trial that was lost, for which this one stands in, so that they were sampled too."""
-KINDS: Final[dict[Kind, str]] = {
-    "recipe": "known-good recipe",
-    "sampled": "sampled",
-    "again": "sampled, begun again",
-}
-"""In words."""
-
-
-def kind_of(trial: FrozenTrial) -> Kind:
-    """Where a trial's settings come from."""
-    if FIXED in trial.system_attrs:
-        return "recipe"
-    return "again" if REPEATS in trial.system_attrs else "sampled"
 
 
 def repeat(study: optuna.Study, trial: FrozenTrial, *, drawn: bool) -> None:

@@ -106,7 +106,7 @@ SHOWN: Final = frozenset({TRIALS, ROWS, CLASSES, SEED})
 MODEL: Final = "model"
 """In words."""
 KIND: Final = "kind of trial"
-"""Where its settings come from, in words (`search.study.positions.kind_of`)."""
+"""Where its settings come from, in words (`search.study.origins`)."""
 CONFIG: Final = "config"
 CURVE: Final = "learning curve"
 ENDED: Final = "ended early because"

@@ -32,6 +32,8 @@ from sentiment.models.baselines import LINEAR
 __all__ = ["comparison_page"]
 
 SENTENCES: Final[dict[str, Any]] = {"en": english, "ko": korean}
+SENTENCES_EACH: Final = 4
+"""So many ideas have a sentence each on the first screen; of more, those of one verdict share theirs."""
 WITH_EXAMPLES: Final = 6
 """Slices, the worst, that are shown with texts."""
 EXAMPLES: Final = 10
@@ -109,7 +111,21 @@ def _headline(found: _Found) -> Headline:
     best_first = sorted(results.ideas, key=lambda idea: -idea.difference.mean)
     deploy = results.winner.deploy
     text = say("deploy.linear") if deploy == LINEAR else say("deploy.arm", name=deploy)
-    return Headline(text, tuple((verdict_badge(_verdict(idea), say), _said(idea, say)) for idea in best_first))
+    if len(best_first) <= SENTENCES_EACH:
+        return Headline(text, tuple((verdict_badge(_verdict(idea), say), _said(idea, say)) for idea in best_first))
+    grouped = []
+    for word in ("improves", "worse", "no difference", "alone", "undecided", "diverged"):
+        own = [idea for idea in best_first if last_word(idea) == word]
+        if own:
+            names = "; ".join(f"{idea.name} ({signed(_advised(idea).mean)})" for idea in own)
+            grouped.append((verdict_badge(_verdict(own[0]), say), say(f"group.{word}", names=names)))
+    return Headline(text, tuple(grouped))
+
+
+def _advised(idea: IdeaResult) -> Difference:
+    """By what an idea is judged: where its own step does harm, by that."""
+    step = idea.step
+    return step.difference if step is not None and step.verdict == "worse" else idea.difference
 
 
 def _verdict(idea: IdeaResult) -> str:

@@ -12,7 +12,15 @@ from rich.cells import cell_len
 from search.comparison.stored import Stored, stored, wholes
 from search.report.studies import studies_table
 from search.storage.databases import open_storage
-from search.study.records import BASELINES, CONFIG, FINGERPRINT, IS_LINEAR_BASELINE, TRIALS, attributes
+from search.study.records import (
+    BASELINES,
+    CONFIG,
+    FINGERPRINT,
+    IS_LINEAR_BASELINE,
+    TRIALS,
+    attributes,
+    told_of_study,
+)
 from sentiment.errors import InputError
 from tests.search.comparison.test_reopened import begun_under_older_names
 from tests.search.conftest import Searched
@@ -44,7 +52,7 @@ class TestASearch:
         assert (one.name, one.kind, one.studies) == ("tiny", "search", ("tiny",))
         assert (one.done, one.total, one.running) == (6, 3, 0)
         assert one.best == searched.opened.study.best_value
-        assert one.linear == searched.opened.study.user_attrs[BASELINES]["TF-IDF + logistic regression"]["macro_f1"]
+        assert one.linear == told_of_study(searched.opened.study)[BASELINES]["TF-IDF + logistic regression"]["macro_f1"]
         assert one.active is not None
 
     def test_whose_best_score_was_told_from_outside_has_another_best(self) -> None:

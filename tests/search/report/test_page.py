@@ -25,7 +25,8 @@ from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.definition import StudyDefinition
 from search.study.importance import importances
-from search.study.leaderboard import How, leaderboard
+from search.study.leaderboard import leaderboard
+from search.study.origins import Origin
 from sentiment.errors import InputError
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
@@ -37,6 +38,8 @@ pytest.importorskip("matplotlib")
 
 HOSTILE = '<script>alert("x")</script>\u202e\x1b[31m & \'"><img src=x onerror=alert(1)>'
 MOST_BYTES = 3 << 20
+RATE = ErrorRate(0.2, 0.1, 0.3, 0.95)
+NO_SLICES = Slices(Slice("all", "all rows", 30, RATE, RATE, difference(0.6), ()), (), {}, ())
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +199,17 @@ class TestAComparison:
         hidden = parsed(html(comparison_page(found, setting, show_texts=False))).text
         assert not any(text in hidden for text in texts)
 
+    def test_gathers_many_ideas_by_their_verdicts_so_that_the_first_screen_holds_them(self) -> None:
+        many = tuple(
+            idea(f"{verdict} {number}", verdict, difference(right, number))
+            for verdict, right in VERDICTS.items()
+            for number in range(3)
+        )
+        headline = comparison_page(results(many, slices=NO_SLICES)).headline
+        assert len(headline.sentences) < len(many) / 2
+        said = " ".join(sentence for _, sentence in headline.sentences)
+        assert all(f"{one.name} (" in said for one in many)
+
     def test_needs_no_more_than_results(self, ideas: tuple[Results, Setting]) -> None:
         is_whole(html(comparison_page(ideas[0])))
 
@@ -203,8 +217,7 @@ class TestAComparison:
         wide = replace(difference(0.6), low=-0.9, high=0.9)
         made = results(tuple(idea(f"idea {n}", "undecided", difference(0.6, n)) for n in range(5)))
         made = replace(made, ideas=(*made.ideas, idea("wide", "undecided", wide)))
-        whole = Slice("all", "all rows", 30, *[ErrorRate(0.2, 0.1, 0.3, 0.95)] * 2, wide, ())
-        page = comparison_page(replace(made, slices=Slices(whole, (), {}, ())))
+        page = comparison_page(replace(made, slices=NO_SLICES))
         forest = page.first[0]
         assert forest.kind == "forest"
         (cut,) = [row for row in forest.rows if row.cut_low or row.cut_high]
@@ -229,7 +242,7 @@ class TestLanguages:
     def test_have_a_word_for_whatever_a_search_may_say_of_its_trials_and_slices(self, searched: Searched) -> None:
         for language in LANGUAGES:
             say = sayer(language)
-            assert all(say(f"how.{how}") for how in get_args(How))
+            assert all(say(f"how.{how}") for how in get_args(Origin))
             assert all(say(f"verdict.{verdict}") for verdict in VERDICTS)
             for kind in ("length", "rating", "label", "script", "topic"):
                 assert "3" in slice_name(kind, "3", say)

@@ -28,8 +28,8 @@ from search.study.create import create_or_resume, make_objective
 from search.study.importance import ENOUGH, importances
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
-from search.study.origins import AGAIN, RECIPE, SAMPLED, origins
-from search.study.records import AUDITED, BASELINES, CLASS_SIZES, CONFIG, CURVE, EPOCHS, ROWS, keep_of_study
+from search.study.origins import origins
+from search.study.records import AUDITED, BASELINES, CLASS_SIZES, CONFIG, CURVE, EPOCHS, OURS, ROWS, keep_of_study
 from sentiment.models.baselines import LINEAR
 from tests.search.conftest import Searched
 from tests.support.compared import RECIPE as STUDY_FILE
@@ -45,7 +45,7 @@ def trial(x: float, kind: str, value: float, *, recipe: bool = False, **attribut
         value=value,
         params={"x": x, "kind": kind},
         distributions={"x": FloatDistribution(0, 1), "kind": CategoricalDistribution(["a", "b"])},
-        system_attrs={"fixed_params": {"x": x}} if recipe else {},
+        system_attrs={OURS + CONFIG: {"family": "linear"}} | ({"fixed_params": {"x": x}} if recipe else {}),
         **attributes,
     )
 
@@ -97,9 +97,12 @@ def test_a_recipe_a_draw_and_the_same_again_are_told_apart() -> None:
     trials = [
         trial(0.1, "a", 0.5, recipe=True), trial(0.2, "a", 0.5), trial(0.1, "a", 0.6),
         create_trial(state=TrialState.FAIL, params={"x": 0.3}, distributions={"x": FloatDistribution(0, 1)}),
-        create_trial(value=0.4, params={"x": 0.3}, distributions={"x": FloatDistribution(0, 1)}),
+        create_trial(
+            value=0.4, params={"x": 0.3}, distributions={"x": FloatDistribution(0, 1)},
+            system_attrs={OURS + CONFIG: {"family": "linear"}},
+        ),
     ]  # fmt: skip
-    assert list(origins(study_of(trials).trials).values()) == [RECIPE, SAMPLED, AGAIN, SAMPLED, SAMPLED]
+    assert list(origins(study_of(trials).trials).values()) == ["recipe", "sampled", "replicate", "sampled", "sampled"]
 
 
 class TestThePageOfASearch:

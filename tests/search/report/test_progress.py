@@ -12,8 +12,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from search.comparison.compare import AtWork
 from search.console import say
 from search.report.bars import Pace
+from search.report.comparing import ComparisonProgress
 from search.report.progress import SearchProgress, training_bar
 from search.study.records import CONFIG, IS_LINEAR_BASELINE
 from sentiment.models.family import Report
@@ -205,7 +207,7 @@ class TestTheTimeThatIsLeft:
         assert pace.left(10, 10) == ""
 
 
-class TestOfAComparison:
+class TestOfFolds:
     def test_takes_the_number_done_and_a_total_that_may_grow(self) -> None:
         with redirect_stderr(Terminal()) as shown, training_bar() as on_training:
             on_training(1, 8)
@@ -216,4 +218,34 @@ class TestOfAComparison:
     def test_is_silent_where_nobody_looks(self) -> None:
         with redirect_stderr(io.StringIO()) as shown, training_bar() as on_training:
             on_training(1, 8)
+        assert shown.getvalue() == ""
+
+
+class TestOfAComparison:
+    def test_counts_trainings_and_has_a_line_for_each_worker(self, study: optuna.Study) -> None:
+        running = study.trials[5]
+        study._storage.set_trial_user_attr(running._trial_id, CONFIG, NetworkConfig(architecture="gru").to_dict())
+        setting: Any = SimpleNamespace(
+            trials=lambda part, *states: [trial for trial in study.trials if trial.state in states]
+        )
+        search = AtWork("tuning GRU", trainings=3, of=6, study="GRU")  # three of its trials were there before
+        with redirect_stderr(Terminal()) as shown, ComparisonProgress(setting, workers=2) as progress:
+            progress.on_training(5, 14)
+            progress.on_work([search, AtWork("Adam, pair 1", 1, 1, None)])
+            whole, first, second = progress.bars.tasks
+            assert (whole.description, first.description) == ("trainings 5/14", "tuning GRU 3/6")
+            progress._tuned = {search.what: progress._read(search)}
+            progress.on_training(5, 14)
+            assert whole.description.startswith("trainings 6/14")
+            assert first.description == "tuning GRU 4/6, best 0.9000, now gru, epoch 0/5"
+            assert (second.description, second.visible) == ("Adam, pair 1", True)
+            progress.on_work([])
+            assert (first.visible, second.visible) == (False, False)
+        assert shown.getvalue().endswith("\x1b[2K")
+
+    def test_is_silent_and_reads_nothing_where_nobody_looks(self) -> None:
+        setting: Any = SimpleNamespace(trials=pytest.fail)
+        with redirect_stderr(io.StringIO()) as shown, ComparisonProgress(setting, workers=1) as progress:
+            progress.on_training(1, 8)
+            progress.on_work([AtWork("tuning GRU", 2, 2, "GRU")])
         assert shown.getvalue() == ""

@@ -128,14 +128,14 @@ def test_what_was_found_is_no_wider_than_the_terminal_and_no_word_of_it_is_broke
 def test_a_search_says_what_it_does_from_its_first_second_and_leaves_nothing_of_that(
     width: int, workers: int, reviews_csv: Path, tmp_path: Path
 ) -> None:
-    study = write_study_file(tmp_path / "study.toml", reviews_csv, epochs=40, trials=2, workers=workers)
+    study = write_study_file(tmp_path / "study.toml", reviews_csv, epochs=24, trials=2, workers=workers)
     with terminal(tmp_path, width, ["run", study]) as shown:
         first = shown.until(str.strip)
         assert TURNING.sub("", first).startswith(f"Reading {str(study)[: width - 30]}")
         shown.until(lambda text: re.search(r"search \d/2", text))
         if workers > 1:
             shown.until(lambda text: text.count("trial ") == workers or "search 1/2" in text)
-        running = shown.until(lambda text: re.search(r"trial \d+ \w+, epoch \d+\.\d/40, macro-F1 0\.\d{4}", text))
+        running = shown.until(lambda text: re.search(r"trial \d+ \w+, epoch \d+\.\d/24, macro-F1 0\.\d{4}", text))
         drawn = [line for line in running.splitlines() if DRAWN.search(line) or line.startswith(("search", "trial"))]
         assert widest(drawn) <= width - 3  # so that ^C has room
         lines = shown.end()

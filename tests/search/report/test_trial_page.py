@@ -255,7 +255,7 @@ class TestANote:
         assert "**Collapsed**" not in said
 
     def test_says_that_a_trial_was_begun_again_and_went_on(self, outcome: Outcome) -> None:
-        said = note("tiny", 7, replace(outcome, kind="again", resumed=1.5), [], 0.38)
+        said = note("tiny", 7, replace(outcome, origin="again", resumed=1.5), [], 0.38)
         assert "begun again" in said
         assert "It went on from epoch 1.5" in said
         assert "2.0 points above the linear baseline (0.3800)" in said

@@ -11,7 +11,8 @@ from optuna.trial import TrialState, create_trial
 
 from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
-from search.study.positions import before, begin_with, kind_of, positions, repeat
+from search.study.origins import origin_of
+from search.study.positions import before, begin_with, positions, repeat
 from search.study.pruner import BehindTheBest
 from search.study.records import CONFIG
 from search.study.sampler import ConditionalTPE, IndependentDraws
@@ -184,4 +185,4 @@ def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
     study.ask()
     for number in (0, 1):
         repeat(study, study.trials[number], drawn=False)
-    assert [kind_of(trial) for trial in study.trials] == ["recipe", "sampled", "recipe", "again"]
+    assert [origin_of(trial) for trial in study.trials] == ["recipe", "sampled", "recipe", "again"]
