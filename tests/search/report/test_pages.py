@@ -195,7 +195,9 @@ class TestThePageOfAComparison:
             compare(setting, on_training=pages.refresh)
         assert "Under way: " in get_note(setting.study(PAIRS))
         assert "nothing can be said of any idea" in get_note(setting.study(PAIRS))
-        assert "Part of the comparison **ideas**: the trials that tuned baseline" in get_note(setting.study("baseline"))
+        assert "Part of the comparison **ideas**: the trials that tuned 'baseline'" in get_note(
+            setting.study("baseline")
+        )
 
     def test_begins_with_the_verdicts_and_draws_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_comparison(tmp_path, STUDY_FILE + SAME.replace("another limit", "<b>another</b> limit"))
@@ -214,7 +216,7 @@ class TestThePageOfAComparison:
 
 
 def test_a_note_that_advises_the_linear_model_does_not_say_that_its_command_exports_it() -> None:
-    study = study_of([trial(0.1, "a", 0.61)])
+    study = study_of([trial(0.1, "a", 0.61, user_attrs={CONFIG: {"family": "network", "architecture": "lstm"}})])
     keep_of_study(study, BASELINES, {LINEAR: {"macro_f1": 0.6}})
     keep_of_study(study, CLASS_SIZES, [50, 50])
     keep_of_study(study, ROWS, {"validation": 100})
