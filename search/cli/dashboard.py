@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 import webbrowser
 from typing import Final
 
@@ -28,6 +29,8 @@ def command(args: argparse.Namespace) -> int:
         if args.open and not webbrowser.open(address):
             say("No browser could be opened here; open that address yourself.")
 
+    # Said for each parameter, whenever a page of few trials is opened; the note says what that chart is worth.
+    warnings.filterwarnings("ignore", "Some regimes for parameter")
     storage = open_storage(storage_url(args.storage), create=False, connections=CONNECTIONS)
     args.artifacts.prepare()
     serve(storage, args.artifacts, args.port, on_ready, verbose=args.verbose)
