@@ -108,10 +108,10 @@ def _facts(study: str, number: int, outcome: Outcome, where: str) -> list[str]:
         facts.append(f"**Collapsed**: its best checkpoint {markdown(outcome.trained.collapsed)}.")
     if outcome.audited is not None:
         facts.append(
-            f"The pruner would have stopped it after {round(outcome.audited, 2):g} epochs; it ran on, to see what pruning costs."
+            f"The pruner would have stopped it after {outcome.audited:.3g} epochs; it ran on, to see what pruning costs."
         )
     if outcome.resumed is not None:
-        facts.append(f"It went on from epoch {round(outcome.resumed, 2):g} of a trial that was interrupted.")
+        facts.append(f"It went on from epoch {outcome.resumed:.3g} of a trial that was interrupted.")
     if outcome.reports:
         facts.append(_training(outcome))
     if outcome.trained is not None and len(outcome.dataset.classes) <= 12:
@@ -131,9 +131,9 @@ def _facts(study: str, number: int, outcome: Outcome, where: str) -> list[str]:
 def _training(outcome: Outcome) -> str:
     last = outcome.reports[-1]
     best = max(outcome.reports, key=lambda report: (report.macro_f1, -report.step))
-    sentence = f"Trained {round(last.epoch, 2):g} of {outcome.config.passes} epochs in {_seconds(last.seconds)}"
+    sentence = f"Trained {last.epoch:.3g} of {outcome.config.passes} epochs in {_seconds(last.seconds)}"
     if len(outcome.reports) > 1:
-        sentence += f"; its best checkpoint is that of epoch {round(best.epoch, 2):g}, of {len(outcome.reports)} that were scored"
+        sentence += f"; its best checkpoint is that of epoch {best.epoch:.3g}, of {len(outcome.reports)} that were scored"
     if outcome.milliseconds is not None:
         sentence += f"; an answer takes {outcome.milliseconds:.2g} milliseconds"
     return f"{sentence}."
