@@ -108,7 +108,7 @@ def _facts(study: str, number: int, outcome: Outcome, where: str) -> list[str]:
         facts.append(f"**Collapsed**: its best checkpoint {markdown(outcome.trained.collapsed)}.")
     if outcome.audited is not None:
         facts.append(
-            f"The pruner would have stopped it after {outcome.audited:.3g} epochs; it ran on, to see what pruning costs."
+            f"The pruner would have stopped it after {outcome.audited:.3g} epochs; it ran on to see what pruning costs."
         )
     if outcome.resumed is not None:
         facts.append(f"It went on from epoch {outcome.resumed:.3g} of a trial that was interrupted.")
@@ -133,7 +133,7 @@ def _training(outcome: Outcome) -> str:
     best = max(outcome.reports, key=lambda report: (report.macro_f1, -report.step))
     sentence = f"Trained {last.epoch:.3g} of {outcome.config.passes} epochs in {_seconds(last.seconds)}"
     if len(outcome.reports) > 1:
-        sentence += f"; its best checkpoint is that of epoch {best.epoch:.3g}, of {len(outcome.reports)} that were scored"
+        sentence += f"; its best checkpoint is that of epoch {best.epoch:.3g}, of {len(outcome.reports)} scored"
     if outcome.milliseconds is not None:
         sentence += f"; an answer takes {outcome.milliseconds:.2g} milliseconds"
     return f"{sentence}."
