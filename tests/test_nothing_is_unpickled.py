@@ -49,7 +49,8 @@ def doors(source: str) -> Iterator[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None) or ""
             for alias in node.names:
-                names = {alias.name, module, f"{module}.{alias.name}".strip(".")}
+                # What another module calls `code`, as `sentiment.foreign` does, is not Python's module of that name.
+                names = {module, f"{module}.{alias.name}".strip(".")}
                 if any(name == closed or name.startswith(f"{closed}.") for name in names for closed in MODULES):
                     yield f"{where}imports {module or alias.name}"
                 if {f"{module}.{alias.name}"} & METHODS or alias.name in UNPICKLES:
