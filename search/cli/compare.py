@@ -69,11 +69,13 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
             pages = PagesOfComparison(setting)
             with ComparisonProgress(setting, workers) as progress:
 
-                def on_training(done: int, total: int, progress: Any = progress, pages: Any = pages) -> None:
-                    progress.on_training(done, total)
+                def on_training(
+                    done: int, total: int, at_work: Any, progress: Any = progress, pages: Any = pages
+                ) -> None:
+                    progress.on_training(done, total, at_work)
                     pages.refresh(done, total)
 
-                compared = compare(setting, executor=executor, on_training=on_training, on_work=progress.on_work)
+                compared = compare(setting, executor=executor, on_training=on_training)
         except WorkerLost:
             return fail(
                 f"a worker was killed; {killed_by(args.launcher)}. Everything that was finished is kept. "

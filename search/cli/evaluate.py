@@ -39,7 +39,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     for flag in ("text", "label", "classes", "encoding", "max_bytes"):
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag.replace('_', '-')} is for --data; the study says how its rows are read")
-    doing(f"Scoring the sealed rows of {args.sealed}")
+    doing(f"Reading {args.bundle}")
     from search.storage.databases import open_storage, storage_url
     from search.study.create import open_recorded
     from search.study.sealed import evaluate_sealed
@@ -48,6 +48,7 @@ def _evaluate_sealed(args: argparse.Namespace) -> int:
     bundle = Bundle.open(args.bundle)
     # The card says where the bundle comes from, and no other study is taken.
     name = str(bundle.facts.get("study", "")) if args.sealed is True else args.sealed
+    doing(f"Scoring the sealed rows of {name}")
     opened = open_recorded(name, open_storage(storage_url(args.storage), create=False), args.artifacts)
     evaluation = evaluate_sealed(bundle, opened)
     if args.json:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from search.cli.answer import killed_by
-from search.cli.arguments import ARTIFACTS, leading_to, same_command, to_copy
+from search.cli.arguments import leading_to, same_command
 from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of
 from search.cli.definition import definition_of
 from search.cli.shares import Shares
@@ -52,7 +52,8 @@ def command(args: argparse.Namespace) -> int:
     interrupted, workers = False, max(1, min(definition.workers, definition.trials - opened.finished))
     shares = Shares(opened, definition.trials, definition.timeout, workers, url)
     trains_here = definition.workers == 1 and args.launcher != "ray"
-    page = PageOfSearch(opened.study, args.artifacts, definition.trials)
+    where = leading_to(args.storage or url, args.artifacts)
+    page = PageOfSearch(opened.study, args.artifacts, definition.trials, where)
     page.refresh()
     with SearchProgress(opened.study, definition.trials, None if trains_here else workers) as progress:
 
@@ -68,7 +69,7 @@ def command(args: argparse.Namespace) -> int:
             if trains_here:
                 set_threads(threads)
                 hooks = {"on_begin": progress.on_begin, "on_batch": progress.on_batch, "on_report": progress.on_report}
-                pages = TrialPages(args.artifacts, leading_to(url, args.artifacts))
+                pages = TrialPages(args.artifacts, where)
                 optimize(
                     opened,
                     trials=definition.trials,
@@ -93,7 +94,7 @@ def command(args: argparse.Namespace) -> int:
     doing("Correcting the best score for the choice among all")
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
-    publish_search(opened.study, board, args.artifacts)  # first: whoever reads the answer may leave
+    publish_search(opened.study, board, args.artifacts, where)  # first: whoever reads the answer may leave
     if args.json:
         show_json(to_dict(board))
     else:
@@ -119,8 +120,6 @@ def command(args: argparse.Namespace) -> int:
         say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
         return 130
     if not args.json and board.best is not None:
-        where = "" if args.storage is None else f" --storage {to_copy(args.storage)}"
-        where += "" if args.artifacts == ARTIFACTS else f" --artifacts {shlex.quote(str(args.artifacts))}"
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
         show(f"\nNext: sentiment-search export {name}{export_flag(board)} --to {model}{where}")
         show(f"      sentiment-search evaluate {model} --sealed {name}{where}")

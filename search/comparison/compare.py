@@ -148,17 +148,15 @@ def compare(
     setting: Setting,
     *,
     executor: Executor = THIS_PROCESS,
-    on_training: Callable[[int, int], None] = lambda done, total: None,
-    on_work: Callable[[Sequence[AtWork]], None] = lambda at_work: None,
+    on_training: Callable[[int, int, Sequence[AtWork]], None] = lambda done, total, at_work: None,
 ) -> Compared:
     """Tune every arm, train every pair, and gather what the sealed test said.
 
     Args:
         setting: what to compare, and where.
         executor: where it is trained; each of its workers trains one thing at a time.
-        on_training: called after each tuned arm and each pair with the number of trainings done and in all; those of a
-            search that is under way are not among the former.
-        on_work: called with what the workers do, whenever that changes.
+        on_training: called after each tuned arm and each pair with the number of trainings done and in all, and with
+            what the workers do now; what is done of a search that is under way is not among the former.
 
     Raises:
         InputError: the comparison was begun with other data or other arms.
@@ -172,16 +170,14 @@ def compare(
         waiting = list(enumerate(jobs))
         at_hand = dict(waiting[: executor.workers])
         del waiting[: executor.workers]
-        on_training(done, total)
-        on_work([job.at_work for job in at_hand.values()])
+        on_training(done, total, [job.at_work for job in at_hand.values()])
         # A finished trial or pair is never trained twice; what its worker took along, another does again.
         for ended in do_lost_again(executor, [job.do for job in jobs], setting):
             done += jobs[ended.job].at_work.trainings
             at_hand.pop(ended.job, None)
             at_hand.update(waiting[:1])
             del waiting[:1]
-            on_training(done, total)
-            on_work([job.at_work for job in at_hand.values()])
+            on_training(done, total, [job.at_work for job in at_hand.values()])
 
     def pairs_there() -> int:
         return sum(arm != LINEAR for arm, _ in setting.finished_pairs())

@@ -6,13 +6,13 @@ from typing import Any, Final
 from search.report.points import between, points
 from search.report.standing import audited, counted, optimism, standing, together
 from search.study.leaderboard import Entry, FamilyStanding, Leaderboard
-from search.study.origins import Origin
+from search.study.origins import IN_WORDS, in_a_word
 from sentiment.foreign import html_sentences, html_table, markdown_table, visible
 from sentiment.foreign import markdown as as_markdown
 from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.terminal import in_columns
 
-__all__ = ["HOW", "html", "markdown", "render", "to_dict"]
+__all__ = ["html", "markdown", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
@@ -21,16 +21,7 @@ SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
 FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
 """What a narrow terminal goes without, the first of them first."""
 
-HOW: Final[dict[Origin | None, str]] = {
-    "recipe": "recipe",
-    "sampled": "sampled",
-    "again": "begun again",
-    "replicate": "replicate",
-    "outside": "told from outside",
-    None: "",
-}
-"""The word for each way by which a trial came by its setting."""
-RECIPES: Final = "recipe: a setting known to be good, which the search began with; its parameters were not drawn."
+RECIPES: Final = f"{IN_WORDS['recipe'].short}: {IN_WORDS['recipe'].meaning}."
 
 
 def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
@@ -69,7 +60,9 @@ def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
 def markdown(board: Leaderboard) -> str:
     """For the note on the study's page in the dashboard."""
     shown = [entry for rank, entry in enumerate(board.entries) if rank < 10 or entry.is_linear]
-    rows = [(entry.name, f"{entry.macro_f1:.4f}", _model(entry), HOW[entry.how], entry.token_unit) for entry in shown]
+    rows = [
+        (entry.name, f"{entry.macro_f1:.4f}", _model(entry), in_a_word(entry.how), entry.token_unit) for entry in shown
+    ]
     table = markdown_table(("", "macro-F1", "model", "how", "tokens"), rows)
     said = f"{standing(board)} {optimism(board)}" + (f" {together(board.ensemble)}." if board.ensemble else "")
     parts = [table, as_markdown(said)]
@@ -139,7 +132,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     rate = "" if entry.learning_rate is None else f"{entry.learning_rate:.2g}"
     epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
     seconds = "" if entry.seconds is None else f"{entry.seconds:.1f}"
-    recipe = (_model(entry), HOW[entry.how], entry.token_unit, entry.optimizer)
+    recipe = (_model(entry), in_a_word(entry.how), entry.token_unit, entry.optimizer)
     return (entry.name, f"{entry.macro_f1:.4f}", *recipe, rate, epochs, seconds)
 
 

@@ -27,7 +27,7 @@ class ComparisonProgress:
         self._pace, self._done, self._total = Pace(), 0, 0
         self._at_work: Sequence[AtWork] = ()
         self._tuned: dict[str, tuple[int, str]] = {}
-        """Of each search at hand: trials done, and what else there is to say."""
+        """Of each search that was at hand at the last look: trials done, and what else there is to say."""
         self._lock, self._ended = threading.Lock(), threading.Event()
 
     def __enter__(self) -> "ComparisonProgress":
@@ -41,16 +41,12 @@ class ComparisonProgress:
         with self._lock:
             self.bars.stop()
 
-    def on_training(self, done: int, total: int) -> None:
-        """So many trainings are done, and so many there are in all."""
-        self._done, self._total = done, total
+    def on_training(self, done: int, total: int, at_work: Sequence[AtWork]) -> None:
+        """So many trainings are done, and so many there are in all; and what the workers do now."""
+        with self._lock:  # a search that has ended is not counted among what is done and at work too
+            self._done, self._total, self._at_work = done, total, at_work
         self._show()
-
-    def on_work(self, at_work: Sequence[AtWork]) -> None:
-        """What the workers do now."""
         self._pace.begin()
-        self._at_work, self._tuned = at_work, {}
-        self._show()
 
     def _watch(self) -> None:
         """A search tells nothing before it ends: its trials are counted in the storage."""
@@ -84,11 +80,11 @@ class ComparisonProgress:
                     self.bars.update(line, visible=False)
                     continue
                 done, said = self._tuned.get(one.what, (one.of - one.trainings, ""))
-                parts += min(one.trainings, done - (one.of - one.trainings))
+                parts += min(one.trainings, max(0, done - (one.of - one.trainings)))
                 count = f" {done}/{one.of}" if one.study is not None else ""
                 total = one.of if one.study is not None else None
                 description = f"{one.what}{count}{said}"
                 self.bars.update(line, description=description, completed=done, total=total, visible=True)
-            done = self._done + parts
+            done = min(self._done + parts, self._total)
             said = f"trainings {done}/{self._total}{self._pace.left(done, self._total)}"
             self.bars.update(self.whole, completed=done, total=self._total or None, description=said, refresh=True)

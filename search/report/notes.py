@@ -6,19 +6,18 @@ A note is Markdown. It begins with what to do.
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Final
 
 import optuna
 from optuna.trial import TrialState
 
 from search.comparison.results import Results
-from search.report.board import HOW
-from search.report.plotly_figures.pruning import unaudited
-from search.report.standing import audited, optimism, standing, together
+from search.report.standing import audited, optimism, standing, together, unaudited
 from search.report.tables import tables
 from search.report.words import heading, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
-from search.study.origins import Origin, origins
+from search.study.origins import IN_WORDS, Origin, in_a_word, origins
 from search.study.records import EPOCHS, told
 from sentiment.foreign import code, markdown
 
@@ -38,35 +37,23 @@ BEST_INSTEAD: Final = (
     "it shall be that all the same"
 )
 
-_MEANING: Final[dict[Origin, str]] = {
-    "recipe": "known to be good on other reviews; a search begins with them",
-    "sampled": "drawn, at first at random, then near what was good",
-    "again": "drawn, and trained anew since it was interrupted",
-    "replicate": "the settings of an earlier trial, another seed: how far they differ is luck",
-    "outside": "told by another program; nobody knows what was trained",
-}
-
-_PAGES: Final = """### Where to look
-
-- **History**, the first page: score against cost with the linear model as a line; learning curves, the best in colour,
-  what was pruned in grey; what pruning saved; what each parameter was worth.
-- **Trials**: each with a note of its own. State Pruned is no failure: it was behind, and stopped early.
-- At the end of the first page, **leaderboard.csv** has every completed trial."""
+_UNDRAWN: Final = "has no figures: the extra `figures`, which draws them, was not installed"
 
 
-def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = None) -> str:
+def search_note(study: optuna.Study, board: Leaderboard, wanted: int | None = None, where: str = "") -> str:
     """Of a search, under way or done.
 
     Args:
         study: the search.
         board: its standing.
         wanted: trials that it shall have, where that is known.
+        where: options that lead to its storage and artifacts, as they are typed; nothing for the usual ones.
     """
     trials = study.get_trials(deepcopy=False)
     origin = origins(trials)
-    parts = [*_under_way(board, wanted), "### What to do", *_advice(board)]
-    parts += ["### The best", _table(board, origin), _origins(board, origin)]
-    parts += [_counts(study, board), _PAGES, *_silent(board)]
+    parts = [*_under_way(board, wanted), "### What to do", *_advice(board, where)]
+    parts += ["### The best", _table(board), _origins(board, origin)]
+    parts += [_counts(study, board), _pages(), *_silent(board)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -75,8 +62,9 @@ def comparison_note(found: Results) -> str:
     sentences = sorted(words(found), key=lambda sentence: not sentence.startswith("Deploy "))
     said = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
     shown = [f"**{markdown(one.title)}**\n\n{_aired(one.header, one.rows)}" for one in tables(found)]
+    drawn = "has the forest plot: every idea with its interval"
     look = (
-        "**History**, the first page, has the forest plot: every idea with its interval. The value of a trial here is "
+        f"**History**, the first page, {drawn if find_spec('plotly') else _UNDRAWN}. The value of a trial here is "
         "a validation score; verdicts come from the sealed rows, by pairs. Choose by them, and nothing else on these "
         "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
@@ -125,12 +113,13 @@ def _under_way(board: Leaderboard, wanted: int | None) -> list[str]:
     return [f"**Under way: {finished:,} of {wanted:,} trials.** What stands here is what is known so far."]
 
 
-def _advice(board: Leaderboard) -> list[str]:
+def _advice(board: Leaderboard, where: str) -> list[str]:
     if board.best is None:
         return ["No trial has been completed yet."]
     name = shlex.quote(board.study)
-    command = f"sentiment-search export {name}{export_flag(board)} --to {shlex.quote(f'{board.study}-model')}"
-    sealed = f"sentiment-search evaluate {shlex.quote(f'{board.study}-model')} --sealed {name}"
+    model = shlex.quote(f"{board.study}-model")
+    command = f"sentiment-search export {name}{export_flag(board)} --to {model}{where}"
+    sealed = f"sentiment-search evaluate {model} --sealed {name}{where}"
     # What the words advise is not what the command exports where the linear model's weights were not kept.
     is_another = board.recommended not in (None, board.best) and not export_flag(board)
     take = BEST_INSTEAD if is_another else "Take it along"
@@ -144,16 +133,17 @@ def _advice(board: Leaderboard) -> list[str]:
     return said
 
 
-def _table(board: Leaderboard, origin: Mapping[int, Origin]) -> str:
+def _table(board: Leaderboard) -> str:
     shown = [e for rank, e in enumerate(board.entries) if rank < TOP or e.is_linear or e.trial is None]
     rows = []
     for entry in shown:
         model = f"{entry.architecture}, the baseline" if entry.is_linear and entry.trial is not None else ""
-        how = "baseline" if entry.trial is None else HOW[origin[entry.trial]]
         latency = "" if entry.latency is None else f"{entry.latency:.1f}"
         epochs = "" if entry.epochs is None else f"{entry.epochs:g}"
         score = f"{100 * entry.macro_f1:.1f}"
-        rows.append((entry.name, how, score, model or entry.architecture, entry.token_unit, epochs, latency))
+        rows.append(
+            (entry.name, in_a_word(entry.how), score, model or entry.architecture, entry.token_unit, epochs, latency)
+        )
     header = ("", "how", "macro-F1, points", "model", "tokens", "epochs", "ms a text")
     return _aired(header, rows) if rows else ""
 
@@ -167,7 +157,9 @@ def _aired(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _origins(board: Leaderboard, origin: Mapping[int, Origin]) -> str:
     counts = Counter(origin.values())
-    said = "; ".join(f"**{HOW[kind]}** ({counts[kind]}) {_MEANING[kind]}" for kind in _MEANING if counts[kind])
+    said = "; ".join(
+        f"**{one.short}** ({counts[kind]}) {one.meaning}" for kind, one in IN_WORDS.items() if counts[kind]
+    )
     models = {entry.trial: entry.architecture for entry in board.entries}
     recipes = [number for number, kind in origin.items() if kind == "recipe" and models.get(number)]
     named = ", ".join(f"{number} {markdown(models[number])}" for number in recipes[:NAMED])
@@ -192,6 +184,18 @@ def _counts(study: optuna.Study, board: Leaderboard) -> str:
     if board.plateau is not None:
         parts.append(f"{board.plateau}.")
     return " ".join(markdown(part) for part in parts if part)
+
+
+def _pages() -> str:
+    figures = (
+        "has score against cost with the linear model as a line; learning curves, the best in colour, what was pruned "
+        "in grey; what pruning saved; what each parameter was worth"
+    )
+    return (
+        f"### Where to look\n\n- **History**, the first page, {figures if find_spec('plotly') else _UNDRAWN}.\n"
+        "- **Trials**: each with a note of its own. State Pruned is no failure: it was behind, and stopped early.\n"
+        "- At the end of the first page, **leaderboard.csv** has every completed trial."
+    )
 
 
 def _silent(board: Leaderboard) -> list[str]:

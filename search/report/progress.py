@@ -162,19 +162,20 @@ class SearchProgress:
         pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
         completed = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
         done = len(completed) + pruned
-        best = max((trial.value for trial in completed if trial.value is not None), default=None)
+        ours = [trial for trial in completed if told(trial, CONFIG)]  # as on the leaderboard
+        best = max(ours, key=lambda trial: trial.value or 0.0, default=None)
         said = f"search {done}/{self.total}{self._pace.left(done + self._parts, self.total)}"
-        said += ", best -" if best is None else f", best {best:.4f}{self._beside_linear(best, completed)}"
+        said += ", best -" if best is None else f", best {best.value:.4f}{self._beside_linear(best, ours)}"
         said += f", pruned {pruned}" if pruned else ""
         self._told = time.monotonic()
         self.bars.update(self.search, completed=done + self._parts, description=said, refresh=True)
 
-    def _beside_linear(self, best: float, completed: Sequence[FrozenTrial]) -> str:
-        of_trials = (trial.value for trial in completed if told(trial, IS_LINEAR_BASELINE))
+    def _beside_linear(self, best: FrozenTrial, ours: Sequence[FrozenTrial]) -> str:
+        if told(best, IS_LINEAR_BASELINE):
+            return ", which is linear"
+        of_trials = (trial.value for trial in ours if told(trial, IS_LINEAR_BASELINE))
         linear = next(of_trials, (self._linear or {}).get("macro_f1"))
-        if linear is None:
-            return ""
-        return ", which is linear" if best == linear else f", {points(best - linear)} over linear"
+        return "" if linear is None else f", {points((best.value or 0.0) - linear)} over linear"
 
 
 def config_at_hand(trial: FrozenTrial) -> Config | None:

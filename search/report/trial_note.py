@@ -5,26 +5,17 @@ It is written once, as the trial ends, and stays: what it says of other trials i
 
 import shlex
 from collections.abc import Sequence
-from typing import Final
 
 from optuna.trial import FrozenTrial, TrialState
 
 from search.statistics import score_error
-from search.study.origins import Origin
+from search.study.origins import IN_WORDS
 from search.study.outcome import Outcome
-from search.study.records import IS_LINEAR_BASELINE, model_in_words
+from search.study.records import CONFIG, IS_LINEAR_BASELINE, model_in_words, told
 from sentiment.foreign import code, markdown
 from sentiment.metrics import per_class
 
 __all__ = ["note", "rows_of_classes"]
-
-ORIGINS: Final[dict[Origin, str]] = {
-    "recipe": "a known-good recipe, which the search begins with",
-    "sampled": "settings that the sampler drew",
-    "again": "settings that the sampler drew, begun again since its first process was lost",
-    "replicate": "the settings of an earlier trial, with another seed",
-    "outside": "told by another program",
-}
 
 
 def note(
@@ -42,7 +33,7 @@ def note(
     """
     others = [trial for trial in others if trial.number != number]
     lines = [
-        f"**{markdown(model_in_words(outcome.config))}** · {ORIGINS[outcome.origin]}",
+        f"**{markdown(model_in_words(outcome.config))}** · {IN_WORDS[outcome.origin].of_a_trial}",
         _standing(outcome, others, linear),
         "\n".join(f"- {line}" for line in _facts(study, number, outcome, where)),
     ]
@@ -75,20 +66,22 @@ def _standing(outcome: Outcome, others: Sequence[FrozenTrial], linear: float | N
     rows = len(outcome.dataset.split.validation)
     chance = 1.96 * score_error(score, outcome.dataset.class_sizes("validation"))
     sentence = f"Macro-F1 **{score:.4f}** on {rows:,} validation rows, which leave it open by ±{chance:.3f}"
-    completed = {t.number: t.value for t in others if t.state == TrialState.COMPLETE and t.value is not None}
+    # Of what another program told nobody knows what it is the score of.
+    ours = [t for t in others if t.state == TrialState.COMPLETE and told(t, CONFIG)]
+    completed = {t.number: t.value for t in ours if t.value is not None}
     baselines = [t.number for t in others if t.number in completed and IS_LINEAR_BASELINE in t.user_attrs]
-    told = []
+    beside = []
     if baselines:
         linear = completed[baselines[0]]
     if linear is not None:
-        told.append(f"{_apart(score, linear)} the linear baseline ({linear:.4f})")
+        beside.append(f"{_apart(score, linear)} the linear baseline ({linear:.4f})")
     if completed:
         best = max(completed, key=lambda other: completed[other])
         if best not in baselines:
-            told.append(f"{_apart(score, completed[best])} the best so far (trial {best}, {completed[best]:.4f})")
-    if not told:
+            beside.append(f"{_apart(score, completed[best])} the best so far (trial {best}, {completed[best]:.4f})")
+    if not beside:
         return f"{sentence}."
-    return f"{sentence}; when it ended, that was {' and '.join(told)}."
+    return f"{sentence}; when it ended, that was {' and '.join(beside)}."
 
 
 def _apart(score: float, other: float) -> str:

@@ -45,6 +45,7 @@ __all__ = [
     "experimental_features",
     "holds_secret",
     "load_study",
+    "no_search",
     "open_storage",
     "resolved",
     "shown",
@@ -226,6 +227,14 @@ def _connected(url: str, engine_kwargs: dict[str, Any]) -> Relational:
             time.sleep(0.1)
 
 
+def no_search(name: str) -> InputError:
+    """What is said where a search is asked for, of a comparison called so."""
+    return InputError(
+        f"{name!r} is a comparison, not a search: `sentiment-search report` shows what it found; to export or replay a "
+        "model, search with `sentiment-search run` under another name"
+    )
+
+
 def load_study(name: str, storage: BaseStorage) -> optuna.Study:
     """The study called `name`.
 
@@ -241,10 +250,7 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
     except KeyError:
         names = optuna.get_all_study_names(storage)
         if name + OLDER_PAIRS in names:
-            raise InputError(
-                f"{name!r} is a comparison, not a search: `sentiment-search compare` with its study file shows what it "
-                "found"
-            ) from None
+            raise no_search(name) from None
         known = (
             f"it has {', '.join(sorted(names)[:8])}" if names else "it has none yet; `sentiment-search run` makes one"
         )

@@ -9,7 +9,7 @@ from typing import Final
 import optuna
 from optuna.storages import BaseStorage
 
-from search.storage.databases import OLDER_PAIRS
+from search.storage.databases import OLDER_PAIRS, no_search
 from search.study.records import COMPARISON, told_of_study
 from sentiment.errors import InputError
 
@@ -44,11 +44,7 @@ def refuse_comparison(study: optuna.Study) -> None:
         InputError: it is one; the message says what to do.
     """
     if is_comparison(study):
-        name = study.study_name.removesuffix(OLDER_PAIRS)
-        raise InputError(
-            f"{name!r} is a comparison, not a search: `sentiment-search report` shows what it found; to export or "
-            "replay a model, search with `sentiment-search run` under another name"
-        )
+        raise no_search(study.study_name.removesuffix(OLDER_PAIRS))
 
 
 def refuse_name_of_comparison(name: str, storage: BaseStorage) -> None:

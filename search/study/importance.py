@@ -1,7 +1,8 @@
 """What each parameter was worth, judged by the trials whose settings were drawn.
 
 The recipes that a search begins with share most of their settings: counted among the others, they tie parameters to one
-another, and what is good in all of them seems to be worth nothing.
+another, and what is good in all of them seems to be worth nothing. Nor was a replicate drawn, or what another program
+told.
 """
 
 import warnings
@@ -45,7 +46,7 @@ def importances(study: optuna.Study) -> Importances:
     """
     trials = study.get_trials(deepcopy=False)
     origin = origins(trials)
-    sampled = [trial for trial in trials if _counts(trial) and origin[trial.number] != "recipe"]
+    sampled = [trial for trial in trials if _counts(trial) and origin[trial.number] in ("sampled", "again")]
     searched = {name for trial in sampled for name, one in trial.distributions.items() if not one.single()}
     if len(sampled) < ENOUGH or not searched:
         return Importances({}, len(sampled))

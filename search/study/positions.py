@@ -21,7 +21,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 __all__ = [
     "AGAIN",
     "FINISHED",
+    "FIRST",
     "FIXED",
+    "ORIGINAL",
     "REPEATS",
     "SUPERFLUOUS",
     "before",

@@ -111,12 +111,11 @@ def _cells(entry: Entry, found: SearchFound) -> tuple[Cell, ...]:
     if entry.trial is not None and told(found.trials[entry.trial], COLLAPSED):
         name = say("board.collapsed", name=name)
     model = say("board.baseline", name=entry.architecture or entry.name) if entry.is_linear else entry.architecture
-    came = "baseline" if entry.how is None or entry.is_linear else entry.how
     return (
         name,
         f"{entry.macro_f1:.4f}",
         model,
-        say(f"how.{came}"),
+        say(f"how.{entry.how or 'baseline'}"),
         entry.token_unit,
         entry.optimizer,
         "" if entry.learning_rate is None else f"{entry.learning_rate:.2g}",

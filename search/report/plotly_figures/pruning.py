@@ -6,15 +6,16 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.report.plotly_figures.style import GREY, INK, PALE, PALETTE, drawn, plotly
+from search.report.standing import unaudited
 from search.study.leaderboard import Leaderboard
-from search.study.records import AUDIT, AUDITED, CONFIG, EPOCHS, told, told_of_study
+from search.study.records import AUDITED, CONFIG, EPOCHS, told
 from sentiment.errors import InputError
 from sentiment.models.registry import config_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["pruning_figure", "unaudited"]
+__all__ = ["pruning_figure"]
 
 
 def pruning_figure(study: optuna.Study, board: Leaderboard) -> "Figure | None":
@@ -46,14 +47,6 @@ def pruning_figure(study: optuna.Study, board: Leaderboard) -> "Figure | None":
         legend={"orientation": "h", "x": 0, "y": -0.25, "yanchor": "top", "traceorder": "normal"},
         bargap=0.5,
     )
-
-
-def unaudited(study: optuna.Study) -> str:
-    """Why nothing is known of what pruning cost."""
-    share = told_of_study(study).get(AUDIT) or 0.0
-    if share:
-        return f"of those condemned --audit {share:g} let none run on yet"
-    return "run --audit 0.2 would let a fifth of those condemned run on, and tell"
 
 
 def _audited(audited: list[FrozenTrial], board: Leaderboard, saved: str) -> "Figure":

@@ -29,7 +29,9 @@ from search.study.importance import ENOUGH, importances
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
 from search.study.origins import origins
+from search.study.positions import FIRST, FIXED
 from search.study.records import AUDITED, BASELINES, CLASS_SIZES, CONFIG, CURVE, EPOCHS, OURS, ROWS, keep_of_study
+from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
 from tests.search.conftest import Searched
 from tests.support.compared import RECIPE as STUDY_FILE
@@ -45,7 +47,7 @@ def trial(x: float, kind: str, value: float, *, recipe: bool = False, **attribut
         value=value,
         params={"x": x, "kind": kind},
         distributions={"x": FloatDistribution(0, 1), "kind": CategoricalDistribution(["a", "b"])},
-        system_attrs={OURS + CONFIG: {"family": "linear"}} | ({"fixed_params": {"x": x}} if recipe else {}),
+        system_attrs={OURS + CONFIG: {"family": "linear"}} | ({FIRST: 0, FIXED: {"x": x}} if recipe else {}),
         **attributes,
     )
 
@@ -62,16 +64,20 @@ def drawn_by(study: optuna.Study) -> dict[str, Any]:
 
 
 class TestImportances:
-    def test_are_of_what_was_drawn_and_not_of_recipes(self) -> None:
+    def test_are_of_what_was_drawn_and_not_of_recipes_replicates_or_what_others_told(self) -> None:
         drawn = [trial(number / 40, "ab"[number % 2], number / 40) for number in range(40)]
-        recipes = [trial(0.01 * number, "a", 0.99, recipe=True) for number in range(6)]
-        found = importances(study_of(recipes + drawn))
-        assert (found.trials, found.enough) == (40, True)
+        others = [trial(0.001 + 0.01 * number, "a", 0.99, recipe=True) for number in range(6)]
+        others += [
+            create_trial(value=0.9, params=drawn[0].params | {"x": 0.002}, distributions=drawn[0].distributions),
+            trial(0.001, "a", 0.99),  # as one of those recipes
+        ]
+        found = importances(study_of(others + drawn[1:]))
+        assert (found.trials, found.enough) == (39, True)
         assert list(found.values) == ["x", "kind"]
         assert found.values["x"] > 0.9
         assert sum(found.values.values()) == pytest.approx(1.0)
         # With them, what is good in all recipes would have been what counts.
-        assert found.values == importances(study_of(drawn)).values
+        assert found.values == importances(study_of(drawn[1:])).values
 
     def test_count_a_pruned_trial_with_its_best_score(self) -> None:
         drawn = [trial(number / 40, "a", number / 40) for number in range(20, 40)]
@@ -81,6 +87,7 @@ class TestImportances:
                 value=number / 40,
                 params=drawn[0].params | {"x": number / 40},
                 distributions=drawn[0].distributions,
+                system_attrs=drawn[0].system_attrs,
             )
             for number in range(20)
         ]
@@ -131,11 +138,30 @@ class TestThePageOfASearch:
         assert drawn_by(opened.study).keys() == {"costs", "curves", "importance"}
         assert "Under way" not in get_note(opened.study)
 
+    @pytest.mark.parametrize("error", [ZeroDivisionError("luck"), InputError("it has on record what nobody wrote")])
+    def test_ends_no_search_whatever_is_wrong_with_it(
+        self, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        study = study_of([trial(0.1, "a", 0.5)])
+
+        def wrong(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("search.report.plotly_figures.importance_figure", wrong)
+        with pytest.warns(UserWarning, match="will not show the figure 'importance': "):
+            publish_search(study, leaderboard(study), tmp_path)
+        assert get_note(study).startswith("### What to do")
+        monkeypatch.setattr(room, "leaderboard", wrong)
+        with pytest.warns(UserWarning, match="will not show what the search has found: "):
+            PageOfSearch(study, tmp_path, 3).refresh()
+
     def test_says_how_each_of_the_best_came_by_its_settings(self, searched: Searched) -> None:
-        note = search_note(searched.opened.study, leaderboard(searched.opened.study, searched.artifacts))
+        board = leaderboard(searched.opened.study, searched.artifacts)
+        note = search_note(searched.opened.study, board, where=" --storage x")
         assert "| recipe\u00a0" in note
         assert note.startswith("### What to do")
-        assert "sentiment-search export tiny" in note
+        assert "`sentiment-search export tiny --to tiny-model --storage x`" in note
+        assert "`sentiment-search evaluate tiny-model --sealed tiny --storage x`" in note
         assert "1 pruned" in note
 
 
@@ -192,12 +218,33 @@ class TestThePageOfAComparison:
         setting = setting_in(tmp_path)
         pages = PagesOfComparison(setting)
         with pytest.raises(Killed):
-            compare(setting, on_training=pages.refresh)
+            compare(setting, on_training=lambda done, total, _: pages.refresh(done, total))
         assert "Under way: " in get_note(setting.study(PAIRS))
         assert "nothing can be said of any idea" in get_note(setting.study(PAIRS))
         assert "Part of the comparison **ideas**: the trials that tuned 'baseline'" in get_note(
             setting.study("baseline")
         )
+
+    def test_ends_no_comparison_whatever_is_wrong_with_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_comparison(tmp_path, STUDY_FILE + SAME)
+        MadeUp().instead_of_training(monkeypatch)
+        found, setting = compared(tmp_path), setting_in(tmp_path)
+
+        def wrong(*_: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(room, "save_note", wrong)
+        with pytest.warns(UserWarning) as told:
+            publish_comparison(setting, found)
+        assert [str(one.message).split(": ")[0] for one in told] == [
+            "the dashboard will not show the verdicts",
+            "the dashboard will not show what the parts of a comparison are",
+        ]
+        assert drawn_by(setting.study(PAIRS)).keys() == {"forest", "arms"}
+        with pytest.warns(UserWarning, match="will not show how far the comparison is: "):
+            PagesOfComparison(setting).refresh(1, 2)
 
     def test_begins_with_the_verdicts_and_draws_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_comparison(tmp_path, STUDY_FILE + SAME.replace("another limit", "<b>another</b> limit"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.comparison.compare import AtWork
 from search.console import say
@@ -34,11 +34,16 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     screen.cache_clear()
 
 
+def scored(value: float, *, linear: bool = False) -> FrozenTrial:
+    known = {CONFIG: NetworkConfig().to_dict()}
+    return create_trial(value=value, user_attrs=known | ({IS_LINEAR_BASELINE: True} if linear else {}))
+
+
 @pytest.fixture
 def study() -> optuna.Study:
-    """Two completed trials, a pruned and a failed one, one that runs and one that waits."""
+    """Three completed trials, a pruned and a failed one, one that runs and one that waits."""
     made = optuna.create_study(direction="maximize")
-    made.add_trials([create_trial(value=0.5), create_trial(value=0.7512), create_trial(value=0.6)])
+    made.add_trials([scored(0.5), scored(0.7512), scored(0.6)])
     made.add_trial(create_trial(state=TrialState.PRUNED, value=0.9))
     made.add_trial(create_trial(state=TrialState.FAIL))
     made.ask()
@@ -58,7 +63,7 @@ class TestOfASearch:
             # What is there already says nothing of how fast this search is.
             assert (task.completed, task.total) == (4, 10)
             assert "search 4/10, best 0.7512, pruned 1" in shown.getvalue()
-            study.add_trial(create_trial(value=0.81))
+            study.add_trials([scored(0.81)])
             progress.on_begin(TRIAL, NetworkConfig())
             progress.on_trial(study.trials[-1])
             assert task.completed == 5
@@ -145,11 +150,12 @@ class TestOfASearch:
         assert shown.getvalue() == ""
 
     def test_says_how_the_best_stands_beside_the_linear_model(self, study: optuna.Study) -> None:
-        study.add_trial(create_trial(value=0.73, user_attrs={IS_LINEAR_BASELINE: True}))
+        study.add_trials([scored(0.73, linear=True), create_trial(value=0.9)])  # the last by another program
         with redirect_stderr(Terminal()) as shown, SearchProgress(study, trials=10) as progress:
             assert "best 0.7512, +2.1 over linear, pruned 1" in shown.getvalue()
-            study.add_trial(create_trial(value=0.76, user_attrs={IS_LINEAR_BASELINE: True}))
+            study.add_trial(scored(0.76, linear=True))
             progress.refresh()
+            assert "best 0.7600, which is linear, pruned 1" in shown.getvalue()
 
     def test_says_what_is_made_ready_before_the_first_batch(self, study: optuna.Study) -> None:
         with redirect_stderr(Terminal()), SearchProgress(study, trials=10) as progress:
@@ -230,22 +236,25 @@ class TestOfAComparison:
         )
         search = AtWork("tuning GRU", trainings=3, of=6, study="GRU")  # three of its trials were there before
         with redirect_stderr(Terminal()) as shown, ComparisonProgress(setting, workers=2) as progress:
-            progress.on_training(5, 14)
-            progress.on_work([search, AtWork("Adam, pair 1", 1, 1, None)])
+            pair = AtWork("Adam, pair 1", 1, 1, None)
+            progress.on_training(5, 14, [search, pair])
             whole, first, second = progress.bars.tasks
             assert (whole.description, first.description) == ("trainings 5/14", "tuning GRU 3/6")
             progress._tuned = {search.what: progress._read(search)}
-            progress.on_training(5, 14)
+            progress.on_training(5, 14, [search, pair])
             assert whole.description.startswith("trainings 6/14")
             assert first.description == "tuning GRU 4/6, best 0.9000, now gru, epoch 0/5"
             assert (second.description, second.visible) == ("Adam, pair 1", True)
-            progress.on_work([])
+            # One of two has ended: it is not counted twice, and of the other is known what was.
+            progress.on_training(6, 14, [search])
+            assert whole.description.startswith("trainings 7/14")
+            progress.on_training(8, 14, [])
+            assert whole.description.startswith("trainings 8/14")
             assert (first.visible, second.visible) == (False, False)
         assert shown.getvalue().endswith("\x1b[2K")
 
     def test_is_silent_and_reads_nothing_where_nobody_looks(self) -> None:
         setting: Any = SimpleNamespace(trials=pytest.fail)
         with redirect_stderr(io.StringIO()) as shown, ComparisonProgress(setting, workers=1) as progress:
-            progress.on_training(1, 8)
-            progress.on_work([AtWork("tuning GRU", 2, 2, "GRU")])
+            progress.on_training(1, 8, [AtWork("tuning GRU", 2, 2, "GRU")])
         assert shown.getvalue() == ""

@@ -146,8 +146,8 @@ class TestAPage:
 
     def test_of_a_recipe_and_a_sampled_trial_says_which_it_is(self, made: Made) -> None:
         kinds = [trial.user_attrs["kind of trial"] for trial in made.trials]
-        assert kinds[0] == "known-good recipe"
-        assert kinds[-1] == "sampled"
+        assert kinds[0] == "a known-good recipe, which the search begins with"
+        assert kinds[-1] == "settings that the sampler drew"
         assert "a known-good recipe" in made.note(0)
         assert "settings that the sampler drew" in made.note(FAILED)
 

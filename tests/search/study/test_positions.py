@@ -7,14 +7,15 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
-from search.study.origins import origin_of
-from search.study.positions import before, begin_with, positions, repeat
+from search.study.origins import origins
+from search.study.positions import FIXED, before, begin_with, positions, repeat
 from search.study.pruner import BehindTheBest
-from search.study.records import CONFIG
+from search.study.records import CONFIG, OURS
 from search.study.sampler import ConditionalTPE, IndependentDraws
 
 TRIALS = 18
@@ -178,6 +179,10 @@ def test_tpe_does_not_see_that_a_trial_stands_under_a_later_number(seed: int) ->
     assert drawn[0] == drawn[1]
 
 
+def of_each(study: optuna.Study, *drawn: dict[int, dict[str, Any]]) -> list[str]:
+    return [origin for _, origin in sorted(origins(study.trials, *drawn).items())]
+
+
 def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
     study = optuna.create_study()
     begin_with(study, [{"x": 1.0}])
@@ -185,4 +190,25 @@ def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
     study.ask()
     for number in (0, 1):
         repeat(study, study.trials[number], drawn=False)
-    assert [origin_of(trial) for trial in study.trials] == ["recipe", "sampled", "recipe", "again"]
+    study.enqueue_trial({"x": 2.0})  # by whose study it is
+    repeat(study, study.trials[4], drawn=False)
+    known = ["recipe", "sampled", "recipe", "again", "queued", "queued"]
+    assert of_each(study) == known
+    study.add_trial(
+        create_trial(
+            value=0.5,
+            params={"x": 3.0},
+            distributions={"x": FloatDistribution(0, 5)},
+            system_attrs={OURS + CONFIG: {"a": 1}},
+        )
+    )
+    study.add_trial(create_trial(state=TrialState.RUNNING))
+    assert of_each(study, {7: {"x": 3.0}}) == [*known, "sampled", "replicate"]
+
+
+def test_recipes_of_earlier_versions_are_those_that_were_queued_first() -> None:
+    study = optuna.create_study()
+    for fixed in (True, True, False, True):
+        attributes = {FIXED: {"x": 1.0}} if fixed else {}
+        study.add_trial(create_trial(value=0.5, user_attrs={CONFIG: {"a": 1}}, system_attrs=attributes))
+    assert of_each(study) == ["recipe", "recipe", "sampled", "queued"]
