@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 __all__ = [
     "PerClass",
+    "Reliability",
     "accuracy",
     "collapse",
     "confusion_matrix",
@@ -25,6 +26,7 @@ __all__ = [
     "macro_f1",
     "per_class",
     "prior_entropy",
+    "reliability",
 ]
 
 COLLAPSE_SHARE: Final = 0.99
@@ -34,6 +36,8 @@ COLLAPSE_CORRELATION: Final = 0.1
 predictions off the majority reach .1 only if all of them are right."""
 COLLAPSE_LOSS: Final = 0.01
 """How near, as a fraction of it, the loss must be to the entropy of the class frequencies to be called equal."""
+CALIBRATION_BINS: Final = 15
+"""Equally wide, of the top probability; those of a figure are the ones of the error that stands beside it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,18 @@ class PerClass:
     f1: np.ndarray
     support: np.ndarray
     """int64: rows with this label."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How sure a model is and how often it is right; arrays with one number for each bin, from the least sure."""
+
+    rows: np.ndarray
+    """int64."""
+    confidence: np.ndarray
+    """Sum over the rows of the probability of what is predicted."""
+    right: np.ndarray
+    """Rows predicted right."""
 
 
 def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, n_classes: int) -> np.ndarray:
@@ -96,24 +112,36 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(chosen, 1e-38)).mean())
 
 
-def expected_calibration_error(probabilities: np.ndarray, labels: ArrayLike, bins: int = 15) -> float:
-    """How far confidence is from accuracy, in 0..1, weighted over equally wide bins of the top probability.
+def reliability(probabilities: np.ndarray, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> Reliability:
+    """How sure a model is and how often it is right, in equally wide bins of the top probability.
 
     Args:
         probabilities: float [n, K].
         labels: int [n].
         bins: each holds the confidences in (lower edge, upper edge].
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == np.asarray(labels)
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    sums = (np.bincount(bin_of, weights=weights, minlength=bins) for weights in (None, confidence, right))
+    return Reliability(*sums)
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: ArrayLike, bins: int = CALIBRATION_BINS) -> float:
+    """How far confidence is from accuracy, in 0..1, weighted over equally wide bins of the top probability.
+
+    Args:
+        probabilities: float [n, K].
+        labels: int [n].
+        bins: as in `reliability`.
 
     Formula: Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3. NaN without rows.
     """
     if not len(probabilities):
         return math.nan
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == np.asarray(labels)
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    found = reliability(probabilities, labels, bins)
     # A bin's weight times |accuracy - confidence| is |sum of (right - confidence)| / n.
-    gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    return float(np.abs(found.right - found.confidence).sum() / len(probabilities))
 
 
 def prior_entropy(labels: ArrayLike, n_classes: int) -> float:

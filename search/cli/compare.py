@@ -46,6 +46,7 @@ def command(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any, workers: int, device: str) -> int:
     from search.comparison.compare import compare, refuse_other
     from search.comparison.foresight import foresee
+    from search.comparison.ideas import PAIRS
     from search.comparison.price import plan
     from search.comparison.reopened import found as found_by
     from search.comparison.setting import Setting
@@ -55,6 +56,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
     from search.report.text import markdown, render
     from search.report.values import to_dict
     from search.storage.databases import storage_url
+    from search.study.records import COMMAND, keep_of_study
 
     for comparison in comparisons:
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
@@ -82,6 +84,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 f"Go on with the same command: {same_command(args)}",
                 1,
             )
+        keep_of_study(setting.study(PAIRS), COMMAND, same_command(args))
         doing(f"{comparison.name}: working out differences and intervals")
         found = found_by(setting, compared)
         publish_comparison(setting, found)  # first: whoever reads the answer may leave

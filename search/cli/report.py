@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from search.cli.arguments import same_command
+from search.cli.arguments import leading_to, same_command
 from search.cli.asked import make_folder, only_study
 from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
@@ -37,7 +37,7 @@ def command(args: argparse.Namespace) -> int:
     parts = parts_of(name, storage)
     # An older comparison may share its name with a search.
     is_search = not parts or (parts[0] != name and name in {one.study_name for one in storage.get_all_studies()})
-    told: _Told = _Search(args, name, storage) if is_search else _Comparison(args, name, url)
+    told: _Told = _Search(args, name, url, storage) if is_search else _Comparison(args, name, url)
     if args.watch:
         return _watch(told)
     told.tell()
@@ -51,6 +51,7 @@ class _Told:
 
     args: argparse.Namespace
     name: str
+    url: str
 
     @property
     def runs(self) -> bool:
@@ -68,6 +69,11 @@ class _Told:
     def page(self) -> Any:
         """What the page says."""
         raise NotImplementedError
+
+    def page_options(self) -> dict[str, Any]:
+        """That every page takes."""
+        where = leading_to(self.url, self.args.artifacts)
+        return {"language": self.args.lang, "show_texts": not self.args.no_texts, "where": where}
 
     def again(self) -> "_Told":
         """The same, as it stands now."""
@@ -163,7 +169,7 @@ class _Search(_Told):
             self.dataset = opened.dataset
         except InputError as error:
             opened = error
-        options = {"language": self.args.lang, "top": self.args.top, "show_texts": not self.args.no_texts}
+        options = {"top": self.args.top, **self.page_options()}
         with as_recorded(self.name):
             return search_page(self.study, self.board, opened, self.args.artifacts, **options)
 
@@ -173,7 +179,6 @@ class _Search(_Told):
 
 @dataclass
 class _Comparison(_Told):
-    url: str
     opened: Any = None
     """Its setting, with the reviews that were read."""
 
@@ -218,8 +223,7 @@ class _Comparison(_Told):
     def page(self) -> Any:
         from search.report.page import comparison_page
 
-        options = {"language": self.args.lang, "show_texts": not self.args.no_texts}
-        return comparison_page(self.found, self.setting, **options)
+        return comparison_page(self.found, self.setting, **self.page_options())
 
     def again(self) -> "_Comparison":
         return replace(self, opened=self.setting)

@@ -43,8 +43,10 @@ def command(args: argparse.Namespace) -> int:
     from search.study.create import create_or_resume, describe, make_objective
     from search.study.leaderboard import leaderboard
     from search.study.optimization import optimize
+    from search.study.records import COMMAND, keep_of_study
 
     opened = create_or_resume(definition, storage, args.artifacts, say=say, device=device)
+    keep_of_study(opened.study, COMMAND, same_command(args))
     threads = threads_of(args, definition.workers, definition.threads)
     say(describe(opened, definition.trials))
     if definition.workers > 1 and not definition.synchronous:

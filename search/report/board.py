@@ -12,7 +12,7 @@ from sentiment.foreign import markdown as as_markdown
 from sentiment.models.ensemble.config import MOST_MEMBERS
 from sentiment.terminal import in_columns
 
-__all__ = ["html", "markdown", "render", "to_dict"]
+__all__ = ["html", "markdown", "parameter_value", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
 FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
@@ -41,7 +41,7 @@ def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
         lines.append(optimism(board))
         lines += _ensemble(board)
         lines += ["", f"Best trial: {board.best.trial}"]
-        lines += [f"  {name} = {_value(value)}" for name, value in board.best_params.items()]
+        lines += [f"  {name} = {parameter_value(value)}" for name, value in board.best_params.items()]
         lines += [f"Widen the search: {edge}." for edge in board.edges]
     if board.families:
         families = [_of_family(one) for one in board.families]
@@ -136,5 +136,6 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     return (entry.name, f"{entry.macro_f1:.4f}", *recipe, rate, epochs, seconds)
 
 
-def _value(value: Any) -> str:
+def parameter_value(value: Any) -> str:
+    """As a table shows it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

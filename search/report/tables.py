@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # who shows a search alone need not wait for what trains a co
     from search.comparison.results import ArmScore, LinearScore, Results
     from search.statistics import Difference, Optimism
 
-__all__ = ["Table", "interval", "points", "tables"]
+__all__ = ["Table", "interval", "p_value", "points", "tables"]
 
 LEAST_P: Final = 0.0005
 
@@ -144,7 +144,7 @@ def _decided(decision: "Decision") -> tuple[str, ...]:
         points(difference.mean),
         between(difference.low, difference.high),
         f"{difference.p_better:.3f}",
-        _p(decision.adjusted_p),
+        p_value(decision.adjusted_p),
         decision.verdict,
     )
 
@@ -166,7 +166,7 @@ def interval(difference: "Difference | Optimism") -> str:
     return f"{points(difference.mean)} ({between(difference.low, difference.high)})"
 
 
-def _p(p: float) -> str:
+def p_value(p: float) -> str:
     """With as many digits as tell on which side of the level it lies."""
     if p < LEAST_P:
         return "<0.001"

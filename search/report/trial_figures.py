@@ -13,7 +13,7 @@ import numpy as np
 from search.report.drawing import GREY, INK, style, svg
 from search.study.outcome import Outcome
 from sentiment.foreign import visible
-from sentiment.metrics import confusion_matrix, expected_calibration_error
+from sentiment.metrics import confusion_matrix, expected_calibration_error, reliability
 from sentiment.models.family import Report
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ LONGEST: Final = 12
 """Characters of a class's name."""
 LETTER: Final = 0.065
 """Inches that a letter takes, at most."""
-BINS: Final = 10
 FONT: Final = {"font.sans-serif": ["DejaVu Sans"]}
 """Each text of an SVG names all fonts that it may be set in: Matplotlib's ten would be a fifth of the file."""
 
@@ -143,19 +142,17 @@ def _confusion(labels: np.ndarray, said: np.ndarray, classes: Sequence[str]) -> 
 
 
 def _calibration(labels: np.ndarray, said: np.ndarray) -> "Figure":
-    confidence, right = said.max(axis=1), said.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    counts = np.bincount(bin_of, minlength=BINS)
-    there = counts > 0
-    trusted = np.bincount(bin_of, weights=confidence, minlength=BINS)[there] / counts[there]
-    held = np.bincount(bin_of, weights=right, minlength=BINS)[there] / counts[there]
+    found = reliability(said, labels)
+    there = found.rows > 0
+    counts = found.rows[there]
+    trusted, held = found.confidence[there] / counts, found.right[there] / counts
     error = expected_calibration_error(said, labels)
     title = f"calibration error {100 * error:.1f} points"
     figure, axes = _plot(title, "probability of its answers, %", "of them right, %")
     lowest = max(0.0, 100 / said.shape[1] - 10)
     axes.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1)
     axes.plot(100 * trusted, 100 * held, color=BLUE, linewidth=1)
-    axes.scatter(100 * trusted, 100 * held, s=6 + 60 * counts[there] / len(labels), color=BLUE, zorder=3)
+    axes.scatter(100 * trusted, 100 * held, s=6 + 60 * counts / len(labels), color=BLUE, zorder=3)
     axes.set_xlim(lowest, 102)
     axes.set_ylim(min(lowest, 100 * float(held.min()) - 4), 104)
     return figure

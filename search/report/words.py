@@ -4,11 +4,24 @@ from typing import Final
 
 from search.comparison.decisions import Decision
 from search.comparison.ideas import BASELINE
-from search.comparison.results import IdeaResult, Results
+from search.comparison.results import ArmScore, IdeaResult, Results
 from search.report.tables import interval, points
 from search.statistics import FEW_GROUPS
 
-__all__ = ["against_linear", "compared", "heading", "last_word", "remarks", "standing_of", "warnings", "words"]
+__all__ = [
+    "FEW_SEARCHES",
+    "WORTH_SAYING",
+    "against_linear",
+    "collapsed_unevenly",
+    "compared",
+    "heading",
+    "last_word",
+    "remarks",
+    "standing_of",
+    "unsteady_references",
+    "warnings",
+    "words",
+]
 
 WORTH_SAYING: Final = 0.05
 """Share of a difference that is exaggeration."""
@@ -138,29 +151,34 @@ def _collapsed(found: Results) -> list[str]:
             parts.append(f"{optimizer} {collapsed} of {trainings}")
         if parts and any(kind.collapsed for kind in found.collapse):
             sentences.append(f"{word}: {', '.join(parts)}")
-    uneven = [
-        idea.name
-        for idea in found.ideas
-        if 0 < idea.score.collapsed < idea.score.trainings and idea.decision.verdict == "undecided"
-    ]
     made = [f"Trainings that collapsed into one class, {'; '.join(sentences)}."] if sentences else []
-    if uneven:
+    if uneven := collapsed_unevenly(found):
         made.append(
             f"Some, not all, of its trainings collapsed: {'; '.join(uneven)}. There an interval from few pairs is too "
             "narrow; read the share of collapsed trainings beside it."
         )
-    against = {BASELINE, *(idea.against for idea in found.ideas)}
-    unsteady = [
-        f"{score.name} in {score.collapsed} of {score.trainings}"
-        for score in (found.baseline, *(idea.score for idea in found.ideas))
-        if score.name in against and 0 < score.collapsed < score.trainings
-    ]
-    if unsteady:
+    if unsteady := [f"{one.name} in {one.collapsed} of {one.trainings}" for one in unsteady_references(found)]:
         made.append(
             f"What others are compared with collapsed in some of its trainings ({'; '.join(unsteady)}): how often it "
             "does is part of every difference from it, and few pairs know little of that."
         )
     return made
+
+
+def collapsed_unevenly(found: Results) -> list[str]:
+    """Undecided ideas of whose trainings some, not all, collapsed."""
+    return [
+        idea.name
+        for idea in found.ideas
+        if 0 < idea.score.collapsed < idea.score.trainings and idea.decision.verdict == "undecided"
+    ]
+
+
+def unsteady_references(found: Results) -> list[ArmScore]:
+    """What others are compared with, where some, not all, of its trainings collapsed."""
+    against = {BASELINE, *(idea.against for idea in found.ideas)}
+    scores = (found.baseline, *(idea.score for idea in found.ideas))
+    return [score for score in scores if score.name in against and 0 < score.collapsed < score.trainings]
 
 
 def _diverged(found: Results) -> list[str]:

@@ -26,6 +26,7 @@ __all__ = [
     "CLASSES",
     "CLASS_SIZES",
     "COLLAPSED",
+    "COMMAND",
     "COMPARISON",
     "CONFIG",
     "CORRECTED",
@@ -93,6 +94,8 @@ OPENINGS: Final = "openings of the sealed test"
 """Each time that its sealed rows were scored."""
 COMPARISON: Final = "comparison"
 """What a comparison is: its tables as they were read, its number of trials and of searches, its seed."""
+COMMAND: Final = "command"
+"""By which it was made, or gone on with last; no password is in it."""
 PLAN: Final = "pairs and tuning curve asked for"
 """Of a comparison: what may be another thing today than yesterday, beside its data."""
 

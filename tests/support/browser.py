@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,9 +44,9 @@ def chromium() -> Iterator["Browser"]:
 
 
 @contextmanager
-def browser_page(browser: "Browser", width: int = 1400, height: int = 900) -> Iterator[Seen]:
-    """A new page of that size, with nothing kept from any other."""
-    context = browser.new_context(viewport={"width": width, "height": height})
+def browser_page(browser: "Browser", width: int = 1400, height: int = 900, **look: Any) -> Iterator[Seen]:
+    """A new page of that size, with nothing kept from any other; `look` are more options of Playwright."""
+    context = browser.new_context(viewport={"width": width, "height": height}, **look)
     seen = Seen(context.new_page())
     told = seen.complaints.append
     seen.page.on("console", lambda said: told(said.text) if said.type == "error" else None)

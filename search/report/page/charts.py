@@ -13,21 +13,20 @@ from search.report.drawing import GREY, INK, style, svg
 from search.report.page.content import Picture
 from search.report.page.messages import Say
 from search.statistics import TuningCurve
+from search.study.costs import HIDDEN_BEHIND, Costs
 from sentiment.foreign import visible
+from sentiment.metrics import reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Line", "Point", "calibration", "costs", "curves", "tuning"]
+__all__ = ["Line", "calibration", "costs", "costs_drawn", "curves", "tuning"]
 
 SIZE: Final = (7.4, 3.7)
 """Inches."""
 REMS: Final = 6.3
 """Of the page to an inch: letters are then about as large as those beneath the figure."""
-HIDDEN_BEHIND: Final = 0.12
-"""Macro-F1 below the best that is still shown: what failed would press the others together."""
-BINS: Final = 10
 
 # Of Okabe & Ito's palette, darkened where they would be pale as a line; markers say the same without colour.
 SERIES: Final = (("#0072b2", "o"), ("#c04c00", "s"), ("#00835f", "^"), ("#b0558b", "D"), ("#b87400", "v"))
@@ -35,16 +34,6 @@ _INKS: Final = {INK: "ink", GREY: "soft", "#e6e6e6": "rule"}
 _INKS_OF_SERIES: Final = dict(
     zip((colour for colour, _ in SERIES), ("blue", "red", "green", "pink", "orange"), strict=True)
 )
-
-
-@dataclass(frozen=True)
-class Point:
-    """A trial beside what an answer of it costs."""
-
-    name: str
-    family: str
-    milliseconds: float
-    macro_f1: float
 
 
 @dataclass(frozen=True)
@@ -62,47 +51,47 @@ class Line:
     """Of `SERIES`, for one with a name."""
 
 
-def costs(
-    points: Sequence[Point], linear: float | None, together: tuple[int, float, float] | None, say: Say
-) -> Picture:
+def costs(found: Costs, linear: float | None, say: Say) -> Picture:
     """Macro-F1 against milliseconds a text.
 
     Args:
-        points: one or more, best first.
+        found: of a search.
         linear: macro-F1 of the linear baseline.
-        together: of the mean of several trials, how many, milliseconds and macro-F1.
         say: the page's language.
     """
+    with style():
+        return _picture(costs_drawn(found, linear, say), "costs", say("cost.caption"))
+
+
+def costs_drawn(found: Costs, linear: float | None, say: Say) -> "Figure":
+    """The same as a figure of Matplotlib, drawn in the style that is set."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    with style():
-        figure, axes = _figure()
-        shown = [point for point in points if point.macro_f1 >= points[0].macro_f1 - HIDDEN_BEHIND]
-        for number, family in enumerate(dict.fromkeys(point.family for point in points)):
-            colour, marker = SERIES[number % len(SERIES)]
-            own = [point for point in shown if point.family == family]
-            if own:
-                where = [point.milliseconds for point in own], [100 * point.macro_f1 for point in own]
-                axes.plot(*where, marker=marker, color=colour, label=f"{visible(family)} ({len(own)})", **_DOTS)
-                axes.annotate(own[0].name, (where[0][0], where[1][0]), **_ABOVE)
-        if together is not None:
-            label = say("cost.mean", count=together[0])
-            axes.plot(
-                [together[1]], [100 * together[2]], label=label, marker="*", color=INK, **_DOTS | {"markersize": 11}
-            )
-        if linear is not None:
-            _across(axes, linear, say("cost.linear"))
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.margins(0.12, 0.14)
-        axes.set(xlabel=say("cost.x"), ylabel=say("cost.y"))
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-        if hidden := len(points) - len(shown):
-            left_out = say("cost.hidden", count=hidden, points=f"{100 * HIDDEN_BEHIND:g}")
-            axes.set_title(left_out, size=8.5, color=GREY, loc="right")
-        return _picture(figure, "costs", say("cost.caption"))
+    figure, axes = _figure()
+    for number, family in enumerate(found.families):
+        colour, marker = SERIES[number % len(SERIES)]
+        own = [entry for entry in found.shown if entry.family == family]
+        if own:
+            x, y = [entry.latency or 0.0 for entry in own], [100 * entry.macro_f1 for entry in own]
+            axes.plot(x, y, marker=marker, color=colour, label=f"{visible(family)} ({len(own)})", **_DOTS)
+            axes.annotate(say("board.trial", number=own[0].trial), (x[0], y[0]), **_ABOVE)
+    if found.together is not None:
+        count, milliseconds, macro_f1 = found.together
+        look = _DOTS | {"marker": "*", "color": INK, "markersize": 11}
+        axes.plot([milliseconds], [100 * macro_f1], label=say("cost.mean", count=count), **look)
+    if linear is not None:
+        _across(axes, linear, say("cost.linear"))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(0.12, 0.14)
+    axes.set(xlabel=say("cost.x"), ylabel=say("cost.y"))
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    if found.hidden:
+        left_out = say("cost.hidden", count=found.hidden, points=f"{100 * HIDDEN_BEHIND:g}")
+        axes.set_title(left_out, size=8.5, color=GREY, loc="right")
+    return figure
 
 
 def curves(lines: Sequence[Line], linear: float | None, caption: str, say: Say) -> Picture:
@@ -163,20 +152,13 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray, say: Say) -> Pict
         labels: int [n].
         say: the page's language.
     """
-    sure = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
-    least = 100 / probabilities.shape[1]
-    edges = np.linspace(least, 100, BINS + 1)
-    of_row = np.clip(np.searchsorted(edges, 100 * sure, side="right") - 1, 0, BINS - 1)
-    counts = np.bincount(of_row, minlength=BINS)
-    there = counts > 0
-    x = np.bincount(of_row, weights=100 * sure, minlength=BINS)[there] / counts[there]
-    y = np.bincount(of_row, weights=100.0 * right, minlength=BINS)[there] / counts[there]
+    found = reliability(probabilities, labels)
+    bins, least = len(found.rows), 100 / probabilities.shape[1]
+    middles, there = 100 * (np.arange(bins) + 0.5) / bins, found.rows > 0
+    x, y = (100 * sums[there] / found.rows[there] for sums in (found.confidence, found.right))
     with style():
         figure, axes = _figure((5.6, 3.9))
-        axes.bar(
-            (edges[:-1] + edges[1:]) / 2, 22 * counts / counts.max(), width=np.diff(edges) * 0.86, color=GREY, alpha=0.3
-        )
+        axes.bar(middles, 22 * found.rows / found.rows.max(), width=86 / bins, color=GREY, alpha=0.3)
         axes.plot([least, 100], [least, 100], color=GREY, linestyle="--", linewidth=1)
         axes.plot(x, y, color=SERIES[0][0], marker="o", linewidth=1.8, markersize=5)
         axes.set(xlim=(least, 101), ylim=(0, 103), xlabel=say("calibration.x"), ylabel=say("calibration.y"))

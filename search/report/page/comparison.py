@@ -12,31 +12,34 @@ from search.comparison.compare import openings
 from search.comparison.decisions import Decision, chosen_by_others, runs_of
 from search.comparison.ideas import PAIRS
 from search.comparison.pairs import VALIDATION
-from search.comparison.results import ArmScore, IdeaResult, Results
+from search.comparison.results import IdeaResult, Results
 from search.comparison.setting import Setting, arm_and_pair
-from search.comparison.slices import Slice
 from search.report.figures import MINUS
-from search.report.page import charts, english, korean
-from search.report.page.content import Block, Bullets, Cell, Commands, Examples, Headline, Page, Prose, Section, Table
+from search.report.page import charts
+from search.report.page.comparison_tables import (
+    arms_table,
+    classes_table,
+    collapse_blocks,
+    ideas_table,
+    slice_blocks,
+)
+from search.report.page.content import Block, Bullets, Commands, Headline, Page, Prose, Section, Table
 from search.report.page.data import data_section, environments, ledger_section, times
-from search.report.page.forest import Measured, ends, forest, interval, signed, verdict_badge
-from search.report.page.messages import Say, sayer
-from search.report.page.model import class_blocks, slice_name
+from search.report.page.forest import Measured, forest, signed, verdict_badge
+from search.report.page.messages import SENTENCES, Say, sayer
+from search.report.page.model import class_blocks
 from search.report.points import end
 from search.report.words import last_word
 from search.statistics import Difference
-from search.study.records import CURVE, FINGERPRINT, told
+from search.study.records import COMMAND, CURVE, FINGERPRINT, told
 from sentiment.errors import InputError
+from sentiment.metrics import macro_f1
 from sentiment.models.baselines import LINEAR
 
 __all__ = ["comparison_page"]
 
-SENTENCES: Final[dict[str, Any]] = {"en": english, "ko": korean}
 SENTENCES_EACH: Final = 4
 """So many ideas have a sentence each on the first screen; of more, those of one verdict share theirs."""
-WITH_EXAMPLES: Final = 6
-"""Slices, the worst, that are shown with texts."""
-EXAMPLES: Final = 10
 CURVES: Final = 5
 """Arms whose learning curves are told apart."""
 
@@ -48,8 +51,8 @@ class _Found:
     results: Results
     setting: Setting | None
     language: str
-    show_texts: bool
-    command: str | None
+    where: str
+    """Options that lead to it, as they are typed."""
     say: Say
     draw: bool = field(default_factory=lambda: find_spec("matplotlib") is not None)
 
@@ -60,7 +63,7 @@ def comparison_page(
     *,
     language: str = "en",
     show_texts: bool = True,
-    command: str | None = None,
+    where: str = "",
 ) -> Page:
     """What a comparison has found, as a page.
 
@@ -69,9 +72,9 @@ def comparison_page(
         setting: where it ran; None leaves out what stands in its studies alone.
         language: one of `LANGUAGES`.
         show_texts: whether texts of reviews may stand on the page.
-        command: that makes the comparison again.
+        where: options that lead to its storage and artifacts, as they are typed; nothing for the usual ones.
     """
-    found = _Found(results, setting, language, show_texts, command, sayer(language))
+    found = _Found(results, setting, language, where, sayer(language))
     say = found.say
     facts = (
         (say("fact.rows"), " / ".join(f"{count:,}" for count in results.rows.values())),
@@ -80,15 +83,16 @@ def comparison_page(
         (say("fact.pairs"), ", ".join(map(str, results.looks))),
         (say("fact.openings"), times(results.openings, say)),
     )
+    errors = slice_blocks(results.slices, say, show_texts=show_texts)
     sections = [
         _remarks(found),
-        Section("ideas", say("section.ideas"), (_ideas(found), _per_class(found))),
-        Section("arms", say("section.arms"), (_arms(found),)),
+        Section("ideas", say("section.ideas"), (ideas_table(results, say), classes_table(results, say))),
+        Section("arms", say("section.arms"), (arms_table(results, say),)),
         *_curves(found),
         *_tuning(found),
-        Section("collapse", say("section.collapse"), tuple(_collapse(found))),
+        Section("collapse", say("section.collapse"), tuple(collapse_blocks(results, say))),
         *_model(found),
-        Section("errors", say("section.errors"), tuple(_errors(found))),
+        Section("errors", say("section.errors"), tuple(errors)),
         *_study(found),
         Section("limits", say("section.limits"), (Bullets(tuple(SENTENCES[language].warnings(results))),)),
     ]
@@ -130,7 +134,7 @@ def _advised(idea: IdeaResult) -> Difference:
 
 def _verdict(idea: IdeaResult) -> str:
     word = last_word(idea)
-    return {"alone": "undecided", "diverged": "worse"}.get(word, word)
+    return "undecided" if word in ("alone", "diverged") else word
 
 
 def _said(idea: IdeaResult, say: Say) -> str:
@@ -198,96 +202,6 @@ def _remarks(found: _Found) -> Section:
     return Section("remarks", found.say("section.remarks"), (Bullets(items),) if items else ())
 
 
-def _ideas(found: _Found) -> Table:
-    results, say = found.results, found.say
-    columns = ("idea", "guess", "measured", "range", "better", "p", "verdict", "score", "pairs", "optimism", "epochs")
-    header = tuple(say(f"ideas.{name}") for name in (*columns, "seconds", "held"))
-    baseline, linear = results.baseline, results.linear
-    rows: list[tuple[Cell, ...]] = [(baseline.name, *[""] * 6, *_score(baseline), "")]
-    for idea in results.ideas:
-        guess = "" if idea.guess is None else signed(idea.guess)
-        held = say(f"held.{idea.guess_held}") if idea.guess_held else ""
-        rows.append((idea.name, guess, *_decided(idea.decision, say), *_score(idea.score), held))
-    scored = f"{100 * linear.macro_f1:.1f}", str(linear.pairs), "", "", f"{linear.seconds:.1f}×", ""
-    rows.append((linear.name, "", *_decided(linear.decision, say), *scored))
-    caption = say("ideas.caption", pairs=results.shared_pairs)
-    return Table(caption, header, tuple(rows), numbers=frozenset((1, 2, 3, 4, 5, 7, 8, 9, 10, 11)))
-
-
-def _score(score: ArmScore) -> tuple[str, ...]:
-    """Of an arm by itself, and its price."""
-    prices = f"{score.epochs:.1f}×", f"{score.seconds:.1f}×"
-    return f"{100 * score.macro_f1:.1f}", str(score.pairs), signed(score.optimism.mean), *prices
-
-
-def _decided(decision: Decision, say: Say) -> tuple[Cell, ...]:
-    difference = decision.difference
-    p = "<0.001" if decision.adjusted_p < 0.0005 else f"{decision.adjusted_p:.3f}"
-    return (
-        signed(difference.mean),
-        ends(difference),
-        f"{difference.p_better:.3f}",
-        p,
-        verdict_badge(decision.verdict, say),
-    )
-
-
-def _per_class(found: _Found) -> Table:
-    results, say = found.results, found.say
-    rows = []
-    for idea in results.ideas:
-        differences = [*(idea.per_class[name] for name in results.classes if name in idea.per_class), idea.calibration]
-        rows.append((idea.name, *map(interval, differences)))
-    header = (say("ideas.idea"), *results.classes, say("ideas.calibration"))
-    return Table(say("ideas.classes"), header, tuple(rows), numbers=frozenset(range(1, len(header))))
-
-
-def _arms(found: _Found) -> Table:
-    results, say = found.results, found.say
-    rows = []
-    for score in (results.baseline, *(idea.score for idea in results.ideas)):
-        corrected, optimism = "", score.optimism
-        if score.corrected is not None:
-            low, high = 100 * score.corrected.low, 100 * score.corrected.high
-            corrected = f"{100 * score.corrected.corrected:.1f} ({low:.1f} … {high:.1f})"
-        rows.append(
-            (
-                score.name,
-                f"{100 * score.tuned_macro_f1:.1f}",
-                corrected,
-                f"{100 * score.validation_macro_f1:.1f}",
-                interval(optimism),
-                f"{100 * score.calibration_error:.1f}",
-                f"{score.collapsed} / {score.trainings}",
-                f"{score.diverged} / {score.trainings}",
-            )
-        )
-    columns = ("arm", "best", "corrected", "fresh", "optimism", "calibration", "collapsed", "diverged")
-    header = tuple(say(f"arms.{name}") for name in columns)
-    caption = say("arms.caption", trials=results.trials)
-    return Table(caption, header, tuple(rows), numbers=frozenset(range(1, 8)))
-
-
-def _collapse(found: _Found) -> list[Block]:
-    say, shares = found.say, found.results.collapse
-    if not any(share.collapsed for share in shares):
-        return [Prose(say("collapse.none"))]
-    columns = ("padding", "architecture", "optimizer", "trainings", "collapsed", "interval")
-    rows = tuple(
-        (
-            say(f"padding.{share.padding}") if share.padding in ("masked", "as_written") else share.padding,
-            share.architecture,
-            share.optimizer,
-            f"{share.trainings:,}",
-            f"{share.collapsed:,}",
-            f"{share.low:.0%} … {share.high:.0%}",
-        )
-        for share in shares
-    )
-    header = tuple(say(f"column.{name}") for name in columns)
-    return [Table(say("collapse.comparison"), header, rows, numbers=frozenset((3, 4, 5)))]
-
-
 def _tuning(found: _Found) -> list[Section]:
     results, say = found.results, found.say
     if results.curve is None:
@@ -296,39 +210,6 @@ def _tuning(found: _Found) -> list[Section]:
     if found.draw:
         block = charts.tuning(results.curve, results.linear_validation_macro_f1, say)
     return [Section("tuning", say("section.tuning"), (block,))]
-
-
-def _errors(found: _Found) -> list[Block]:
-    say, slices = found.say, found.results.slices
-
-    def cells(one: Slice, name: str) -> tuple[str, ...]:
-        shares = tuple(
-            f"{100 * rate.mean:.1f} ({100 * rate.low:.1f} … {100 * rate.high:.1f})"
-            for rate in (one.winner, one.baseline)
-        )
-        return (name, f"{one.rows:,}", *shares, interval(one.gain))
-
-    def named(one: Slice) -> str:
-        return slice_name(one.kind, one.name, say)
-
-    columns = ("slice", "rows", "wrong.winner", "wrong.baseline", "gain")
-    rows = (cells(slices.whole, say("slice.all")), *(cells(one, named(one)) for one in slices.slices))
-    header = tuple(say(f"column.{name}") for name in columns)
-    blocks: list[Block] = [Table(say("errors.comparison"), header, rows, numbers=frozenset((1, 2, 3, 4)))]
-    if slices.notes:
-        blocks.append(Bullets(tuple(slices.notes), language="en"))
-    if not found.show_texts:
-        return [*blocks, Prose(say("errors.no.texts"), is_note=True)]
-    examples = tuple(
-        (
-            example.text,
-            say("errors.example.comparison", slice=named(one), label=example.label, said=example.predicted),
-        )
-        for one in slices.slices[:WITH_EXAMPLES]
-        for example in one.examples
-    )
-    unique = tuple({text: (text, said) for text, said in reversed(examples)}.values())[::-1][:EXAMPLES]
-    return [*blocks, Prose(say("errors.surest")), Examples(unique)] if unique else blocks
 
 
 # ---------------------------------------------------------------------------------------------- its studies
@@ -373,22 +254,26 @@ def _model(found: _Found) -> list[Section]:
             said = runs_of(last, every)
     except InputError as error:
         return [Section("classes", say("section.classes"), (Prose(say("no.predictions", reason=str(error))),))]
-    labels = np.tile(dataset.labels("test"), len(said))
-    where = Prose(say("classes.sealed", rows=f"{len(dataset.split.test):,}", pairs=len(said)), is_note=True)
-    name = results.winner.deploy
-    blocks = class_blocks(name, said.reshape(-1, said.shape[2]), labels, results.classes, say, draw=found.draw)
-    return [Section("classes", say("section.classes"), (where, *blocks))]
+    labels, n_classes = dataset.labels("test"), len(results.classes)
+    mean = np.mean([macro_f1(labels, one.argmax(axis=1), n_classes) for one in said])
+    where = say("classes.sealed", rows=f"{len(labels):,}", pairs=len(said), mean=f"{100 * mean:.1f}")
+    # What is deployed is trained anew; these are the arms that the other pairs chose in each.
+    chosen = ", ".join(say("chosen.in", name=name, count=count) for name, count in results.winner.chosen.items())
+    name = LINEAR if results.winner.deploy == LINEAR else say("chosen", arms=chosen)
+    pooled, every = said.reshape(-1, n_classes), np.tile(labels, len(said))
+    blocks = class_blocks(name, pooled, every, results.classes, say, draw=found.draw)
+    return [Section("classes", say("section.classes"), (Prose(where, is_note=True), *blocks))]
 
 
 def _study(found: _Found) -> list[Section]:
     """The data, the ledger, and how to make it again."""
     setting, say = found.setting, found.say
-    commands = [] if found.command is None else [found.command]
-    commands.append(f"sentiment-search report {shlex.quote(found.results.name)} --html report.html")
+    commands = [f"sentiment-search report {shlex.quote(found.results.name)} --html report.html{found.where}"]
     facts: list[tuple[str, str]] = [(say("fact.study"), found.results.name)]
     sections = []
     if setting is not None:
         recorded = setting.recorded()
+        commands[:0] = [str(recorded[COMMAND])] if COMMAND in recorded else []
         facts.append((say("fact.seed"), str(setting.comparison.seed)))
         facts.append((say("fact.fingerprint"), str(recorded.get(FINGERPRINT, ""))))
         facts.append((say("fact.environment"), "; ".join(environments(setting.trials(PAIRS, TrialState.COMPLETE)))))

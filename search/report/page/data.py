@@ -13,7 +13,7 @@ from search.study.records import ENVIRONMENT, told
 from sentiment.errors import InputError
 from sentiment.reviews.dataset import Dataset
 from sentiment.reviews.source import DataSource
-from sentiment.reviews.splits import PARTS
+from sentiment.reviews.splits import PARTS, shares_to_draw
 
 __all__ = ["data_section", "environments", "ledger_section", "times"]
 
@@ -38,8 +38,7 @@ def data_section(dataset: Dataset | InputError, source: DataSource, rows: Mappin
     else:
         blocks += [_of_classes(dataset, say), *_left_out(dataset, say)]
     blocks.append(Prose(_columns(source, say)))
-    shares = " / ".join(f"{100 * share:.3g} %" for share in source.fractions)
-    blocks.append(Prose(say("data.split", seed=source.split_seed, shares=shares)))
+    blocks.append(Prose(" ".join(_split(source, say))))
     if source.group is not None:
         blocks.append(Prose(say("data.groups", group=source.group)))
     if not isinstance(dataset, InputError) and dataset.notes:
@@ -115,6 +114,18 @@ def _part(part: str, say: Say) -> str:
 def _columns(source: DataSource, say: Say) -> str:
     rule = source.classes if isinstance(source.classes, str) else _mapping(source.classes)
     return say("data.columns", path=" + ".join(source.paths), text=source.text, label=source.label, classes=rule)
+
+
+def _split(source: DataSource, say: Say) -> list[str]:
+    """Of the parts that have a file of their own none is drawn."""
+    own = {"validation": source.validation_path, "test": source.test_path}
+    given = {part: path for part, path in own.items() if path is not None}
+    drawn = shares_to_draw(source.fractions, dict.fromkeys(given, 0))
+    sentences = [say("data.texts")]
+    if len(drawn) > 1:
+        shares = ", ".join(f"{say(f'data.parts.{part}')} {100 * share:.3g} %" for part, share in drawn.items())
+        sentences.append(say("data.split", seed=source.split_seed, shares=shares))
+    return sentences + [say("data.own", part=say(f"data.parts.{part}"), path=path) for part, path in given.items()]
 
 
 def _mapping(classes: Mapping[str, Sequence[str]]) -> str:

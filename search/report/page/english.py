@@ -1,48 +1,12 @@
 """The sentences of the page whose shape depends on what they say, in English: those of the terminal."""
 
-from search.comparison.results import Results
-from search.report.standing import counted as _counted
-from search.report.standing import optimism as _optimism
-from search.report.standing import standing as _standing
-from search.report.standing import together
-from search.report.words import against_linear as _against_linear
-from search.report.words import remarks as _remarks
-from search.report.words import warnings as _warnings
-from search.study.leaderboard import EnsembleStanding, Leaderboard
+from search.report.standing import counted, optimism, standing, together
+from search.report.words import against_linear, remarks, warnings
+from search.study.leaderboard import EnsembleStanding
 
 __all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings"]
-
-
-def standing(board: Leaderboard) -> str:
-    """What the best model is worth beside the linear baseline, and what to deploy."""
-    return _standing(board)
-
-
-def optimism(board: Leaderboard) -> str:
-    """What the best score is worth."""
-    return _optimism(board)
-
-
-def counted(board: Leaderboard) -> str:
-    """How many trials there are of each kind."""
-    return _counted(board)
 
 
 def ensemble(found: EnsembleStanding) -> str:
     """What the mean of several trials is worth."""
     return f"{together(found)}."
-
-
-def against_linear(found: Results) -> str:
-    """What to deploy of what was compared."""
-    return _against_linear(found)
-
-
-def remarks(found: Results) -> list[str]:
-    """What was seen beside the verdicts."""
-    return _remarks(found)
-
-
-def warnings(found: Results) -> list[str]:
-    """What the numbers do not say of themselves."""
-    return _warnings(found)

@@ -54,7 +54,9 @@ def interval(difference: Difference | Optimism) -> str:
     return f"{signed(difference.mean)} ({ends(difference)})"
 
 
-def forest(caption: str, lines: Sequence[Measured], say: Say, *, explained: bool = True) -> Forest:
+def forest(
+    caption: str, lines: Sequence[Measured], say: Say, *, explained: bool = True, words: str = "verdict"
+) -> Forest:
     """All lines on one axis, which no wide interval may squash.
 
     Args:
@@ -62,6 +64,7 @@ def forest(caption: str, lines: Sequence[Measured], say: Say, *, explained: bool
         lines: from above; one of them at least is no heading.
         say: the page's language.
         explained: say below what the region is.
+        words: the messages that say a verdict; "alone" are of lines that are not corrected for their number.
     """
     measured = [line for line in lines if line.verdict]
     means, highs = [line.mean for line in measured], [line.high for line in measured]
@@ -83,12 +86,12 @@ def forest(caption: str, lines: Sequence[Measured], say: Say, *, explained: bool
             cut_high=100 * line.high > last,
             guess=None if line.guess is None else place(100 * line.guess),
             numbers=(signed(line.mean), between(line.low, line.high)),
-            badge=verdict_badge(line.verdict, say),
+            badge=Badge(say(f"{words}.{line.verdict}"), line.verdict),
         )
         for line in lines
     ]
     region = 100 * NO_DIFFERENCE
-    header = tuple(say(f"forest.header.{name}") for name in ("name", "axis", "numbers", "verdict"))
+    header = tuple(say(f"forest.header.{name}") for name in ("name", "axis", "numbers", words))
     return Forest(
         caption,
         (header[0], header[1], header[2], header[3]),

@@ -7,14 +7,20 @@ from typing import Final
 
 from search.comparison.results import Results
 from search.report.points import end, points
-from search.report.words import WORTH_SAYING, compared, standing_of
+from search.report.words import (
+    FEW_SEARCHES,
+    WORTH_SAYING,
+    collapsed_unevenly,
+    compared,
+    standing_of,
+    unsteady_references,
+)
 from search.statistics import FEW_GROUPS, score_error
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 from sentiment.models.registry import NETWORK
+from sentiment.reviews.relabel import Relabelled
 
 __all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings"]
-
-FEW_SEARCHES: Final = 5
 
 _STANDING: Final = {
     "improves": "잡음을 넘는 차이입니다",
@@ -63,8 +69,9 @@ def standing(board: Leaderboard) -> str:
         noise = 100 * score_error(linear.macro_f1, board.class_sizes)
         advice = " 선형 모델을 배포하거나 탐색을 계속하세요." if gain < 2 * noise else ""
         return (
-            f"{stands} 검증 행 {board.rows['validation']:,}개에서 이런 점수의 표준 오차는 약 {noise:.1f}점입니다."
-            f"{advice} 구간은 `run` 명령이 끝날 때 보관된 예측에서 계산됩니다."
+            f"{stands} 검증 행 {board.rows['validation']:,}개에서 이런 점수의 표준 오차는, 서로 묶인 행이 없다면, 약 "
+            f"{noise:.1f}점입니다.{advice} 구간은 없습니다. 보관된 예측의 행이 둘 이상의 그룹에 속하면 `run` 명령이 "
+            "끝날 때 그 예측에서 계산합니다."
         )
     mean, low, high = (board.against_linear[name] for name in ("corrected", "low", "high"))
     corrected = f"{stands} 선택 효과를 보정한 차이는 {points(mean)}점입니다(95 % 구간 {_between(low, high)})."
@@ -155,7 +162,7 @@ def _payers(found: Results) -> list[str]:
 
 def _collapsed(found: Results) -> list[str]:
     sentences = []
-    for padding, word in (("as_written", "패딩을 원문대로 둔 경우"), ("masked", "패딩을 가린 경우")):
+    for padding, word in (("as_written", "패딩을 글에 적힌 그대로 둔 경우"), ("masked", "패딩을 가린 경우")):
         kinds = [kind for kind in found.collapse if kind.padding == padding]
         parts = []
         for optimizer in sorted({kind.optimizer for kind in kinds}):
@@ -164,7 +171,18 @@ def _collapsed(found: Results) -> list[str]:
             parts.append(f"{optimizer} {trainings}회 중 {collapsed}회")
         if parts and any(kind.collapsed for kind in found.collapse):
             sentences.append(f"{word} {', '.join(parts)}")
-    return [f"한 클래스로만 답하게 된 학습: {'; '.join(sentences)}."] if sentences else []
+    made = [f"한 클래스로만 답하게 된 학습: {'; '.join(sentences)}."] if sentences else []
+    if uneven := collapsed_unevenly(found):
+        made.append(
+            f"학습의 전부가 아니라 일부만 붕괴한 것: {'; '.join(uneven)}. 여기서는 적은 쌍에서 나온 구간이 너무 "
+            "좁으므로, 붕괴한 학습의 비율을 함께 보세요."
+        )
+    if unsteady := [f"{one.name} {one.trainings}회 중 {one.collapsed}회" for one in unsteady_references(found)]:
+        made.append(
+            f"다른 것의 비교 대상이 일부 학습에서 붕괴했습니다({'; '.join(unsteady)}). 얼마나 자주 붕괴하는지가 "
+            "그 대상과의 모든 차이에 들어 있으며, 적은 쌍으로는 그것을 거의 알 수 없습니다."
+        )
+    return made
 
 
 def _diverged(found: Results) -> list[str]:
@@ -174,17 +192,25 @@ def _diverged(found: Results) -> list[str]:
         return []
     return [
         f"손실이나 가중치가 한계를 벗어나 발산한 학습: {'; '.join(named)}. 그 전의 가장 좋은 체크포인트로 계산하며, "
-        "없으면 아무 말도 하지 않는 모델로 계산합니다."
+        "없으면 아무 정보도 주지 않는 모델로 계산합니다."
     ]
 
 
 def _relabelled(found: Results) -> list[str]:
-    return [
+    return [*dict.fromkeys(_agreement(relabelled) for _, relabelled in found.relabelled)] + [
         f"{idea.name}: 같은 방식으로 레이블을 바꾼 행에서는 {100 * idea.circular_macro_f1:.1f}점으로 보이지만(순환 "
         f"논리), 원래 레이블에서는 {100 * idea.score.macro_f1:.1f}점입니다."
         for idea in found.ideas
         if idea.circular_macro_f1 is not None
     ]
+
+
+def _agreement(found: Relabelled) -> str:
+    per_class = ", ".join(f"{name} {share:.0%}" for name, share in found.recall.items())
+    return (
+        f"{found.source}: 학습 행의 {found.accuracy:.1%}에서 원래 레이블과 일치하고(카파 {found.kappa:.2f}; "
+        f"{per_class}), 본문의 {found.coverage:.1%}에서 아는 낱말이 하나 이상 있습니다."
+    )
 
 
 def warnings(found: Results) -> list[str]:

@@ -8,9 +8,12 @@ import tomllib
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
+from types import ModuleType
 from typing import Final
 
-__all__ = ["LANGUAGES", "MESSAGES", "Say", "sayer"]
+from search.report.page import english, korean
+
+__all__ = ["LANGUAGES", "MESSAGES", "SENTENCES", "Say", "sayer"]
 
 LANGUAGES: Final = ("en", "ko")
 
@@ -19,6 +22,9 @@ MESSAGES: Final[dict[str, dict[str, str]]] = {
     for language in LANGUAGES
 }
 """By language and key; what stands in braces is filled in."""
+
+SENTENCES: Final[dict[str, ModuleType]] = {"en": english, "ko": korean}
+"""By language, what has them."""
 
 Say = Callable[..., str]
 

@@ -13,10 +13,9 @@ from search.report.page.content import Block, Bullets, Commands, Headline, Page,
 from search.report.page.data import data_section, environments, ledger_section, times
 from search.report.page.forest import Measured, forest
 from search.report.page.importance import importance_blocks
-from search.report.page.messages import Say, sayer
+from search.report.page.messages import SENTENCES, Say, sayer
 from search.report.page.model import class_blocks, error_blocks
 from search.report.page.trials import (
-    SENTENCES,
     SearchFound,
     collapse_blocks,
     curve_blocks,
@@ -26,10 +25,11 @@ from search.report.page.trials import (
 from search.statistics import NO_DIFFERENCE, score_error
 from search.storage.paths import Artifacts
 from search.storage.predictions import kept_predictions
+from search.study.costs import costs_of
 from search.study.create import SearchStudy
 from search.study.importance import importances
 from search.study.leaderboard import EnsembleStanding, Entry, Leaderboard
-from search.study.records import BASELINES, DATA, FINGERPRINT, OPENINGS, PREDICTIONS, SEED, SPACE, TRIALS, told
+from search.study.records import BASELINES, COMMAND, DATA, FINGERPRINT, OPENINGS, PREDICTIONS, SEED, TRIALS, told
 from sentiment.errors import InputError
 from sentiment.models.baselines import LINEAR
 from sentiment.reviews.source import DataSource
@@ -46,6 +46,7 @@ def search_page(
     language: str = "en",
     top: int = 10,
     show_texts: bool = True,
+    where: str = "",
 ) -> Page:
     """What a search has found, as a page.
 
@@ -57,8 +58,9 @@ def search_page(
         language: one of `LANGUAGES`.
         top: trials in the leaderboard.
         show_texts: whether texts of reviews may stand on the page.
+        where: options that lead to the study's storage and artifacts, as they are typed; nothing for the usual ones.
     """
-    found = SearchFound(study, board, opened, artifacts, language, top, show_texts, sayer(language))
+    found = SearchFound(study, board, opened, artifacts, language, top, show_texts, where, sayer(language))
     say, asked = found.say, found.recorded.get(TRIALS)
     done = board.counts.get("complete", 0) + board.counts.get("pruned", 0)
     rows = " / ".join(f"{count:,}" for count in board.rows.values())
@@ -117,17 +119,15 @@ def _first(found: SearchFound) -> list[Block]:
     board, say, words = found.board, found.say, SENTENCES[found.language]
     blocks: list[Block] = []
     if lines := _against_linear(board, say):
-        blocks.append(forest(say("forest.search"), lines, say))
-    elif board.best is not None:
-        blocks.append(Prose(say("forest.no.interval"), is_note=True))
+        blocks.append(forest(say("forest.search"), lines, say, words="alone"))
     if board.best is not None:
         blocks.append(Prose(words.optimism(board)))
         if board.ensemble is not None:
             blocks.append(Prose(words.ensemble(board.ensemble)))
     if not found.draw:
         blocks.append(Prose(say("figures.missing"), is_note=True))
-    elif costs := _costs(found):
-        blocks += costs
+    elif (costs := costs_of(board)) is not None:
+        blocks.append(charts.costs(costs, None if board.linear is None else board.linear.macro_f1, say))
     return blocks
 
 
@@ -140,32 +140,18 @@ def _against_linear(board: Leaderboard, say: Say) -> list[Measured]:
     if not lines and board.against_linear is not None and board.best is not None and not board.best.is_linear:
         name = say("forest.search.best", number=board.best.trial)
         lines.append(_measured(name, *(board.against_linear[part] for part in ("corrected", "low", "high"))))
-    if board.ensemble is not None and board.ensemble.above_linear is not None:
+    if board.ensemble is not None:
         name = say("forest.search.ensemble", members=board.ensemble.members)
-        lines.append(_measured(name, *board.ensemble.above_linear))
+        # Where the linear baseline is the best trial, it is measured against that.
+        beside = board.ensemble.above_best if board.best == board.linear else board.ensemble.above_linear
+        if beside is not None:
+            lines.append(_measured(name, *beside))
     return lines
 
 
 def _measured(name: str, mean: float, low: float, high: float) -> Measured:
     verdict = "improves" if low > 0 else "worse" if high < 0 else "undecided"
     return Measured(name, mean, low, high, "no difference" if -NO_DIFFERENCE < low <= high < NO_DIFFERENCE else verdict)
-
-
-def _costs(found: SearchFound) -> list[Block]:
-    board, say = found.board, found.say
-    points = [
-        charts.Point(say("board.trial", number=entry.trial), entry.family, entry.latency, entry.macro_f1)
-        for entry in board.entries
-        if entry.trial is not None and entry.latency
-    ]
-    if not points:
-        return []
-    latencies = {entry.trial: entry.latency for entry in board.entries}
-    together = None
-    if board.ensemble is not None and all(latencies.get(number) for number in board.ensemble.weights):
-        milliseconds = sum(latencies[number] or 0.0 for number in board.ensemble.weights)
-        together = (len(board.ensemble.weights), milliseconds, board.ensemble.macro_f1)
-    return [charts.costs(points, None if board.linear is None else board.linear.macro_f1, together, say)]
 
 
 # ---------------------------------------------------------------------------------------------- the model
@@ -233,16 +219,17 @@ def _data(found: SearchFound) -> Section:
 
 
 def _again(found: SearchFound) -> Section:
-    say, name, advised = found.say, shlex.quote(found.board.study), found.board.recommended
-    commands = [*_run(found), f"sentiment-search report {name} --html report.html"]
+    say, name, advised, where = found.say, shlex.quote(found.board.study), found.board.recommended, found.where
+    commands = [str(found.recorded[COMMAND])] if COMMAND in found.recorded else []
+    commands.append(f"sentiment-search report {name} --html report.html{where}")
     if advised is not None:
         which = "--ensemble" if isinstance(advised, EnsembleStanding) else ""
         if isinstance(advised, Entry) and advised.trial is not None:
             which = f"--trial {advised.trial}"
-            commands.append(f"sentiment-search replay {name} {which}")
+            commands.append(f"sentiment-search replay {name} {which}{where}")
         if which:
-            commands.append(f"sentiment-search export {name} {which} --to my-model")
-            commands.append(f"sentiment-search evaluate my-model --sealed {name}")
+            commands.append(f"sentiment-search export {name} {which} --to my-model{where}")
+            commands.append(f"sentiment-search evaluate my-model --sealed {name}{where}")
     facts = [(say("fact.study"), found.board.study)]
     facts += [
         (say(f"fact.{key}"), str(found.recorded.get(at, "")))
@@ -255,33 +242,9 @@ def _again(found: SearchFound) -> Section:
     return Section("again", say("section.again"), blocks)
 
 
-def _run(found: SearchFound) -> list[str]:
-    """The search itself as a command, where flags can say all of it."""
-    source = DataSource.from_dict(found.recorded[DATA]) if DATA in found.recorded else None
-    if source is None or found.recorded.get(SPACE) or source.fractions != (0.8, 0.1, 0.1) or source.split_seed:
-        return []
-    rule = source.classes
-    if not isinstance(rule, str):
-        rule = " ".join(f"{name}={','.join(map(str, values))}" for name, values in rule.items())
-    words = ["sentiment-search", "run", "--data", *source.paths, "--text", source.text, "--label", source.label]
-    words += ["--classes", rule]
-    for flag, value in (
-        ("--group", source.group),
-        ("--encoding", source.encoding),
-        ("--validation", source.validation_path),
-        ("--test", source.test_path),
-        ("--max-rows", source.max_rows),
-        ("--trials", found.recorded.get(TRIALS)),
-        ("--seed", found.recorded.get(SEED) or None),
-        ("--name", found.board.study),
-    ):
-        words += [] if value is None else [flag, str(value)]
-    return [shlex.join(words)]
-
-
 def _limits(found: SearchFound) -> Section:
     board, say = found.board, found.say
-    items = [say("limits.validation", name=shlex.quote(board.study))]
+    items = [say("limits.validation", name=f"{shlex.quote(board.study)}{found.where}")]
     if "train" in board.rows:
         items.append(say("limits.rows", rows=f"{board.rows['train']:,}"))
     if board.best is not None and sum(board.class_sizes) > 0:

@@ -11,10 +11,11 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.report.page import charts, english, korean
+from search.report.board import parameter_value
+from search.report.page import charts
 from search.report.page.content import Block, Bullets, Cell, Folded, Prose, Section, Table
 from search.report.page.forest import between, signed
-from search.report.page.messages import Say
+from search.report.page.messages import SENTENCES, Say
 from search.report.standing import audited
 from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
@@ -26,7 +27,6 @@ from sentiment.errors import InputError
 from sentiment.models.registry import FAMILY, NETWORK
 
 __all__ = [
-    "SENTENCES",
     "SearchFound",
     "collapse_blocks",
     "curve_blocks",
@@ -38,8 +38,6 @@ NAMED_CURVES: Final = 5
 MOST_CURVES: Final = 60
 """A page with a thousand of them would be large, and no clearer."""
 MOST_COLLAPSED: Final = 20
-
-SENTENCES: Final[dict[str, Any]] = {"en": english, "ko": korean}
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class SearchFound:
     language: str
     top: int
     show_texts: bool
+    where: str
+    """Options that lead to its storage and artifacts, as they are typed."""
     say: Say
     draw: bool = field(default_factory=lambda: find_spec("matplotlib") is not None)
     """Whether figures can be drawn."""
@@ -84,10 +84,10 @@ def leaderboard_blocks(found: SearchFound) -> list[Block]:
     )
     blocks: list[Block] = [table, Prose(SENTENCES[found.language].counted(board), is_note=True)]
     if hidden := len(board.entries) - len(shown):
-        whole = f"sentiment-search report {shlex.quote(board.study)} --csv"
+        whole = f"sentiment-search report {shlex.quote(board.study)} --csv{found.where}"
         blocks.append(Prose(say("board.more", count=f"{hidden:,}", command=whole), is_note=True))
     if board.best is not None:
-        rows = tuple((name, _value(value)) for name, value in board.best_params.items())
+        rows = tuple((name, parameter_value(value)) for name, value in board.best_params.items())
         header = say("column.parameter"), say("column.value")
         blocks.append(Folded(say("params.summary"), (Table(say("params.summary"), header, rows),)))
     if board.edges:
@@ -218,7 +218,3 @@ def _collapsed(trial: FrozenTrial, found: SearchFound) -> tuple[Cell, ...]:
     except (InputError, LookupError):
         pass
     return (found.say("board.trial", number=trial.number), said, share, *_kind(trial, found.say))
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

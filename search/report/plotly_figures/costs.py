@@ -3,15 +3,13 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from search.report.plotly_figures.style import GREY, INK, PALETTE, drawn, name, plotly
+from search.study.costs import HIDDEN_BEHIND, costs_of
 from search.study.leaderboard import Leaderboard
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 __all__ = ["costs_figure"]
-
-SHOWN: Final = 0.12
-"""Macro-F1 below the best that is still shown: what failed would press the others together."""
 
 TICKS: Final = tuple(digit * 10.0**power for power in range(-3, 5) for digit in (1, 2, 5))
 """Milliseconds."""
@@ -20,16 +18,14 @@ TICKS: Final = tuple(digit * 10.0**power for power in range(-3, 5) for digit in 
 def costs_figure(board: Leaderboard) -> "Figure | None":
     """Macro-F1 against milliseconds a text, one point for each completed trial, families told apart by colour and
     marker; None where no trial says what an answer takes, as in studies of earlier versions."""
-    points = [entry for entry in board.entries if entry.trial is not None and entry.latency]
-    if not points:
+    found = costs_of(board)
+    if found is None:
         return None
     scatter = plotly().Scatter
-    best = max(entry.macro_f1 for entry in points)
-    shown = [entry for entry in points if entry.macro_f1 >= best - SHOWN]
     traces: list[Any] = []
-    for number, family in enumerate(dict.fromkeys(entry.family for entry in points)):
+    for number, family in enumerate(found.families):
         colour, symbol = PALETTE[number % len(PALETTE)]
-        own = [entry for entry in shown if entry.family == family]
+        own = [entry for entry in found.shown if entry.family == family]
         traces.append(
             scatter(
                 x=[round(entry.latency or 0.0, 3) for entry in own],
@@ -41,21 +37,21 @@ def costs_figure(board: Leaderboard) -> "Figure | None":
                 hovertemplate="%{text}<br>%{y:.1f} points, %{x:.2g} ms<extra></extra>",
             )
         )
-    latencies = {entry.trial: entry.latency or 0.0 for entry in points}
-    if board.ensemble is not None and board.ensemble.weights.keys() <= latencies.keys():
-        together = sum(latencies[number] for number in board.ensemble.weights)
+    if found.together is not None:
+        count, milliseconds, macro_f1 = found.together
         traces.append(
             scatter(
-                x=[together],
-                y=[round(100 * board.ensemble.macro_f1, 2)],
+                x=[milliseconds],
+                y=[round(100 * macro_f1, 2)],
                 mode="markers",
                 marker={"color": INK, "symbol": "star", "size": 13},
-                name=f"mean of {len(board.ensemble.weights)} trials",
+                name=f"mean of {count} trials",
                 hovertemplate="%{y:.1f} points, %{x:.2g} ms<extra></extra>",
             )
         )
-    left_out = len(points) - len(shown)
-    beside = f"\n{left_out} trials more than {100 * SHOWN:g} points behind are not shown" if left_out else ""
+    beside = "\nscores on the rows that chose the trials and the mean of them, not corrected for choosing"
+    if found.hidden:
+        beside += f"\n{found.hidden} trials more than {100 * HIDDEN_BEHIND:g} points behind are not shown"
     layout: dict[str, Any] = {}
     if board.linear is not None:
         height = round(100 * board.linear.macro_f1, 2)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from search.comparison.ideas import BASELINE
 from search.comparison.results import ArmScore, LinearScore, Results
 from search.report.plotly_figures.style import GREY, INK, drawn, name, plotly
+from search.report.points import between, points
 from search.statistics import NO_DIFFERENCE, Difference
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _small(rows: Sequence[Any]) -> dict[str, int]:
 
 def _told(row: _Row) -> str:
     difference = row.difference
-    interval = f"{100 * difference.mean:+.1f} ({100 * difference.low:+.1f} to {100 * difference.high:+.1f})"
+    interval = f"{points(difference.mean)} ({between(difference.low, difference.high)})"
     return f"{name(row.name, 80)}: {interval}, {row.verdict}"
 
 

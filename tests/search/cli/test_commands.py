@@ -12,6 +12,8 @@ import pytest
 import search
 import sentiment
 from search.cli.commands import main
+from search.storage.databases import load_study, open_storage
+from search.study.records import COMMAND, told_of_study
 from tests.search.conftest import Searched
 from tests.sentiment.test_foreign import OBEYED
 from tests.support.program import PROGRAM, run
@@ -122,17 +124,21 @@ class TestTheWholePath:
         assert any("(bad " in line for line in err)
 
     def test_names_what_comes_next_without_what_stands_in_the_url(
-        self, called: Any, tmp_path: Path, reviews_csv: Path
+        self, called: Any, tmp_path: Path, reviews_csv: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         study_file = write_study_file(tmp_path / "study.toml", reviews_csv, trials=1)
         url = "sqlite:///x.db?timeout=59"  # for all that is known, 59 is a password
-        status, out, err = called("run", study_file, "--storage", url)
+        command = ["run", str(study_file), "--storage", url]
+        monkeypatch.setattr(sys, "argv", ["sentiment-search", *command])
+        status, out, err = called(*command)
         assert status == 0, err
         assert 'export tiny --to tiny-model --storage "$OPTUNA_STORAGE"' in out
         assert 'evaluate tiny-model --sealed tiny --storage "$OPTUNA_STORAGE"' in out
         assert 'sentiment-search dashboard --storage "$OPTUNA_STORAGE"' in out
         assert "59" not in out.split("Next:")[1] and "timeout" not in out
         assert any("put the URL into OPTUNA_STORAGE" in line for line in err)
+        recorded = told_of_study(load_study("tiny", open_storage(url)))
+        assert recorded[COMMAND] == f'sentiment-search run {study_file} --storage "$OPTUNA_STORAGE"'
 
 
 class TestJSON:

@@ -25,7 +25,7 @@ from search.report.values import rows, to_dict
 from search.storage.attributes import OURS
 from search.storage.predictions import keep_predictions
 from search.study.claims import begin_again, claim
-from search.study.records import CONFIG, PREDICTIONS, told
+from search.study.records import COMMAND, CONFIG, PREDICTIONS, told
 from sentiment.errors import InputError
 from sentiment.metrics import macro_f1
 from sentiment.models.network.config import NetworkConfig
@@ -117,6 +117,8 @@ def test_two_workers_find_what_one_finds(folder: Path, tmp_path_factory: pytest.
     found = json.loads(done.stdout)
     for mine, theirs in zip(one.ideas, found["ideas"], strict=True):
         assert mine.difference.pairs.tolist() == theirs["decision"]["difference"]["pairs"]
+    recorded = replace(setting_in(folder), storage=f"sqlite:///{folder}/two.db").recorded()
+    assert recorded[COMMAND] == f"sentiment-search {' '.join([*command[3:], *options])}"
 
 
 def test_killed_in_the_middle_it_goes_on(folder: Path) -> None:

@@ -9,14 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from search.cli.arguments import LANGUAGES as OFFERED
 from search.cli.commands import main
+from search.comparison.decisions import Decision
 from search.comparison.results import Results
 from search.comparison.setting import Setting
 from search.comparison.slices import ErrorRate, Example, Slice, Slices
 from search.report.page import LANGUAGES, comparison_page, english, korean, search_page
+from search.report.page.content import Block
+from search.report.page.data import data_section
 from search.report.page.importance import importance_blocks
 from search.report.page.messages import MESSAGES, sayer
 from search.report.page.model import slice_name
@@ -25,13 +29,15 @@ from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.definition import StudyDefinition
 from search.study.importance import importances
-from search.study.leaderboard import leaderboard
+from search.study.leaderboard import EnsembleStanding, Leaderboard, leaderboard
 from search.study.origins import Origin
+from search.study.records import COMMAND, told_of_study
 from sentiment.errors import InputError
+from sentiment.reviews.relabel import Relabelled
 from tests.search.conftest import Searched
 from tests.support.compared import compared, setting_in, write_comparison
 from tests.support.html import Html, parsed
-from tests.support.results import VERDICTS, difference, idea, results
+from tests.support.results import VERDICTS, difference, idea, results, score
 from tests.support.tiny import source
 
 pytest.importorskip("matplotlib")
@@ -39,7 +45,25 @@ pytest.importorskip("matplotlib")
 HOSTILE = '<script>alert("x")</script>\u202e\x1b[31m & \'"><img src=x onerror=alert(1)>'
 MOST_BYTES = 3 << 20
 RATE = ErrorRate(0.2, 0.1, 0.3, 0.95)
+NO_DATA = InputError("reviews.csv: no such file")
 NO_SLICES = Slices(Slice("all", "all rows", 30, RATE, RATE, difference(0.6), ()), (), {}, ())
+
+
+def every_remark() -> Results:
+    """Of each kind one: what is exaggerated, who pays, what collapsed, here and there, what diverged and relabels."""
+    barely = Decision(replace(difference(0.9), mean=0.02, low=0.0001, high=0.04), 0.0499, "improves", worth_more=False)
+    collapsed, diverged = (replace(score(name), **{name: 3}) for name in ("collapsed", "diverged"))  # type: ignore[arg-type]
+    agreement = Relabelled("lexicon", np.zeros(3), 0.925, 0.731, 0.42, {"negative": 0.5, "positive": 0.875})
+    made = (
+        idea("gains", "improves", difference(0.9), decision=barely, per_class={"positive": difference(0.3)}),
+        idea("collapsed", "undecided", difference(0.61), score=collapsed),
+        idea("diverged", "worse", difference(0.4), score=diverged),
+        idea("relabels", "worse", difference(0.4), circular_macro_f1=0.9, against="collapsed"),
+    )
+    return results(made, relabelled=(("relabels", agreement),))
+
+
+EVERY_REMARK = every_remark()
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +115,7 @@ class TestBothPages:
             assert say(f"section.{title}") in found.text
 
     def test_a_comparison_is_one_file_without_a_request(self, ideas: tuple[Results, Setting], language: str) -> None:
-        found = is_whole(
-            html(comparison_page(*ideas, language=language, command="sentiment-search compare ideas.toml"))
-        )
+        found = is_whole(html(comparison_page(*ideas, language=language)))
         say = sayer(language)
         for title in ("ideas", "arms", "curves", "collapse", "classes", "errors", "data", "ledger", "again", "limits"):
             assert say(f"section.{title}") in found.text
@@ -135,12 +157,63 @@ class TestASearch:
         assert "sentiment-search[figures]" in found.text
         assert not [one for one in found.all("svg") if one.get("role") == "img"]
 
-    def test_gives_the_commands_that_make_it_again(self, searched: Searched) -> None:
-        text = parsed(page_of(searched)).text
-        data = searched.opened.dataset.source
-        # It has a space of its own, which no flag can say.
-        assert f"--text {data.text} --label {data.label}" not in text
-        assert "sentiment-search report tiny --html report.html" in text
+    def test_shows_the_command_that_made_it(
+        self, searched: Searched, ideas: tuple[Results, Setting], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "sentiment-search run" not in parsed(page_of(searched)).text  # it was not made by a command
+        recorded = Setting.recorded
+        monkeypatch.setattr(Setting, "recorded", lambda setting: recorded(setting) | {COMMAND: "compare <it>"})
+        monkeypatch.setattr("search.report.page.trials.told_of_study", lambda study: told_of_study(study) | RUN)
+        assert "run 'my file.csv' --audit 0.1" in parsed(page_of(searched)).text
+        assert "compare <it>" in parsed(html(comparison_page(*ideas))).text
+
+    def test_gives_commands_that_lead_to_its_storage(self, searched: Searched) -> None:
+        board = leaderboard(searched.opened.study, searched.artifacts)
+        made = search_page(searched.opened.study, board, searched.opened, searched.artifacts, where=" --storage URL")
+        commands = [line for one in made.sections for block in one.blocks for line in getattr(block, "lines", ())]
+        assert "sentiment-search report tiny --html report.html --storage URL" in commands
+        assert all(command.endswith(" --storage URL") for command in commands)
+        assert "--sealed tiny --storage URL" in parsed(html(made)).text
+
+    def test_says_nothing_of_an_interval_where_the_linear_baseline_is_best(self, searched: Searched) -> None:
+        board = leaderboard(searched.opened.study, searched.artifacts)
+        best = replace(board.best or board.entries[0], is_linear=True)
+        together = EnsembleStanding({0: 0.5, 1: 0.5}, 0.9, 0.9, above_best=(0.01, -0.01, 0.03), above_linear=None)
+        rest = tuple(entry for entry in board.entries if entry.trial is not None and entry.trial != best.trial)
+        board = replace(board, entries=(best, *rest), families=(), against_linear=None)
+
+        def first_of(board: Leaderboard) -> list[Block]:
+            return list(search_page(searched.opened.study, board, searched.opened, searched.artifacts).first)
+
+        assert [block.kind for block in first_of(board)] == ["prose", "picture"]
+        forest = first_of(replace(board, ensemble=together))[0]
+        assert forest.kind == "forest"
+        assert [row.numbers[0] for row in forest.rows] == ["+1.0"]
+
+    def test_judges_a_model_by_itself_in_other_words_than_a_comparison_judges_ideas(self, searched: Searched) -> None:
+        against = {"trial": 0, "corrected": 0.02, "low": 0.01, "high": 0.04}
+        board = replace(leaderboard(searched.opened.study, searched.artifacts), against_linear=against)
+        forest = search_page(searched.opened.study, board, searched.opened, searched.artifacts).first[0]
+        assert forest.kind == "forest"
+        assert [row.badge.text for row in forest.rows if row.badge] == ["above linear"]
+        assert "not corrected for how many" in forest.caption
+        for language in LANGUAGES:
+            alone, together = (
+                {MESSAGES[language][f"{kind}.{one}"] for one in VERDICTS} for kind in ("alone", "verdict")
+            )
+            assert not alone & together
+
+    def test_says_which_parts_came_from_files_of_their_own(self, searched: Searched) -> None:
+        def said(**own: str) -> str:
+            given = replace(searched.opened.dataset.source, fractions=(0.6, 0.2, 0.2), **own)
+            return " ".join(
+                str(getattr(one, "text", "")) for one in data_section(NO_DATA, given, {}, sayer("en")).blocks
+            )
+
+        assert "training 60 %, validation 20 %, sealed test 20 %" in said()
+        assert "training 75 %, validation 25 %" in said(test_path="own.csv")
+        assert "sealed test part: those of own.csv" in said(test_path="own.csv")
+        assert "Drawn by seed" not in said(test_path="own.csv", validation_path="more.csv")
 
     def test_is_the_same_bytes_for_the_same_study(self, searched: Searched) -> None:
         assert page_of(searched) == page_of(searched)
@@ -171,7 +244,7 @@ class TestForeignText:
         one = Slice("topic", HOSTILE, 30, rate, rate, gain, (Example(HOSTILE, HOSTILE, "positive"),))
         slices = Slices(replace(one, name="all rows"), (one,), {}, (HOSTILE,))
         made = results((idea(HOSTILE, "improves", gain), idea("other", "worse", gain, against=HOSTILE)), slices=slices)
-        page = html(comparison_page(replace(made, name=HOSTILE), command=HOSTILE))
+        page = html(comparison_page(replace(made, name=HOSTILE), where=HOSTILE))
         found = is_whole(page)
         assert not found.all("img")
         assert "<script>alert" in found.text
@@ -179,6 +252,7 @@ class TestForeignText:
         assert "\x1b" not in page
 
 
+RUN = {COMMAND: "sentiment-search run 'my file.csv' --audit 0.1"}
 WORDS = (("good", 5), ("bad", 1))
 
 
@@ -209,6 +283,37 @@ class TestAComparison:
         assert len(headline.sentences) < len(many) / 2
         said = " ".join(sentence for _, sentence in headline.sentences)
         assert all(f"{one.name} (" in said for one in many)
+
+    def test_says_on_which_side_of_the_bounds_a_number_lies_that_is_next_to_them(self) -> None:
+        near = replace(difference(0.9), mean=0.107, low=1e-7, high=0.214)
+        one = idea("near", "improves", near)
+        one = replace(one, decision=replace(one.decision, adjusted_p=0.04996))
+        text = parsed(html(comparison_page(results((one,), slices=NO_SLICES)))).text
+        assert "0.04996" in text
+        assert "+0.00001 … +21.4" in text
+
+    def test_says_of_several_searches_that_the_corrected_score_is_of_the_first(self) -> None:
+        for searches, head in ((1, "that run on new rows"), (2, "best of its first search on new rows")):
+            text = parsed(html(comparison_page(results(slices=NO_SLICES, searches=searches)))).text
+            assert head in text
+        assert "that run on new rows" not in text
+
+    def test_gives_an_idea_that_diverged_one_verdict_wherever_it_stands(self) -> None:
+        made = idea("broken", "undecided", difference(0.61))
+        made = replace(made, score=replace(made.score, diverged_pairs=made.score.pairs))
+        page = comparison_page(results((made,), slices=NO_SLICES))
+        badge, said = page.headline.sentences[0]
+        assert "every pair of it diverged" in said
+        assert page.first[0].kind == "forest"
+        assert page.first[0].rows[0].badge == badge
+
+    def test_names_the_arms_whose_answers_it_shows_class_by_class(self, ideas: tuple[Results, Setting]) -> None:
+        found, setting = ideas
+        better = replace(found.winner, against_linear=replace(found.winner.against_linear, verdict="improves"))
+        text = parsed(html(comparison_page(replace(found, winner=better), setting))).text
+        chosen = ", ".join(f"{name} in {count}" for name, count in better.chosen.items())
+        assert f"of what the other pairs chose ({chosen})" in text
+        assert f"whose macro-F1 here is {100 * better.macro_f1:.1f}" in text
 
     def test_needs_no_more_than_results(self, ideas: tuple[Results, Setting]) -> None:
         is_whole(html(comparison_page(ideas[0])))
@@ -269,8 +374,18 @@ class TestLanguages:
         for verdict in ("improves", "worse", "no difference", "undecided"):
             made = results((idea("x", verdict, difference(0.9), circular_macro_f1=0.9),))
             assert [numbers(one) for one in english.remarks(made)] == [numbers(one) for one in korean.remarks(made)]
+        told = [" ".join(words.remarks(EVERY_REMARK)).replace("-", "+") for words in (english, korean)]
+        assert numbers(told[0]) == numbers(told[1])
         few = replace(found, groups=5, draws=1, searches=2)
         assert len(english.warnings(few)) == len(korean.warnings(few)) == 4
+
+    def test_leave_out_no_remark_and_no_condition(self, searched: Searched) -> None:
+        said = english.remarks(EVERY_REMARK)
+        assert len(said) == 8
+        assert len(korean.remarks(EVERY_REMARK)) == len(said)
+        board = replace(leaderboard(searched.opened.study), against_linear=None)
+        for sentences, conditions in ((english, ("belong together", "one group")), (korean, ("묶인 행이", "그룹에"))):
+            assert all(condition in sentences.standing(board) for condition in conditions)
 
     def test_in_korean_no_sentence_is_english(self, searched: Searched) -> None:
         found = is_whole(page_of(searched, language="ko", show_texts=False))

@@ -1,8 +1,7 @@
 """The page in a real browser: light, dark, on a phone, on paper, in Korean; by keyboard and for a screen reader."""
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,14 @@ import pytest
 from search.report.page import comparison_page, search_page, write_page
 from search.study.leaderboard import leaderboard
 from tests.search.conftest import Searched
+from tests.support.browser import Seen, browser_page, chromium
 from tests.support.compared import compared, setting_in, write_comparison
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 pytest.importorskip("matplotlib")
 
-DESK: dict[str, Any] = {"viewport": {"width": 1200, "height": 900}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+DESK: dict[str, Any] = {"width": 1200, "height": 900}
+PHONE: dict[str, Any] = {"width": 390, "height": 844}
 LOOKS = {"light": DESK, "dark": DESK | {"color_scheme": "dark"}, "phone": PHONE}
 GRAVE = ("serious", "critical")
 
@@ -46,41 +43,24 @@ def pages(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as opened:
         yield opened
-        opened.close()
-
-
-@dataclass
-class Seen:
-    """A page as it was met."""
-
-    page: Any
-    told: list[str] = field(default_factory=list)
-    """By the browser's console."""
-    asked: list[str] = field(default_factory=list)
-    """Requests but for the page itself."""
 
 
 @pytest.fixture
 def look(browser: Any) -> Iterator[Any]:
-    contexts = []
+    """Opens a page; whatever its console says, and each request but for the page itself, counts as a complaint."""
+    with ExitStack() as opened:
 
-    def at(path: Path, **look: Any) -> Seen:
-        context = browser.new_context(**look)
-        contexts.append(context)
-        seen = Seen(context.new_page())
-        seen.page.on("console", lambda message: seen.told.append(message.text))
-        seen.page.on("pageerror", lambda error: seen.told.append(str(error)))
-        seen.page.on("request", lambda request: seen.asked.append(request.url))
-        seen.page.goto(path.as_uri())
-        seen.asked.remove(path.as_uri())
-        return seen
+        def at(path: Path, **look: Any) -> Seen:
+            seen = opened.enter_context(browser_page(browser, **look))
+            seen.page.on("console", lambda message: seen.complaints.append(message.text))
+            seen.page.on("request", lambda request: seen.complaints.append(request.url))
+            seen.page.goto(path.as_uri())
+            seen.complaints.remove(path.as_uri())
+            return seen
 
-    yield at
-    for context in contexts:
-        context.close()
+        yield at
 
 
 @pytest.mark.parametrize("name", ["search-en", "search-ko", "comparison-en", "comparison-ko"])
@@ -89,9 +69,8 @@ def test_a_page_is_quiet_and_fits_and_can_be_used_by_everybody(
     pages: dict[str, Path], look: Any, name: str, how: str
 ) -> None:
     seen = look(pages[name], **LOOKS[how])
-    assert seen.told == []
-    assert seen.asked == []
-    assert seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert seen.complaints == []
+    assert seen.width <= LOOKS[how]["width"]
     seen.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     found = axe.Axe().run(seen.page).response["violations"]
     grave = [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in GRAVE]

@@ -1,6 +1,7 @@
 """Pages of studies while they are made, and figures, without a browser."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from sentiment.models.baselines import LINEAR
 from tests.search.conftest import Searched
 from tests.support.compared import RECIPE as STUDY_FILE
 from tests.support.compared import SAME, Killed, MadeUp, compared, setting_in, write_comparison
+from tests.support.results import difference, idea, results
 from tests.support.tiny import definition
 
 pytest.importorskip("plotly", reason="plotly is not installed")
@@ -195,6 +197,12 @@ class TestFiguresOfASearch:
         assert figure is not None
         assert list(figure.data[0].y) == [pytest.approx(5.0)]
         assert "1 of 1 that ran on would have won" in figure.layout.title.text
+
+    def test_say_of_an_interval_on_which_side_of_zero_it_ends(self) -> None:
+        near = replace(difference(0.9), mean=0.107, low=1e-7, high=0.214)
+        forest = forest_figure(results((idea("near", "improves", near),)))
+        told = [text for trace in forest.data for text in trace.text or ()]
+        assert "near: +10.7 (+0.00001 to +21.4), improves" in told
 
     def test_set_no_foreign_name_as_markup(self) -> None:
         config = {"family": EVIL, "architecture": EVIL}
