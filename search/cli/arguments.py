@@ -18,7 +18,7 @@ from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath, Artifacts
 from sentiment.errors import InputError
 from sentiment.foreign import one_line
 
-__all__ = ["ARTIFACTS", "leading_to", "parse", "same_command", "to_copy"]
+__all__ = ["ARTIFACTS", "LANGUAGES", "leading_to", "parse", "same_command", "to_copy"]
 
 ARTIFACTS: Final = ArtifactPath.of(DEFAULT_ARTIFACTS)
 
@@ -32,7 +32,7 @@ better.
   Use it:           sentiment-search predict my-model "not bad at all"
 """
 LANGUAGES: Final = ("en", "ko")
-"""Of the page that `report` writes."""
+"""Of the page that `report` writes; the first where nobody says."""
 
 EPILOG: Final = """\
 `sentiment-search COMMAND --help` tells more of each. OPTUNA_STORAGE, or
@@ -286,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     report = add("report", "show what a search or a comparison has found", named, storage, written)
     report.add_argument("--top", type=int, default=10, metavar="N", help="trials to show (%(default)s)")
     report.add_argument("--html", metavar="FILE", type=_path, help="write one page that needs no other file")
-    report.add_argument("--lang", choices=LANGUAGES, default="en", help="of the page (%(default)s)")
+    report.add_argument("--lang", choices=LANGUAGES, help="of the page that --html writes (en)")
     report.add_argument("--no-texts", action="store_true", help="leave out the texts of reviews")
     report.add_argument(
         "--watch", action="store_true", help="show it anew every few seconds while the study runs; with --html the page"

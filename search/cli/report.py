@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from search.cli.arguments import leading_to, same_command
+from search.cli.arguments import LANGUAGES, leading_to, same_command
 from search.cli.asked import make_folder, only_study
 from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
@@ -22,10 +22,12 @@ WATCH_SECONDS: Final = 3.0
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     refuse_unless_whole("--top", args.top, 1)
-    if args.html is not None and args.html.is_dir():
-        raise InputError(
-            f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
-        )
+    if args.html is None and args.lang is not None:
+        raise InputError("--lang is the language of the page, which --html FILE writes; give both")
+    if args.html is not None:
+        from search.report.page import refuse_other_file
+
+        refuse_other_file(args.html)
     doing("Reading what is on record")
     from search.storage.databases import open_storage, storage_url
     from search.study.comparisons import parts_of
@@ -73,7 +75,7 @@ class _Told:
     def page_options(self) -> dict[str, Any]:
         """That every page takes."""
         where = leading_to(self.url, self.args.artifacts)
-        return {"language": self.args.lang, "show_texts": not self.args.no_texts, "where": where}
+        return {"language": self.args.lang or LANGUAGES[0], "show_texts": not self.args.no_texts, "where": where}
 
     def again(self) -> "_Told":
         """The same, as it stands now."""
@@ -88,6 +90,8 @@ class _Told:
         make_folder(self.args.html.parent, "--html")
         try:
             write_page(self.page(), self.args.html, reload=reload)
+        except FileNotFoundError:  # as in /proc, which is made up
+            raise InputError(f"--html {self.args.html}: no file can be made there; give another path") from None
         except OSError as error:  # one that came of writing does not say where
             raise OSError(error.errno, error.strerror, str(self.args.html)) from None
         if not reload:
@@ -194,7 +198,8 @@ class _Comparison(_Told):
         from search.study.records import as_recorded
 
         with as_recorded(self.name):
-            return found(self.setting)
+            results = found(self.setting)
+        return replace(results, slices=results.slices.without_texts()) if self.args.no_texts else results
 
     @property
     def runs(self) -> bool:
@@ -211,8 +216,6 @@ class _Comparison(_Told):
         from search.report.text import markdown
         from search.report.values import rows, to_dict
 
-        if self.args.no_texts:
-            self.found = replace(self.found, slices=self.found.slices.without_texts())
         self.show(self.text, lambda: markdown(self.found), lambda: to_dict(self.found), lambda: rows(self.found))
         if self.args.out is not None:
             from search.report.folder import refuse_other_files, write_report

@@ -8,6 +8,6 @@ is true was settled in the rooms below. Whatever somebody else wrote is escaped 
 from search.report.page.comparison import comparison_page
 from search.report.page.messages import LANGUAGES
 from search.report.page.search import search_page
-from search.report.page.writing import write_page
+from search.report.page.writing import refuse_other_file, write_page
 
-__all__ = ["LANGUAGES", "comparison_page", "search_page", "write_page"]
+__all__ = ["LANGUAGES", "comparison_page", "refuse_other_file", "search_page", "write_page"]

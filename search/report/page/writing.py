@@ -13,13 +13,36 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search.report.page.content import Page
 from search.report.page.messages import sayer
+from sentiment.errors import InputError
 from sentiment.foreign import visible
 from sentiment.writing import write_whole
 
-__all__ = ["html", "write_page"]
+__all__ = ["html", "refuse_other_file", "write_page"]
 
 RELOAD_SECONDS: Final = 5
 """After which a page reloads itself while its study runs and somebody watches."""
+MARK: Final = b'<meta name="generator" content="sentiment-search">'
+"""By which a page is known as one of ours; it stands in the first lines of `page.html`."""
+MARKED_BYTES: Final = 512
+
+
+def refuse_other_file(path: Path) -> None:
+    """Refuse the name of a file that a page would replace, unless it is an earlier page, or empty.
+
+    Raises:
+        InputError: something else is there.
+        OSError: it cannot be looked at.
+    """
+    if path.is_dir():
+        raise InputError(f"--html {path} is a folder; give the name of a file, such as {path / 'report.html'}")
+    if not path.exists():
+        return
+    begins = b"?"
+    if path.is_file():
+        with open(path, "rb") as file:
+            begins = file.read(MARKED_BYTES)
+    if begins and MARK not in begins:
+        raise InputError(f"--html {path} is there already, and is no report of sentiment-search; give another name")
 
 
 def write_page(page: Page, path: Path, *, reload: bool = False) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import string
 from dataclasses import replace
@@ -441,6 +442,37 @@ class TestTheCommand:
     ) -> None:
         assert main(["report", "tiny", *searched.flags, "--html", str(tmp_path)]) == 2
         assert "is a folder; give the name of a file" in capsys.readouterr().err
+
+    def test_replaces_an_earlier_page_and_nothing_else(
+        self, searched: Searched, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        page, reviews = tmp_path / "report.html", tmp_path / "reviews.csv"
+        page.touch()
+        for _ in range(2):
+            assert main(["report", "tiny", *searched.flags, "--html", str(page)]) == 0
+        reviews.write_text("text,label\nfine,1\n")
+        capsys.readouterr()
+        for other in (reviews, Path(os.devnull)):
+            assert main(["report", "tiny", *searched.flags, "--html", str(other)]) == 2
+            assert capsys.readouterr().err == (
+                f"sentiment-search: --html {other} is there already, and is no report of sentiment-search; "
+                "give another name\n"
+            )
+        assert reviews.read_text() == "text,label\nfine,1\n"
+
+    def test_where_nothing_can_be_made_says_so_in_one_line(
+        self, searched: Searched, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        if not Path("/proc").is_dir():
+            pytest.skip("a system without /proc")
+        assert main(["report", "tiny", *searched.flags, "--html", "/proc/x.html"]) == 2
+        assert capsys.readouterr().err == (
+            "sentiment-search: --html /proc/x.html: no file can be made there; give another path\n"
+        )
+
+    def test_takes_no_language_without_a_page(self, searched: Searched, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["report", "tiny", *searched.flags, "--lang", "ko"]) == 2
+        assert "--html FILE writes; give both" in capsys.readouterr().err
 
     def test_watches_until_the_study_is_done(
         self, searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
