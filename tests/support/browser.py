@@ -39,8 +39,10 @@ def chromium() -> Iterator["Browser"]:
 
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -53,5 +55,7 @@ def browser_page(browser: "Browser", width: int = 1400, height: int = 900, **loo
     seen.page.on("pageerror", lambda error: told(str(error)))
     seen.page.on("requestfailed", lambda one: None if "ABORTED" in str(one.failure) else told(f"{one.url} failed"))
     seen.page.on("response", lambda one: told(f"{one.url}: {one.status}") if one.status >= 400 else None)
-    yield seen
-    context.close()
+    try:
+        yield seen
+    finally:
+        context.close()

@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -29,39 +27,23 @@ from search.study.create import create_or_resume, make_objective
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
 from tests.search.conftest import Searched
+from tests.support.browser import browser_page, chromium
 from tests.support.compared import compared, setting_in, write_comparison
-from tests.support.program import start
+from tests.support.dashboard import begun, served
 from tests.support.sockets import listening
 from tests.support.tiny import definition
-
-CHROMIUM = shutil.which("chromium")
-
-
-def begun(folder: Path, searched: Searched) -> tuple["subprocess.Popen[str]", str]:
-    """The program, once it answers, and its address; the storage is in its environment, where a password belongs."""
-    flags = ("--port", 0, "--artifacts", searched.artifacts)
-    process = start(folder, "dashboard", *flags, storage=searched.url, restore_signals=True)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.endswith("/  (Ctrl-C ends it)\n"), line + process.stderr.read()
-    return process, line.split()[0].rstrip("/")
 
 
 @pytest.fixture(scope="module")
 def server(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    process, address = begun(tmp_path_factory.mktemp("dashboard"), searched)
-    # Each request is a line on standard error, which somebody must read.
-    reader = threading.Thread(target=process.communicate, daemon=True)
-    reader.start()
-    yield address
-    process.kill()
-    reader.join()
+    with served(tmp_path_factory.mktemp("dashboard"), searched.url, searched.artifacts) as address:
+        yield address
 
 
 def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is_connected(
     searched: Searched, tmp_path: Path
 ) -> None:
-    process, address = begun(tmp_path, searched)
+    process, address = begun(tmp_path, searched.url, searched.artifacts)
     host, port = address.removeprefix("http://").split(":")
     arguments = Path(f"/proc/{process.pid}/cmdline")
     try:
@@ -203,7 +185,7 @@ def test_answers_only_this_machine(server: str) -> None:
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the system does not say who listens")
 def test_listens_on_loopback_alone(searched: Searched, tmp_path: Path) -> None:
-    process, address = begun(tmp_path, searched)
+    process, address = begun(tmp_path, searched.url, searched.artifacts)
     try:
         heard = listening(process.pid)
     finally:
@@ -252,17 +234,8 @@ def test_answers_through_a_tunnel_from_another_port(server: str, host: str) -> N
     assert urllib.request.urlopen(request, timeout=120).status == 200
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; `make browser` installs it")
-def test_a_browser_shows_the_study(server: str, tmp_path: Path) -> None:
-    page = subprocess.run(
-        [
-            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *(f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=15000", "--dump-dom"),
-            f"{server}/dashboard/",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    ).stdout
-    assert "tiny" in page
+def test_a_browser_shows_the_study(server: str) -> None:
+    with chromium() as browser, browser_page(browser) as seen:
+        seen.page.goto(f"{server}/dashboard/")
+        seen.page.get_by_text("tiny").first.wait_for()
+        assert seen.complaints == []

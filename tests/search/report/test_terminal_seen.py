@@ -24,10 +24,17 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 WIDTHS = (60, 80, 160)
 ENDED = "the program has ended"
 SECONDS = 120
+DRAWN_HERE = "drawn"
+"""File with all that was ever on the terminal."""
 TURNING = re.compile("[⠁-⣿] ")
 """What turns before what is done now."""
 DRAWN = re.compile("[━╸╺⠁-⣿]")
 """What lines of progress are drawn with."""
+PROGRESS = re.compile(r"Reading |Correcting |search \d+/|trial \d+ \w+, epoch")
+"""What lines of progress say."""
+ESCAPES = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
+EPOCHS = 9999
+"""More than anybody waits for: what is looked at goes on until it is seen, however fast the machine is."""
 
 
 @dataclass
@@ -40,6 +47,11 @@ class Terminal:
     def screen(self, *flags: str) -> str:
         """What is on it, and above it; with `-J`, lines that the terminal broke are joined."""
         return self._tmux("capture-pane", "-p", "-S", "-", *flags)
+
+    def first(self) -> str:
+        """The first line that was drawn, however soon another took its place."""
+        drawn = ESCAPES.sub("", (self.folder / DRAWN_HERE).read_text("utf-8"))
+        return next(line for line in re.split(r"[\r\n]", drawn) if line.strip())
 
     def press(self, key: str) -> None:
         self._tmux("send-keys", key)
@@ -73,13 +85,15 @@ def terminal(folder: Path, width: int, *commands: list[object]) -> Iterator[Term
     one_process = f"from search.cli.commands import main\nfor arguments in {arguments!r}: main(arguments)"
     said = shlex.join([*PROGRAM, *arguments[0]] if len(arguments) == 1 else [sys.executable, "-c", one_process])
     script = folder / f"at-{width}.sh"
-    script.write_text(f"cd {shlex.quote(str(folder))}\n{said}\necho {ENDED}\nsleep {SECONDS}\n")
+    begin = f"trap : INT\ncd {shlex.quote(str(folder))}\nuntil [ -e {DRAWN_HERE} ]; do sleep 0.01; done"
+    script.write_text(f"{begin}\n{said}\necho {ENDED}\nsleep {SECONDS}\n")
     opened = Terminal(f"{folder.name}-{width}-{os.getpid()}", folder)
     # The server keeps the environment that it is started with.
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     environment |= {"PYTHONPATH": str(ROOT), "OPTUNA_STORAGE": "sqlite:///study.db", "LC_ALL": "C.UTF-8"}
     start = ["tmux", "-L", opened.socket, "-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", "50"]
-    subprocess.run([*start, f"sh {shlex.quote(str(script))}"], env=environment, check=True, timeout=30)
+    start += [f"sh {shlex.quote(str(script))}", ";", "pipe-pane", f"cat > {shlex.quote(str(folder / DRAWN_HERE))}"]
+    subprocess.run(start, env=environment, check=True, timeout=30)
     try:
         yield opened
     finally:
@@ -112,48 +126,37 @@ def test_what_was_found_is_no_wider_than_the_terminal_and_no_word_of_it_is_broke
         ["report", "tiny", *searched.flags],
         [*compare, "--artifacts", comparison / "artifacts"],
         ["inspect", reviews_csv, "--label", "stars"],
+        ["run", write_study_file(tmp_path / "study.toml", reviews_csv, trials=1)],
         ["run", "--help"],
     ) as shown:
         lines = shown.end()
     assert widest(lines) <= width
     text = "\n".join(lines)
     assert "Leaderboard of tiny" in text and "macro-F1" in text
-    [heads] = [line for line in lines if "macro-F1  model" in line]
-    assert ("  lr  " in heads) == ("shows more: lr" not in text) == (width == 160)
+    heads = [line for line in lines if "macro-F1  model" in line]
+    assert ["  lr  " in line for line in heads] == [width == 160] * 2
+    assert ("shows more: lr" not in text) == (width == 160)
+    assert not any(PROGRESS.match(line) for line in lines), lines
     assert ("P(better)  p (Holm)" in text) == (width == 160)
     assert "median" in text and "--patience" in text
 
 
 @pytest.mark.parametrize(("width", "workers"), [(60, 2), (160, 1)])
-def test_a_search_says_what_it_does_from_its_first_second_and_leaves_nothing_of_that(
+def test_a_search_says_what_it_does_from_its_first_second_and_ctrl_c_leaves_nothing_of_that_and_a_command_to_copy(
     width: int, workers: int, reviews_csv: Path, tmp_path: Path
 ) -> None:
-    study = write_study_file(tmp_path / "study.toml", reviews_csv, epochs=24, trials=2, workers=workers)
-    with terminal(tmp_path, width, ["run", study]) as shown:
-        first = shown.until(str.strip)
-        assert TURNING.sub("", first).startswith(f"Reading {str(study)[: width - 30]}")
-        shown.until(lambda text: re.search(r"search \d/2", text))
-        if workers > 1:
-            shown.until(lambda text: text.count("trial ") == workers or "search 1/2" in text)
-        running = shown.until(lambda text: re.search(r"trial \d+ \w+, epoch \d+\.\d/24, macro-F1 0\.\d{4}", text))
+    write_study_file(tmp_path / "study.toml", reviews_csv, epochs=EPOCHS, trials=2, workers=workers)
+    at_work = re.compile(rf"trial \d+ \w+, epoch \d+\.\d/{EPOCHS}, macro-F1 0\.\d{{4}}")
+    with terminal(tmp_path, width, ["run", "study.toml"]) as shown:
+        running = shown.until(lambda text: "search 0/2" in text and len(at_work.findall(text)) == workers)
         drawn = [line for line in running.splitlines() if DRAWN.search(line) or line.startswith(("search", "trial"))]
         assert widest(drawn) <= width - 3  # so that ^C has room
-        lines = shown.end()
-    assert widest(lines) <= width
-    assert not any(line.startswith(("Reading", "search ", "Correcting")) for line in lines)
-    assert sum(line.startswith("Leaderboard of tiny") for line in lines) == 1
-
-
-def test_ctrl_c_leaves_nothing_of_the_lines_and_a_command_that_can_be_copied(reviews_csv: Path, tmp_path: Path) -> None:
-    study = write_study_file(tmp_path / "study.toml", reviews_csv, epochs=400, trials=2)
-    with terminal(tmp_path, 80, ["run", study]) as shown:
-        shown.until(lambda text: re.search(r"trial 0 \w+, epoch \d", text))
         shown.press("C-c")
-        shown.until(lambda text: "same command:" in text)
-        time.sleep(0.5)
-        left = shown.screen()
-    assert not DRAWN.search(left)
-    assert not re.search(r"^(search|trial) \d+/", left, re.MULTILINE)
-    assert "1 interrupted, to be begun again" in left
+        lines = shown.end()
+    assert TURNING.sub("", shown.first()).startswith("Reading study.toml")
+    assert widest(lines) <= width
+    assert not any(PROGRESS.match(line) for line in lines), lines
+    left = "\n".join(lines)
+    assert f"{workers} interrupted, to be begun again" in left
     copied = left[left.index("sentiment-search run") :].replace("\\\n", "").split("\n")[0]
-    assert shlex.split(copied)[1:] == ["run", str(study)]
+    assert shlex.split(copied)[1:] == ["run", "study.toml"]

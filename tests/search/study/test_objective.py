@@ -16,8 +16,9 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.databases import open_storage
 from search.study.create import create_or_resume, make_objective
 from search.study.optimization import optimize
+from search.study.origins import IN_WORDS
 from search.study.positions import FINISHED
-from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, SECONDS, told
+from search.study.records import AUDITED, COLLAPSED, CONFIG, CURVE, ENDED, ENVIRONMENT, EPOCHS, KIND, SECONDS, told
 from sentiment.metrics import macro_f1
 from sentiment.models.family import Report
 from sentiment.models.network.config import NetworkConfig
@@ -137,6 +138,7 @@ class TestInAnybodysStudy:
         study.optimize(objective, n_trials=1)
         first, second = study.trials
         assert first.params == second.params
+        assert second.user_attrs[KIND] == IN_WORDS["replicate"].of_a_trial
         assert told(first, CONFIG) | {"seed": told(second, CONFIG)["seed"]} == told(second, CONFIG)
         assert told(first, CURVE)[0]["train_loss"] != told(second, CURVE)[0]["train_loss"]
 
