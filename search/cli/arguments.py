@@ -44,7 +44,8 @@ A shell completes commands and options after this line in ~/.bashrc (or zsh's):
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments as values; `command` is the command's name. What is wrong ends the program with status 2."""
+    """The arguments as values; `command` is the command's name, `given` what was typed. What is wrong ends the program
+    with status 2."""
     parser = _parser()
     given = sys.argv[1:] if arguments is None else arguments
     if not given:
@@ -58,6 +59,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         parsed.texts += rest
+    parsed.given = tuple(given)
     return parsed
 
 
@@ -419,6 +421,6 @@ def same_command(args: argparse.Namespace) -> str:
     hidden = args.storage if args.storage is not None and holds_secret(args.storage) else None
     words = [
         word.removesuffix(hidden) + to_copy(hidden) if hidden and word.endswith(hidden) else shlex.quote(word)
-        for word in sys.argv[1:]
+        for word in args.given
     ]
     return " ".join(["sentiment-search", *words])

@@ -72,11 +72,8 @@ class TestACommandToBeCopied:
             (["run", "--stor=" + URL, "x"], URL, 'run --stor="$OPTUNA_STORAGE" x'),
         ],
     )
-    def test_says_the_same_but_for_a_password(
-        self, monkeypatch: pytest.MonkeyPatch, given: list[str], storage: str | None, shown: str
-    ) -> None:
-        monkeypatch.setattr("sys.argv", ["-m", *given])
-        assert same_command(argparse.Namespace(storage=storage)) == f"sentiment-search {shown}"
+    def test_says_the_same_but_for_a_password(self, given: list[str], storage: str | None, shown: str) -> None:
+        assert same_command(argparse.Namespace(given=given, storage=storage)) == f"sentiment-search {shown}"
 
     def test_leaves_a_url_that_holds_a_secret_to_the_environment(self) -> None:
         assert to_copy(URL) == to_copy(f"{URL}?password=secret") == '"$OPTUNA_STORAGE"'

@@ -260,8 +260,8 @@ def _model(found: _Found) -> list[Section]:
     # What is deployed is trained anew; these are the arms that the other pairs chose in each.
     chosen = ", ".join(say("chosen.in", name=name, count=count) for name, count in results.winner.chosen.items())
     name = LINEAR if results.winner.deploy == LINEAR else say("chosen", arms=chosen)
-    pooled, every = said.reshape(-1, n_classes), np.tile(labels, len(said))
-    blocks = class_blocks(name, pooled, every, results.classes, say, draw=found.draw)
+    pooled, repeated = said.reshape(-1, n_classes), np.tile(labels, len(said))
+    blocks = class_blocks(name, pooled, repeated, results.classes, say, draw=found.draw)
     return [Section("classes", say("section.classes"), (Prose(where, is_note=True), *blocks))]
 
 

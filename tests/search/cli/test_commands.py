@@ -124,13 +124,11 @@ class TestTheWholePath:
         assert any("(bad " in line for line in err)
 
     def test_names_what_comes_next_without_what_stands_in_the_url(
-        self, called: Any, tmp_path: Path, reviews_csv: Path, monkeypatch: pytest.MonkeyPatch
+        self, called: Any, tmp_path: Path, reviews_csv: Path
     ) -> None:
         study_file = write_study_file(tmp_path / "study.toml", reviews_csv, trials=1)
         url = "sqlite:///x.db?timeout=59"  # for all that is known, 59 is a password
-        command = ["run", str(study_file), "--storage", url]
-        monkeypatch.setattr(sys, "argv", ["sentiment-search", *command])
-        status, out, err = called(*command)
+        status, out, err = called("run", study_file, "--storage", url)
         assert status == 0, err
         assert 'export tiny --to tiny-model --storage "$OPTUNA_STORAGE"' in out
         assert 'evaluate tiny-model --sealed tiny --storage "$OPTUNA_STORAGE"' in out
