@@ -24,12 +24,14 @@ from search.report import text
 from search.report.standing import counted
 from search.report.values import rows
 from search.report.words import words
-from search.storage.databases import load_study, open_storage, storage_url
+from search.storage.databases import OLDER_PAIRS, load_study, open_storage, storage_url
 from search.storage.paths import DEFAULT_ARTIFACTS, ArtifactPath
-from search.study.comparisons import is_comparison, refuse_comparison
+from search.study.comparisons import is_comparison, parts_of, refuse_comparison
 from search.study.leaderboard import Entry, Leaderboard, leaderboard
+from search.study.records import as_recorded
+from sentiment.checked import shown
 from sentiment.errors import InputError, MissingExtraError
-from sentiment.foreign import visible
+from sentiment.foreign import html_sentences, visible
 
 if TYPE_CHECKING:
     from search.comparison.results import Results
@@ -62,11 +64,15 @@ class Study:
             artifacts: the folder, or s3://BUCKET/PREFIX, where its files are; None: the program's own.
 
         Raises:
-            InputError: there is no such storage, or no such study in it.
+            InputError: there is no such storage, or no such study in it; or `name` is no text.
         """
+        _refuse_no_text(name)
         url = storage_url(storage)
         kept = ArtifactPath.of(str(artifacts or DEFAULT_ARTIFACTS))
-        return cls(load_study(name, open_storage(url, create=False)), url, kept)
+        opened = open_storage(url, create=False)
+        if name not in optuna.get_all_study_names(opened):
+            name = next(iter(parts_of(name, opened)), name)  # an older comparison
+        return cls(load_study(name, opened), url, kept)
 
     @property
     def name(self) -> str:
@@ -154,20 +160,27 @@ class Study:
             raise InputError(f"{self.name!r} is a search, not a comparison; ask for its leaderboard()")
         from search.comparison.reopened import found, reopen
 
-        return ComparisonResults(found(reopen(self.name, self.url, self.artifacts)))
+        return ComparisonResults(found(reopen(self.name.removesuffix(OLDER_PAIRS), self.url, self.artifacts)))
 
     def __repr__(self) -> str:
         if is_comparison(self.study):
             return f"Study({visible(self.name)}, a comparison: .comparison() is what it found)"
-        board = self.board
+        try:
+            board = self.board
+        except InputError as error:
+            return f"Study({visible(str(error))})"
         best = "" if board.best is None else f" Best: {board.best.name} with {board.best.macro_f1:.4f}."
         return f"Study({visible(self.name)}: {counted(board)}{best})"
 
     def _repr_html_(self) -> str:
-        """For a notebook: where it stands, in words and as a table."""
-        if is_comparison(self.study):
-            return self.comparison()._repr_html_()
-        return boards.html(self.board)
+        """For a notebook: where it stands, in words and as a table; or why that cannot be told."""
+        try:
+            if is_comparison(self.study):
+                return self.comparison()._repr_html_()
+            with as_recorded(self.name):
+                return boards.html(self.board)
+        except InputError as error:
+            return html_sentences(self.name, [str(error)])
 
 
 @dataclass(frozen=True)
@@ -227,6 +240,13 @@ def export(
 
     write(study, kept if isinstance(kept, ArtifactPath) else ArtifactPath.of(str(kept)), str(trial), Path(to))
     return Bundle.open(to)
+
+
+def _refuse_no_text(name: object) -> None:
+    if not isinstance(name, str):
+        raise InputError(
+            f"the name of a study is {shown(name)}, which is no text; `sentiment-search studies` lists them"
+        )
 
 
 def _pandas() -> Any:

@@ -6,6 +6,7 @@ knows nothing: `GridSearchCV` may tune what stands here, `search` does it better
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -201,6 +202,8 @@ def _texts(given: Any) -> list[str]:
     """The texts of a list, an array or a column, without blanks around them, as all models of ours read them."""
     if isinstance(given, str | bytes):
         raise InputError(f"one text ({shown(given)}) stands where several do; put it into a list")
+    if isinstance(given, set | frozenset | Mapping):
+        raise InputError(f"texts are a {type(given).__name__}, which no order of labels fits; give a list of them")
     if getattr(given, "ndim", 1) != 1:
         raise InputError(f"texts have the shape {given.shape}; give one column of them, such as frame['review']")
     try:
@@ -237,6 +240,11 @@ def _array(given: Any) -> npt.NDArray[Any]:
         kept = np.empty(len(given), dtype=object)
         kept[:] = given
         given = kept if any(isinstance(label, str) for label in given) else given
+    whole = getattr(getattr(given, "dtype", None), "numpy_dtype", None)
+    if getattr(whole, "kind", "") in ("b", "i", "u"):
+        # A column of pandas that may have gaps, which numpy would make numbers with a fraction of.
+        with suppress(TypeError, ValueError):  # it has gaps, which are refused later
+            given = np.asarray(given, dtype=whole)
     found: npt.NDArray[Any] = column_or_1d(given, warn=True)
     return found
 
@@ -255,9 +263,9 @@ def _split(texts: list[str], labels: Indices, names: tuple[str, ...], fraction: 
     class_of_text = counts.argmax(axis=1)
     sizes = np.bincount(class_of_text, minlength=len(names))
     if sizes.min() < 2:
-        name = names[int(sizes.argmin())]
+        name, texts_of_its_own = names[int(sizes.argmin())], "1 text" if sizes.min() else "no text"
         raise InputError(
-            f"class {name!r} has {sizes.min()} text of its own, but 2 are needed, one of them to choose the best "
+            f"class {name!r} has {texts_of_its_own} of its own, but 2 are needed, one of them to choose the best "
             "checkpoint; add rows, or leave the class out (a linear model needs none)"
         )
     from sklearn.model_selection import train_test_split
@@ -281,8 +289,10 @@ def _dataset(texts: list[str], labels: Indices, names: tuple[str, ...], split: S
     try:
         return Dataset(source, reviews, split, fingerprint_of(reviews, split))
     except UnicodeEncodeError:
-        number = next(number for number, text in enumerate(texts) if any("\ud800" <= sign <= "\udfff" for sign in text))
-        raise InputError(f"text {number} (counted from 0) holds half a surrogate pair; decode its file anew") from None
+        named = [(f"text {number} (counted from 0)", text) for number, text in enumerate(texts)]
+        named += [(f"label {shown(name)}", name) for name in names]
+        what = next(what for what, text in named if any("\ud800" <= sign <= "\udfff" for sign in text))
+        raise InputError(f"{what} holds half a surrogate pair; decode its file anew") from None
 
 
 def _labels_of(bundle: Bundle) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import codecs
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ BLOCK: Final = 1 << 20
 LONGEST: Final = 1 << 24
 """Characters of a line."""
 NOT_READABLE: Final = "\ufffd"
+HALF: Final = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, which utf-7 and its like can carry, and no text is."""
 
 
 def command(args: argparse.Namespace) -> int:
@@ -97,18 +100,26 @@ def _answer_lines(bundle: "Bundle", encoding: str, as_json: bool) -> None:
 
 def _batches(stream: Any, encoding: str) -> Iterator[list[str]]:
     """Lines, those that are there at once together."""
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    except LookupError:
-        raise InputError(f"--encoding is {encoding!r}, which is none; give one such as utf-8 or cp949") from None
     left = ""
-    while block := stream.read1(BLOCK):
-        left += decoder.decode(block)
-        *lines, left = left.split("\n")
+    for read in _decoded(stream, encoding):
+        *lines, left = (left + read).split("\n")
         if len(left) > LONGEST or any(len(line) > LONGEST for line in lines):
             raise InputError(f"a line has more than {LONGEST:,} characters; give a text a line")
         if lines:
             yield [line.removesuffix("\r") for line in lines]
-    left += decoder.decode(b"", final=True)
     if left:
         yield [left.removesuffix("\r")]
+
+
+def _decoded(stream: Any, encoding: str) -> Iterator[str]:
+    """What is in a stream, as it comes."""
+    from sentiment.files.encodings import known_codec
+
+    codec = known_codec(encoding)
+    decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+    try:
+        while block := stream.read1(BLOCK):
+            yield HALF.sub(NOT_READABLE, decoder.decode(block))
+        yield HALF.sub(NOT_READABLE, decoder.decode(b"", final=True))
+    except UnicodeError as error:  # UTF-16 or UTF-32 without a mark, of which nobody knows which byte is first
+        raise InputError(f"standard input is not {codec}: {error}; pass --encoding {codec}-le or -be") from None

@@ -36,7 +36,7 @@ def reopen(name: str, url: str, artifacts: Artifacts, *, threads: int = 1) -> Se
     if DATA not in recorded or PLAN not in recorded:
         raise InputError(
             f"comparison {name!r} was begun by an older version, which did not record what its data are; "
-            "`sentiment-search compare` with its study file records it, and shows what it found"
+            "`sentiment-search compare` with its study file records it, trains nothing again, and shows what it found"
         )
     with as_recorded(parts[0]):
         source = DataSource.from_dict(recorded[DATA])

@@ -247,7 +247,7 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
             raise InputError(f"study {name!r} does not maximize one score; `sentiment-search run` made no such study")
         refuse_half_copied(study)
         return study
-    except KeyError:
+    except (KeyError, UnicodeEncodeError):  # no database takes half a surrogate pair
         names = optuna.get_all_study_names(storage)
         if name + OLDER_PAIRS in names:
             raise no_search(name) from None

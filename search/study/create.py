@@ -167,7 +167,8 @@ def create_or_resume(
     space = Space.of(definition.space, defaults=told_of_study(study)[SPACE_DEFAULTS])
     opened = _opened(study, dataset, space, definition.seed, definition.keep_best, artifacts)
     if lost := begin_lost_again(study):
-        say(f"{lost} trials lost their process and are begun again.")
+        trials = "1 trial lost its process and is" if lost == 1 else f"{lost} trials lost their process and are"
+        say(f"{trials} begun again.")
     remove_leftovers(opened)
     # Older studies did not keep what the baselines predict.
     if not all(PREDICTIONS in measured for measured in told_of_study(study).get(BASELINES, {"": {}}).values()):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sentiment.errors import InputError
 
-__all__ = ["as_utf8", "line_of", "refuse_nul"]
+__all__ = ["as_utf8", "known_codec", "line_of", "refuse_nul"]
 
 # A UTF-32 mark begins with the UTF-16 one, so it must be asked for first.
 _BYTE_ORDER_MARKS: Final = (
@@ -57,7 +57,7 @@ def as_utf8(data: bytes, encoding: str | None, path: str) -> tuple[bytes, str, b
         InputError: `encoding` is not known, or some bytes do not fit; the message names the line.
     """
     if encoding is not None:
-        return _recode(data, _known_codec(encoding), path), encoding, False
+        return _recode(data, known_codec(encoding), path), encoding, False
     for mark, codec in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             if codec == "utf-8-sig":
@@ -76,7 +76,12 @@ def as_utf8(data: bytes, encoding: str | None, path: str) -> tuple[bytes, str, b
     return _checked_utf8(data, path), "utf-8", False
 
 
-def _known_codec(encoding: str) -> str:
+def known_codec(encoding: str) -> str:
+    """The Python codec of that name, for text; a mark at its start is no text.
+
+    Raises:
+        InputError: there is none.
+    """
     try:
         codec = codecs.lookup(encoding)
         "".encode(codec.name)

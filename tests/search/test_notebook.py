@@ -8,13 +8,15 @@ import pytest
 from search import Objective, Space, Study, export
 from search.notebook import FIGURES
 from search.storage.databases import open_storage
+from search.study.create import create_or_resume
 from search.study.replay import Replay
 from sentiment import Bundle
 from sentiment.errors import InputError
 from sentiment.reviews.dataset import load_dataset
+from tests.search.comparison.test_reopened import begun_under_older_names
 from tests.search.conftest import Searched
-from tests.support.compared import RECIPE, MadeUp, compared, setting_in, write_comparison
-from tests.support.tiny import SPACE, source
+from tests.support.compared import RECIPE, SAME, MadeUp, compared, setting_in, write_comparison
+from tests.support.tiny import SPACE, definition, source
 
 FOREIGN = "<script>alert('a')</script>"
 
@@ -110,6 +112,22 @@ class TestASearch:
             Study.open("tiny", f"sqlite:///{tmp_path}/none.db")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize("name", [None, 5, ["tiny"]])
+    def test_without_a_name_is_refused_in_a_line(self, name: Any, searched: Searched) -> None:
+        with pytest.raises(InputError, match="which is no text; `sentiment-search studies` lists them"):
+            Study.open(name, searched.url)
+        with pytest.raises(InputError, match=r"there is no study '\\ud800' in the storage"):
+            Study.open("\ud800", searched.url)
+
+    def test_of_another_program_says_so_where_it_would_be_shown(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/study.db"
+        other = optuna.create_study(study_name=FOREIGN, storage=open_storage(url), direction="maximize")
+        other.set_user_attr("rows", "many")
+        opened = Study.open(FOREIGN, url, tmp_path)
+        assert "has on record what this program does not write" in opened._repr_html_()
+        assert "has on record what this program does not write" in repr(opened)
+        assert "<script>" not in opened._repr_html_()
+
     def test_without_pandas_says_what_to_install(self, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("search.notebook.find_spec", lambda name: None)
         with pytest.raises(InputError, match=r"pip install 'sentiment-search\[notebook\]'"):
@@ -138,6 +156,32 @@ class TestAComparison:
     def test_is_no_search(self, opened: Study) -> None:
         with pytest.raises(InputError, match="'ideas' is a comparison, not a search"):
             opened.leaderboard()
+
+    def test_that_an_older_version_began_is_opened_by_its_name_and_by_that_of_its_pairs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_comparison(tmp_path, RECIPE + SAME)
+        MadeUp(pair_sd=0.02).instead_of_training(monkeypatch)
+        begun_under_older_names(tmp_path, pairs=4)
+        names = ("ideas", "ideas: pairs")
+        url, kept = f"sqlite:///{tmp_path}/studies.db", tmp_path / "artifacts"
+        for name in names:
+            shown = Study.open(name, url, kept)._repr_html_()
+            assert "comparison &#x27;ideas&#x27; has not come to its first look yet" in shown
+        compared(tmp_path)
+        by_name, by_pairs = (Study.open(name, url, kept).comparison()._repr_html_() for name in names)
+        assert by_name == by_pairs
+
+    def test_shares_its_name_with_a_search_which_is_opened_by_it(
+        self, reviews_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_comparison(tmp_path, RECIPE + SAME)
+        url, kept = f"sqlite:///{tmp_path}/studies.db", tmp_path / "artifacts"
+        create_or_resume(definition(reviews_csv, name="ideas"), open_storage(url), kept)
+        MadeUp(pair_sd=0.02).instead_of_training(monkeypatch)
+        begun_under_older_names(tmp_path, pairs=2)
+        assert Study.open("ideas", url, kept).board.study == "ideas"
+        assert "a comparison" in repr(Study.open("ideas: pairs", url, kept))
 
 
 class TestAnybodysOwnStudy:

@@ -121,6 +121,17 @@ class TestFit:
         for texts, labels in ((np.array(TEXTS), np.array(LABELS)), (frame["text"], frame["label"])):
             assert (SentimentClassifier().fit(texts, labels).predict_proba(texts) == expected).all()
 
+    @pytest.mark.parametrize("kind", ["Int64", "UInt8", "boolean"])
+    def test_gives_labels_of_a_column_that_may_have_gaps_back_as_they_came(self, kind: str) -> None:
+        pandas = pytest.importorskip("pandas")
+        labels = pandas.Series([label == "good" for label in LABELS]).astype(kind)
+        classifier = SentimentClassifier().fit(TEXTS, labels)
+        assert classifier.predict(TEXTS).tolist() == labels.tolist()
+        assert classifier.classes_.dtype == labels.dtype.numpy_dtype
+        labels[0] = None
+        with pytest.raises(InputError, match="Input y contains NaN"):
+            SentimentClassifier().fit(TEXTS, labels)
+
     def test_leaves_its_parameters_as_they_were_given(self) -> None:
         table = {"architecture": "textcnn", **TINY}
         classifier = SentimentClassifier(table, epochs=1).fit(TEXTS, LABELS)
@@ -210,6 +221,9 @@ class TestWhatCannotBeMeant:
             (["a", None], ["x", "y"], "text 1 (counted from 0) is None, which is none; leave the row out"),
             (np.zeros((2, 2)), ["x", "y"], "texts have the shape (2, 2); give one column of them"),
             (["a", "b\ud800"], ["x", "y"], "text 1 (counted from 0) holds half a surrogate pair"),
+            (["a", "b"], ["x\ud800", "y"], "label 'x\\ud800' holds half a surrogate pair"),
+            ({"a", "b"}, ["x", "y"], "texts are a set, which no order of labels fits; give a list of them"),
+            ({"a": 1, "b": 2}, ["x", "y"], "texts are a dict, which no order of labels fits"),
             (["a", "b"], ["x", "x"], "a classifier needs rows of two classes or more, and there are 2 rows, one class"),
             ([], [], "a classifier needs rows of two classes or more, and there are 0 rows"),
             (["a", "b"], ["x"], "a classifier needs"),
@@ -227,6 +241,8 @@ class TestWhatCannotBeMeant:
         texts, labels = [*TEXTS, "so so", "so so"], [*LABELS, "fair", "fair"]
         with pytest.raises(ValueError, match="class 'fair' has 1 text of its own, but 2 are needed"):
             SentimentClassifier("bag").fit(texts, labels)
+        with pytest.raises(ValueError, match="class 'fair' has no text of its own, but 2 are needed"):
+            SentimentClassifier("bag").fit([*TEXTS, *["so so"] * 3], [*LABELS, "poor", "poor", "fair"])
         assert SentimentClassifier().fit(texts, labels).predict(["so so"]) == ["fair"]
 
     def test_nothing_is_predicted_or_saved_before_it_is_fitted(self, tmp_path: Path) -> None:

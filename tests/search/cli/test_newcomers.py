@@ -302,9 +302,27 @@ class TestPredict:
         status, out, err = called("predict", model, "--encoding", "latin-1", piped=piped)
         assert (status, err) == (0, [])
         assert out.splitlines()[0].endswith("café fine")
-        assert called("predict", model, "--encoding", "none", piped=piped)[2] == [
-            "sentiment-search: --encoding is 'none', which is none; give one such as utf-8 or cp949"
-        ]
+
+    @pytest.mark.parametrize(
+        ("encoding", "words"),
+        [
+            ("none", "encoding 'none' is not known; give one such as utf-8, cp949"),
+            ("base64", "encoding 'base64' is not known"),
+            ("idna", "encoding 'idna' is not known"),
+            ("utf-16", "does not start with BOM; pass --encoding utf-16-le or -be"),
+        ],
+    )
+    def test_refuses_an_encoding_that_lines_are_not_in(
+        self, encoding: str, words: str, called: Call, model: Path
+    ) -> None:
+        status, out, err = called("predict", model, "--encoding", encoding, piped=b"fine\npoor\n")
+        assert (status, out, len(err)) == (2, "", 1)
+        assert words in err[0]
+
+    def test_shows_half_a_character_as_it_shows_bytes_that_cannot_be_read(self, called: Call, model: Path) -> None:
+        status, out, err = called("predict", model, "--encoding", "utf-7", piped=b"+2AA- fine\npoor\n")
+        assert (status, len(out.splitlines())) == (0, 2)
+        assert "1 of 2 lines holds what is not utf-7" in err[0]
 
     def test_without_texts_says_what_to_do(self, called: Call, model: Path) -> None:
         for arguments in ({"typed": ""}, {"piped": None}):

@@ -174,7 +174,7 @@ class TestKill9:
         lost = next(trial for trial in study(folder).get_trials() if trial.state == TrialState.RUNNING)
         status, _, err = run(folder, "run", "study.toml", "--json")
         assert status == 0, err
-        assert "1 trials lost their process and are begun again." in err
+        assert "1 trial lost its process and is begun again." in err
         finished = study(folder)
         assert_whole(folder, finished)
         # The trial that takes its place computes what the lost one would have computed.
