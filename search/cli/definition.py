@@ -66,11 +66,10 @@ def _with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """
     if not flags:
         return space
-    from search.study.space import Space
+    from search.study.space import SPACE_FLAGS, Space
 
     found = space | flags
     if isinstance(space.get("encoder"), dict) and "encoder" in flags:
         found["encoder"] = space["encoder"] | {"model": flags["encoder"]}
-    given = {"family": "--families", "encoder": "--encoder"}
-    Space.of(found, where=f"{' and '.join(given[name] for name in flags)}:")
+    Space.of(found, where=f"{' and '.join(SPACE_FLAGS[name] for name in flags)}:")
     return found

@@ -167,7 +167,11 @@ class _Search(_Told):
             self.dataset = opened.dataset
         except InputError as error:
             opened = error
-        options = {"language": self.args.lang or LANGUAGES[0], "top": self.args.top, "show_texts": not self.args.no_texts}
+        options = {
+            "language": self.args.lang or LANGUAGES[0],
+            "top": self.args.top,
+            "show_texts": not self.args.no_texts,
+        }
         with as_recorded(self.name):
             return search_page(self.study, self.board, opened, self.args.artifacts, **options)
 

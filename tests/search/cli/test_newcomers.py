@@ -106,6 +106,9 @@ class TestRun:
         # What nobody said is taken alike the next time, so that the search goes on.
         again, _, err = called("run", "reviews.csv", "--trials", 2, "--families", "linear")
         assert (again, "1 of 2 trials are there already." in err[1]) == (0, True)
+        assert refusal_after(called, "reviews.csv").endswith(
+            "was made with --families linear; give the same, or another name to another search: --name OTHER"
+        )
         assert refusal_after(called, "reviews.csv", "--name", "another", "--out", "out").startswith(
             "--out is out, which holds results.md, but no earlier report of 'another'"
         )
@@ -166,6 +169,9 @@ class TestRun:
         assert refusal(called, "run", "reviews.csv", "--data", "reviews.csv").startswith(
             "give the files of reviews once"
         )
+        assert refusal(called, "compare", "reviews.csv").endswith(
+            "; compare wants one; a file of reviews is searched with `sentiment-search run reviews.csv`"
+        )
         assert "there is no column 'stras'" in refusal(called, "run", "reviews.csv", "--label", "stras")
 
 
@@ -183,6 +189,13 @@ def test_inspect_guesses_what_run_does(called: Call, tmp_path: Path) -> None:
     assert status == 0
     assert "read by rule stars-3" in out and "label rule guessed: stars-3" in out
     assert "read by rule as-is" in called("inspect", "reviews.csv", "--label", "score")[1]
+    # What is not plain to `run` is described all the same, and said to be so.
+    rows = "".join(f"a thing of number {n},the other thing of {n},{n % 2}\n" for n in range(100))
+    (tmp_path / "two.csv").write_text(f"one,other,score\n{rows}")
+    assert "may be the column with the reviews" in refusal(called, "run", "two.csv")
+    assert "guessed: 'other', which is not plain: a search wants --text" in " ".join(
+        called("inspect", "two.csv")[1].split()
+    )
 
 
 class TestStudies:

@@ -340,8 +340,8 @@ class TestTheCommand:
         for other in (reviews, Path(os.devnull)):
             assert main(["report", "tiny", *searched.flags, "--html", str(other)]) == 2
             assert capsys.readouterr().err == (
-                f"sentiment-search: --html {other} is there already, and is no report of sentiment-search; give another "
-                "name\n"
+                f"sentiment-search: --html {other} is there already, and is no report of sentiment-search; "
+                "give another name\n"
             )
         assert reviews.read_text() == "text,label\nfine,1\n"
 
