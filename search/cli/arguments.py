@@ -5,6 +5,7 @@ but for one thing: none is empty.
 """
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -92,7 +93,10 @@ class _Completion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, __: object = None) -> None:
         from search.cli.completion import completion
 
-        print(completion(parser, str(shell)))
+        try:
+            print(completion(parser, str(shell)), flush=True)
+        except BrokenPipeError:  # `... | head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         parser.exit()
 
 
