@@ -19,7 +19,7 @@ from sentiment.files.columns import match_column
 from sentiment.files.reader import Table, read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews.cleaning import LeftOut, clean
-from sentiment.reviews.dataset import Dataset, guessed, load_dataset
+from sentiment.reviews.dataset import Dataset, guessed, headless, load_dataset
 from sentiment.reviews.guess import LABEL_NAMES, TEXT_NAMES, guess_label, guess_rule, guess_text, label_counts, named
 from sentiment.reviews.labels import RulePreview, look_alikes, preview_rules
 from sentiment.reviews.scripts import main_scripts
@@ -187,6 +187,7 @@ def inspect(
     else:
         if table.recognised:
             notes.append(guessed(table))
+        notes += headless(table, text, label)
         if label is not None and classes == "as-is":  # it may be why there are too few rows of a class
             labels = label_counts(table, label)
             notes += look_alikes({value: number for number, value in enumerate(labels)}, labels)

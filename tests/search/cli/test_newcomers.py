@@ -198,6 +198,15 @@ def test_inspect_guesses_what_run_does(called: Call, tmp_path: Path) -> None:
     )
 
 
+def test_a_first_row_that_looks_like_data_is_told(called: Call, tmp_path: Path) -> None:
+    rows = "".join(f"a rather good thing that was number {n},{1 + n % 2}\n" for n in range(101))
+    (tmp_path / "reviews.csv").write_text(rows)
+    told = "reviews.csv: the first row looks like data, not like a header (a column is called"
+    assert told in " ".join(called("inspect", "reviews.csv")[1].split())
+    _, _, err = called("run", "reviews.csv", "--trials", 1, "--families", "linear")
+    assert any(line.startswith(told) for line in err), err
+
+
 class TestStudies:
     @pytest.mark.parametrize("word", ["studies", "list", "status"])
     def test_shows_what_is_there(self, called: Call, searched: Searched, word: str) -> None:
