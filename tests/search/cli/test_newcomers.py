@@ -172,6 +172,10 @@ class TestRun:
         assert refusal(called, "compare", "reviews.csv").endswith(
             "; compare wants one; a file of reviews is searched with `sentiment-search run reviews.csv`"
         )
+        assert refusal(called, "run", "reviews.csv", "--trails", 3).endswith("; see `sentiment-search run --help`")
+        assert refusal_after(called, "reviews.csv", "--families", "linear,textcnn").startswith(
+            "--families: textcnn is a network's architecture, not a family; give network here, or "
+        )
         assert "there is no column 'stras'" in refusal(called, "run", "reviews.csv", "--label", "stras")
 
 
@@ -354,3 +358,7 @@ class TestPredict:
         status, out, err = called("evaluate", model, "--data", "reviews.csv")
         assert (status, err) == (0, ["Taken: text = said, label = sentiment. Otherwise: --text COLUMN --label COLUMN"])
         assert out.startswith("reviews.csv: 40 rows scored")
+        assert called("evaluate", model, "reviews.csv") == (status, out, err)
+        assert refusal(called, "evaluate", model, "reviews.csv", "--data", "reviews.csv").startswith(
+            "give the file once"
+        )
