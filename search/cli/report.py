@@ -225,7 +225,7 @@ class _Comparison(_Told):
     def page(self) -> Any:
         from search.report.page import comparison_page
 
-        options = {"language": self.args.lang or LANGUAGES[0], "show_texts": not self.args.no_texts}
+        options: dict[str, Any] = {"language": self.args.lang or LANGUAGES[0], "show_texts": not self.args.no_texts}
         return comparison_page(self.found, self.setting, **options)
 
     def again(self) -> "_Comparison":
