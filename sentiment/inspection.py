@@ -19,7 +19,7 @@ from sentiment.files.columns import match_column
 from sentiment.files.reader import Table, read_table
 from sentiment.files.unpacking import MAX_BYTES
 from sentiment.reviews.cleaning import LeftOut, clean
-from sentiment.reviews.dataset import Dataset, guessed, load_dataset
+from sentiment.reviews.dataset import Dataset, guessed, headless, load_dataset
 from sentiment.reviews.guess import LABEL_NAMES, TEXT_NAMES, guess_label, guess_rule, guess_text, label_counts, named
 from sentiment.reviews.labels import RulePreview, look_alikes, preview_rules
 from sentiment.reviews.scripts import main_scripts
@@ -41,6 +41,7 @@ SAMPLE_CHARACTERS: Final = 2_000_000
 LONGEST_ROWS: Final = 20
 """Reviews with the most characters, and as many with the most words, among which the most tokens are looked for."""
 VOCABULARY_SIZE: Final = 8000
+NOT_PLAIN: Final = ", which is not plain: a search wants {}"
 MOST_UNUSABLE: Final = 5
 """Columns of which it is said why they cannot be used."""
 
@@ -141,13 +142,14 @@ def inspect(
     table = read_table(path, None, encoding, max_bytes)
     notes = []
     if text is None:
-        text = _guess_text(table)
-        notes.append(f"text column guessed: {text!r}")
+        text, plainly = _guess_text(table)
+        notes.append(f"text column guessed: {text!r}{'' if plainly else NOT_PLAIN.format('--text')}")
     else:
         text = match_column(text, table.columns, path)
     if label is None:
-        label = _guess_label(table, text)
-        notes.append(f"label column guessed: {label!r}" if label else "no label column found or given")
+        label, plainly = _guess_label(table, text)
+        told = f"label column guessed: {label!r}{'' if plainly else NOT_PLAIN.format('--label')}"
+        notes.append(told if label else "no label column found or given")
     else:
         label = match_column(label, table.columns, path)
     for name in (text, label or text):
@@ -185,6 +187,7 @@ def inspect(
     else:
         if table.recognised:
             notes.append(guessed(table))
+        notes += headless(table, text, label)
         if label is not None and classes == "as-is":  # it may be why there are too few rows of a class
             labels = label_counts(table, label)
             notes += look_alikes({value: number for number, value in enumerate(labels)}, labels)
@@ -252,26 +255,26 @@ def _described(
 # Guessing columns
 
 
-def _guess_text(table: Table) -> str:
-    """What `run` would take, where it takes any; else what is most like it: to describe does no harm."""
+def _guess_text(table: Table) -> tuple[str, bool]:
+    """What `run` would take, where it takes any; else what is most like it, and False: to describe does no harm."""
     with suppress(InputError):
-        return guess_text(table)
+        return guess_text(table), True
     usable = [name for name in table.columns if name and name not in table.unusable]
     if not usable:
         raise InputError(next(iter(table.unusable.values())))
     likely = named(table, TEXT_NAMES)
-    return likely or max(usable, key=lambda name: sum(len(cell) for cell in _first_cells(table, name)))
+    return likely or max(usable, key=lambda name: sum(len(cell) for cell in _first_cells(table, name))), False
 
 
-def _guess_label(table: Table, text: str) -> str | None:
+def _guess_label(table: Table, text: str) -> tuple[str | None, bool]:
     with suppress(InputError):
-        return guess_label(table, text)
+        return guess_label(table, text), True
     likely = named(table, LABEL_NAMES)
     if likely is not None and likely != text:
-        return likely
+        return likely, False
     distinct = {name: len(set(_first_cells(table, name)) - {""}) for name in table.data.column_names if name != text}
     possible = [name for name, count in distinct.items() if 2 <= count <= 20]
-    return min(possible, key=lambda name: distinct[name]) if table.num_rows >= 20 and possible else None
+    return min(possible, key=lambda name: distinct[name]) if table.num_rows >= 20 and possible else None, False
 
 
 def _first_cells(table: Table, name: str) -> list[str]:

@@ -5,6 +5,7 @@ but for one thing: none is empty.
 """
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -46,7 +47,7 @@ A shell completes commands and options after this line in ~/.bashrc (or zsh's):
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The arguments as values; `command` is the command's name, `given` what was typed. What is wrong ends the program
     with status 2."""
-    parser = _parser()
+    parser, commands = _parser()
     given = sys.argv[1:] if arguments is None else arguments
     if not given:
         parser.print_help()
@@ -56,7 +57,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parsed, rest = parser.parse_known_args(arguments)
     # argparse does not know the texts of `predict DIR --json TEXT` again behind an option.
     if rest and (any(text.startswith("-") for text in rest) or not hasattr(parsed, "texts")):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        named = next(word for word in given if word in commands.choices)
+        commands.choices[named].error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         parsed.texts += rest
     parsed.given = tuple(given)
@@ -94,7 +96,10 @@ class _Completion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, _: object, shell: Any, __: object = None) -> None:
         from search.cli.completion import completion
 
-        print(completion(parser, str(shell)))
+        try:
+            print(completion(parser, str(shell)), flush=True)
+        except BrokenPipeError:  # `... | head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         parser.exit()
 
 
@@ -129,7 +134,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"sentiment-search: {one_line(message)}; see `{self.prog} --help`\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Any]:
+    """The parser, and those of its commands by name, in `choices`."""
     parser: argparse.ArgumentParser = _Parser(
         prog="sentiment-search",
         usage="sentiment-search COMMAND ...",
@@ -336,7 +342,8 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = add("evaluate", "score an exported model on labelled rows", storage, as_json, columns, rules)
     evaluate.add_argument("bundle", type=_path, metavar="DIR")
-    evaluate.add_argument("--data", metavar="FILE")
+    evaluate.add_argument("file", metavar="FILE", nargs="?", help="the labelled rows")
+    evaluate.add_argument("--data", metavar="FILE", help="the labelled rows, as FILE")
     evaluate.add_argument(
         "--sealed",
         metavar="STUDY",
@@ -351,7 +358,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect = add("inspect", "show what a file holds before anything is trained", as_json, columns, rules)
     inspect.add_argument("data", metavar="FILE")
 
-    delete = add("delete", "remove a search or a comparison, with all that it keeps", storage)
+    delete = add("delete", "remove a search or a comparison, with all that it alone keeps", storage)
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     delete.add_argument("--running", action="store_true", help="also while trials of it run")
@@ -395,7 +402,7 @@ def _parser() -> argparse.ArgumentParser:
     said = dashboard.add_mutually_exclusive_group()
     said.add_argument("--quiet", action="store_true", help="print the address on standard output, and nothing else")
     said.add_argument("--verbose", action="store_true", help="print a line for each request")
-    return parser
+    return parser, commands
 
 
 def to_copy(url: str) -> str:

@@ -5,11 +5,14 @@ import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.console import say
 from sentiment.errors import InputError, refuse_unless_whole
 from sentiment.foreign import visible
+
+if TYPE_CHECKING:
+    from search.comparison.stored import Whole
 
 __all__ = [
     "classes_of",
@@ -24,6 +27,7 @@ __all__ = [
     "shown_storage",
     "study_of",
     "threads_of",
+    "whole_called",
     "workers_of",
 ]
 
@@ -45,10 +49,10 @@ def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = 
     """The name that was given; or that of the only search or comparison in the storage, which is told.
 
     Raises:
-        InputError: there are several, which are named, or none.
+        InputError: none is called so; or no name was given and there are several, which are named, or none.
     """
     if args.name is not None:
-        return str(args.name)
+        return whole_called(args.name, storage).name
     from search.comparison.stored import wholes
 
     found = wholes(storage.get_all_studies())
@@ -61,6 +65,25 @@ def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = 
         raise InputError(f"there is no {what} in the storage yet; a first one: sentiment-search run reviews.csv")
     listed = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")
     raise InputError(f"give the NAME of one: the storage has {listed}")
+
+
+def whole_called(name: str, storage: Any) -> "Whole":
+    """The search or comparison of that name.
+
+    Raises:
+        InputError: there is none, or it is a part of another.
+    """
+    from search.comparison.stored import wholes
+
+    found = wholes(storage.get_all_studies())
+    for whole in found:
+        if whole.name == name:
+            return whole
+        if name in whole.names:
+            raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; give the name of that")
+    names = ", ".join(sorted(whole.name for whole in found)[:8])
+    known = f"it has {names}" if names else "it has none yet; `sentiment-search run` makes one"
+    raise InputError(f"there is no study {name!r} in the storage; {known}")
 
 
 def shown_storage(parsed: argparse.Namespace) -> str:

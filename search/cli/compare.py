@@ -1,13 +1,14 @@
 """`sentiment-search compare`: ideas against a baseline."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from search.cli.answer import fail, killed_by
-from search.cli.arguments import same_command
+from search.cli.arguments import leading_to, same_command
 from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of
 from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
@@ -58,7 +59,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
     from search.storage.databases import storage_url
     from search.study.records import COMMAND, keep_of_study
 
-    for comparison in comparisons:
+    for path, comparison in zip(args.study_files, comparisons, strict=True):
         setting = Setting(comparison, storage_url(args.storage), args.artifacts, args.threads, device)
         refuse_other(setting)
         doing(f"{comparison.name}: measuring a small part of a training of each arm")
@@ -90,8 +91,10 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
         publish_comparison(setting, found)  # first: whoever reads the answer may leave
         if args.json:
             show_json(to_dict(found))
+        elif args.markdown:
+            show(markdown(found))
         else:
-            show(markdown(found) if args.markdown else render(found, width()))
+            show(render(found, width()))
         if args.out is not None:
             from search.report.folder import write_report
 
@@ -99,8 +102,17 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
                 written = write_report(found, args.out, same_command(args))
             except OSError as error:  # one that came of writing does not say where
                 raise OSError(error.errno, error.strerror, str(args.out)) from None
-            say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
+            say(f"Wrote {', '.join(file.name for file in written)} to {args.out}")
+        if not (args.json or args.markdown):
+            _show_what_is_next(comparison.name, path, leading_to(setting.storage, args.artifacts))
     return 0
+
+
+def _show_what_is_next(name: str, path: str, where: str) -> None:
+    show(f"\nNext: sentiment-search report {shlex.quote(name)} --html {shlex.quote(f'{name}.html')}{where}")
+    show(f"      sentiment-search dashboard{where}")
+    show("A comparison keeps no model to export; a search does:")
+    show(f"      sentiment-search run {shlex.quote(path)} --name {shlex.quote(f'{name}-search')}{where}")
 
 
 def _check_extras(out: Path | None, comparisons: Sequence[Any]) -> None:

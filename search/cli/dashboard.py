@@ -12,6 +12,8 @@ __all__ = ["command"]
 
 CONNECTIONS: Final = 4
 """To a server: a browser asks several things at once."""
+IMPORTANCES: Final = r"optuna(\.|_dashboard\._)importance"
+"""The modules that warn of parameters' importances: Optuna's, or with Python 3.12 who asks them."""
 
 
 def command(args: argparse.Namespace) -> int:
@@ -29,9 +31,13 @@ def command(args: argparse.Namespace) -> int:
         if args.open and not webbrowser.open(address):
             say("No browser could be opened here; open that address yourself.")
 
-    # Said for each parameter, whenever a page of few trials is opened; the note says what that chart is worth.
-    warnings.filterwarnings("ignore", "Some regimes for parameter")
+    # Said whenever a page of few trials is opened; the note says what that chart is worth.
+    warnings.filterwarnings("ignore", module=IMPORTANCES)
     storage = open_storage(storage_url(args.storage), create=False, connections=CONNECTIONS)
     args.artifacts.prepare()
-    serve(storage, args.artifacts, args.port, on_ready, verbose=args.verbose)
-    return 0
+    try:
+        serve(storage, args.artifacts, args.port, on_ready, verbose=args.verbose)
+    except KeyboardInterrupt:
+        if not args.quiet:
+            say("The dashboard has ended.")
+    return 130

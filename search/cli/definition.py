@@ -66,11 +66,16 @@ def _with_flags(space: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """
     if not flags:
         return space
-    from search.study.space import Space
+    from search.study.space import SPACE_FLAGS, Space, declared
 
+    architectures = [name for name in flags.get("family", ()) if name in declared()["architecture"]]
+    if architectures:
+        raise InputError(
+            f"--families: {architectures[0]} is a network's architecture, not a family; give network here, or "
+            f'architecture = "{architectures[0]}" in [space] of a study file'
+        )
     found = space | flags
     if isinstance(space.get("encoder"), dict) and "encoder" in flags:
         found["encoder"] = space["encoder"] | {"model": flags["encoder"]}
-    given = {"family": "--families", "encoder": "--encoder"}
-    Space.of(found, where=f"{' and '.join(given[name] for name in flags)}:")
+    Space.of(found, where=f"{' and '.join(SPACE_FLAGS[name] for name in flags)}:")
     return found

@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from search.cli.asked import whole_called
 from search.console import say
 from sentiment.errors import InputError
 from sentiment.foreign import visible
@@ -22,7 +23,7 @@ def command(args: argparse.Namespace) -> int:
 
     storage = open_storage(storage_url(args.storage), create=False)
     args.artifacts.prepare(writing=False)
-    whole = _called(args.name, storage)
+    whole = whole_called(args.name, storage)
     if not args.running:
         _refuse_running(whole, storage)
     kept = kept_by(whole.name, whole.names, storage, args.artifacts)
@@ -36,25 +37,13 @@ def command(args: argparse.Namespace) -> int:
     if kept.others:
         some = ", ".join(map(visible, kept.others[:3])) + (", ..." if len(kept.others) > 3 else "")
         say(f"Left in {visible(str(kept.folder))}, since this program did not write it: {some}")
+    cache = args.artifacts.local / "cache"
+    if cache.is_dir():
+        say(
+            f"Left for other searches: {visible(str(cache))}, with tokenizers and words of the texts. "
+            "It is made anew where it is missing."
+        )
     return 0
-
-
-def _called(name: str, storage: Any) -> "Whole":
-    """The search or comparison of that name.
-
-    Raises:
-        InputError: there is none, or it is a part of another.
-    """
-    from search.comparison.stored import wholes
-
-    found = wholes(storage.get_all_studies())
-    for whole in found:
-        if whole.name == name:
-            return whole
-        if name in whole.names:
-            raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; delete that, or leave it")
-    known = f"it has {', '.join(sorted(whole.name for whole in found)[:8])}" if found else "it has none"
-    raise InputError(f"there is no study {name!r} in the storage; {known}")
 
 
 def _refuse_running(whole: "Whole", storage: Any) -> None:

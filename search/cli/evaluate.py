@@ -13,13 +13,16 @@ __all__ = ["command"]
 
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
+    if args.file and args.data:
+        raise InputError("give the file once: without --data, or with it")
+    args.data = args.file or args.data
     if bool(args.data) == bool(args.sealed):
-        raise InputError("give --data FILE, or --sealed STUDY, one of the two")
+        raise InputError("give a FILE of labelled rows, or --sealed STUDY, one of the two")
     if args.sealed:
         return _evaluate_sealed(args)
     if args.storage is not None or args.artifacts != ARTIFACTS:
         raise InputError(
-            "--storage and --artifacts are for --sealed STUDY; leave them out, or give it in place of --data"
+            "--storage and --artifacts are for --sealed STUDY; leave them out, or give it in place of the file"
         )
     doing(f"Scoring {args.data}")
     from sentiment.bundle.folder import Bundle

@@ -11,7 +11,7 @@ from search.cli.answer import killed_by
 from search.cli.arguments import leading_to, same_command
 from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of
 from search.cli.definition import definition_of
-from search.cli.shares import Shares
+from search.cli.shares import INTERRUPTED, Shares
 from search.cli.worker import work_on
 from search.console import doing, say, show, show_json, width
 
@@ -93,6 +93,7 @@ def command(args: argparse.Namespace) -> int:
                                 break
         except KeyboardInterrupt:
             interrupted = True
+    interrupted = interrupted or INTERRUPTED in shares.statuses
     doing("Correcting the best score for the choice among all")
     correct_for_choosing(opened)
     board = leaderboard(opened.study, args.artifacts)
@@ -120,7 +121,7 @@ def command(args: argparse.Namespace) -> int:
         say(f"\n{killed} of {workers} workers were killed; {killed_by(args.launcher)}. {advice}")
     if interrupted:
         say(f"\nInterrupted; every finished trial is kept. Go on with the same command: {same_command(args)}")
-        return 130
+        return INTERRUPTED
     if not args.json and board.best is not None:
         name, model = shlex.quote(definition.name), shlex.quote(f"{definition.name}-model")
         show(f"\nNext: sentiment-search export {name}{export_flag(board)} --to {model}{where}")

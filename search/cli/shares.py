@@ -16,7 +16,7 @@ from search.execution.interrupts import told_to_end
 if TYPE_CHECKING:
     from search.study.create import SearchStudy
 
-__all__ = ["Shares"]
+__all__ = ["INTERRUPTED", "Shares"]
 
 INTERRUPTED: Final = 130
 """The exit status of what Ctrl-C ended."""
@@ -77,7 +77,8 @@ class Shares:
 
 
 def _share(work: Callable[..., int], ends: float | None, url: str) -> int | str:
-    """In a worker: its exit status, or why trials fail one after another; whatever else goes wrong is told there.
+    """In a worker: its exit status, or why trials fail one after another; whatever else goes wrong is told there, but
+    for Ctrl-C.
 
     Args:
         work: on the study.
@@ -98,10 +99,8 @@ def _share(work: Callable[..., int], ends: float | None, url: str) -> int | str:
         except FailuresInARow as error:
             failed.append(explained(error, shown(url)))
             return 1
-        except KeyboardInterrupt:
-            if told_to_end():
-                return INTERRUPTED
-            raise
+        except KeyboardInterrupt:  # the command says it, once for all of its workers
+            return INTERRUPTED
 
     status = status_of(attempted, partial(shown, url))
     if status == INTERRUPTED and told_to_end():

@@ -31,7 +31,7 @@ from search.comparison.ideas import BASELINE, PAIRS, RANDOM, Arm, tuning_name
 from search.comparison.leftovers import remove_recorded
 from search.comparison.looks import pairs_left, record_looks, record_plan
 from search.comparison.pairs import VALIDATION, fit_linear, train_pair
-from search.comparison.setting import Setting
+from search.comparison.setting import RENAME, Setting
 from search.comparison.tuning import random_trials_left, train_random, tune, winner_of
 from search.execution.again import do_lost_again
 from search.execution.contract import Executor
@@ -273,7 +273,8 @@ def refuse_other(setting: Setting) -> None:
     if (FINGERPRINT in recorded or setting.finished_pairs()) and SPACE_DEFAULTS not in recorded:
         raise InputError(
             f"comparison {comparison.name!r} was begun by an older version, which did not record its looks at the "
-            "sealed rows, and may have trained its arms in different precisions; give it another name"
+            "sealed rows, and may have trained its arms in different precisions; "
+            f"{RENAME}"
         )
     refuse_other_data(setting)
     record = _record(setting)
@@ -281,14 +282,11 @@ def refuse_other(setting: Setting) -> None:
     if {"trials": comparison.trials, "searches": 1} | recorded.get(COMPARISON, record) != record:
         raise InputError(
             f"comparison {comparison.name!r} was begun with another baseline, other ideas, another number of trials or "
-            "searches, or another seed; give it another name"
+            f"searches, or another seed; {RENAME}"
         )
     search = _curve_record(setting)
     if search is not None and setting.recorded(RANDOM).get(COMPARISON, search) != search:
-        raise InputError(
-            f"the tuning curve of {comparison.name!r} was begun with another [curve] search; give the comparison "
-            "another name"
-        )
+        raise InputError(f"the tuning curve of {comparison.name!r} was begun with another [curve] search; {RENAME}")
 
 
 def refuse_other_data(setting: Setting) -> None:
@@ -300,7 +298,7 @@ def refuse_other_data(setting: Setting) -> None:
     if setting.recorded().get(FINGERPRINT, setting.dataset.fingerprint) != setting.dataset.fingerprint:
         raise InputError(
             f"comparison {setting.comparison.name!r} was begun with other data, labels or split; restore the file, or "
-            "give the comparison another name"
+            f"{RENAME}"
         )
 
 

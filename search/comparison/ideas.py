@@ -6,6 +6,7 @@ it trains nothing.
 """
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -193,7 +194,8 @@ def read_comparison(path: str | Path) -> Comparison:
             pairs.
     """
     path = Path(path)
-    file = read_toml(path)
+    called = "reviews.csv" if path.suffix.casefold() == ".toml" else shlex.quote(str(path))
+    file = read_toml(path, f"compare wants one; a file of reviews is searched with `sentiment-search run {called}`")
     with naming(f"{path}: "):
         tuned = _tune(file.tune)
         return _comparison(

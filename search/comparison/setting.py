@@ -34,7 +34,7 @@ from sentiment.models.family import Resources
 from sentiment.models.registry import full_name
 from sentiment.reviews.dataset import Dataset, load_dataset, redraw
 
-__all__ = ["LOOKS", "PLANNED_LOOKS", "Setting", "arm_and_pair"]
+__all__ = ["LOOKS", "PLANNED_LOOKS", "RENAME", "Setting", "arm_and_pair"]
 
 ARM: Final = "arm"
 PAIR: Final = "pair"
@@ -43,6 +43,7 @@ LEAST_LEFT: Final = 1e-8
 LOOKS: Final = "looks taken"
 PLANNED_LOOKS: Final = "looks planned"
 """[[pairs, share of alpha], ...]: all that were taken, and the plan that stood before anything was seen."""
+RENAME: Final = 'give the comparison another name (name = "..." in its study file)'
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Setting:
         if taken is not None and min(looks.shares[len(taken.pairs) :], default=1.0) < LEAST_LEFT:
             raise InputError(
                 f"comparison {self.comparison.name!r} was looked at {len(taken.pairs)} times, and nothing is left of "
-                "the errors that all looks may make together; give it another name, which trains everything anew"
+                f"the errors that all looks may make together; {RENAME}, which trains everything anew"
             )
         return looks
 
@@ -135,9 +136,7 @@ class Setting:
         study = optuna.load_study(study_name=name, storage=storage)
         # Without anything in it, it is what a process left that was killed while it made it.
         if not is_comparison(study) and (told_of_study(study) or study.get_trials(deepcopy=False)):
-            raise InputError(
-                f"there is a search or another program's study {name!r} already; give the comparison another name"
-            )
+            raise InputError(f"there is a search or another program's study {name!r} already; {RENAME}")
 
     @property
     def cache(self) -> Path:

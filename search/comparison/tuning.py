@@ -14,7 +14,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from search.comparison.ideas import RANDOM, Arm, tuning_name
-from search.comparison.setting import Setting
+from search.comparison.setting import RENAME, Setting
 from search.storage.paths import ArtifactPath
 from search.study.create import SearchStudy
 from search.study.objective import Objective
@@ -145,7 +145,7 @@ def winner_of(setting: Setting, arm: Arm, search: int) -> tuple[Config, float]:
         if not scored:
             raise InputError(
                 f"the pairs of {arm.name!r} in comparison {setting.comparison.name!r} were trained with settings that "
-                "none of its tuning trials has: the database was changed; give the comparison another name"
+                f"none of its tuning trials has: the database was changed; {RENAME}"
             )
     value, best = max(scored, key=lambda item: item[0])  # of equals the first
     return best, value

@@ -51,7 +51,7 @@ from search.study.records import (
     keep_of_study,
     told_of_study,
 )
-from search.study.space import Space, defaults_for
+from search.study.space import SPACE_FLAGS, Space, defaults_for
 from search.study.stopping import Plateau, plateau
 from sentiment.errors import InputError
 from sentiment.foreign import visible
@@ -343,16 +343,31 @@ def _refuse_other_identity(study: optuna.Study, definition: StudyDefinition, dat
             continue
         if name == FINGERPRINT:
             raise _other_data(study.study_name, recorded[name], dataset)
+        made = f"{name} {recorded.get(name)}, not {value}" if name != SPACE else _other_space(recorded.get(name), value)
         raise InputError(
-            f"study {study.study_name!r} was made with {name} {recorded.get(name)}, not {value}; "
-            "choose another name for another search"
+            f"study {study.study_name!r} was made with {made}; give the same, or another name to another search: "
+            "--name OTHER"
         )
+
+
+def _other_space(recorded: Any, given: dict[str, Any]) -> str:
+    """What a study was made with in place of `given`: as flags where they say it all, else what differs by its name."""
+    made = recorded if isinstance(recorded, dict) else {}
+    other = sorted(name for name in {*made, *given} if made.get(name) != given.get(name))
+    if not set(other) <= SPACE_FLAGS.keys():
+        return f"a [space] that says something else of {', '.join(other)}"
+    return " and ".join(
+        f"{SPACE_FLAGS[name]} {','.join(map(str, made[name])) if isinstance(made[name], list) else made[name]}"
+        if name in made
+        else f"no {SPACE_FLAGS[name]}"
+        for name in other
+    )
 
 
 def _other_data(name: str, recorded: str, dataset: Dataset) -> InputError:
     return InputError(
         f"study {name!r} was made with other data, labels or split (fingerprint {recorded[:12]}, now "
-        f"{dataset.fingerprint[:12]}); restore the file, or choose another name for a new study"
+        f"{dataset.fingerprint[:12]}); restore the file, or give a new study another name: --name OTHER"
     )
 
 

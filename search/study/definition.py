@@ -166,8 +166,12 @@ def read_data(file: StudyFile, path: Path) -> DataSource:
     )
 
 
-def read_toml(path: Path) -> StudyFile:
+def read_toml(path: Path, reviews: str = "a file of reviews is given with --data") -> StudyFile:
     """The tables of a TOML file, with values that JSON can hold too.
+
+    Args:
+        path: of the file.
+        reviews: what to do with a file of reviews, the likeliest slip; the end of a message.
 
     Raises:
         InputError: it cannot be read, is not TOML, or has a table that no study file has or a value that no setting
@@ -184,13 +188,15 @@ def read_toml(path: Path) -> StudyFile:
             )
         table = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path} does not exist; give a study file (TOML), or a file of reviews") from None
+        raise InputError(f"{path} does not exist; give a study file (STUDY.toml); {reviews}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}); a study file is TOML in UTF-8") from None
+        raise InputError(
+            f"{path} is not UTF-8 (byte {error.start}); a study file is TOML in UTF-8; {reviews}"
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}; a file of reviews is given with --data") from None
+        raise InputError(f"{path} is no study file, since it is not TOML: {error}; {reviews}") from None
     except RecursionError:
         raise InputError(f"{path}: tables or lists are nested too deeply; no setting is") from None
     except InputError:

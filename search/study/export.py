@@ -280,7 +280,9 @@ def _completed(board: Leaderboard, trial: str) -> int:
         return board.best.trial
     number = _number(trial)
     if all(entry.trial != number for entry in board.entries):
-        raise InputError(f"study {board.study!r} has no completed trial {number}; see `sentiment-search report`")
+        raise InputError(
+            f"study {board.study!r} has no completed trial {number}; see `sentiment-search report {board.study}`"
+        )
     return number
 
 

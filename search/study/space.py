@@ -33,7 +33,10 @@ from sentiment.models.config import Config
 from sentiment.models.family import Family, Parameter, Settings
 from sentiment.models.registry import FAMILIES, FAMILY, NETWORK, family_of, flat, full_name, whose
 
-__all__ = ["Space", "declared", "defaults_for"]
+__all__ = ["SPACE_FLAGS", "Space", "declared", "defaults_for"]
+
+SPACE_FLAGS: Final = {FAMILY: "--families", "encoder": "--encoder"}
+"""By which `run` says these entries."""
 
 
 def declared() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sentiment.files.memory import table_of
 from sentiment.files.reader import Table, joined, read_table
 from sentiment.foreign import visible
 from sentiment.reviews.cleaning import NOT_SAMPLED, Cleaned, LeftOut, clean, some_of, trimmed, without_overlap
-from sentiment.reviews.labels import LabelRule, label_rule, look_alikes, rule_advice
+from sentiment.reviews.labels import MAPPING, LabelRule, canonical, label_rule, look_alikes, rule_advice
 from sentiment.reviews.source import DataSource
 from sentiment.reviews.splits import (
     PARTS,
@@ -42,6 +42,7 @@ __all__ = [
     "fingerprint_of",
     "folds",
     "guessed",
+    "headless",
     "load_dataset",
     "redraw",
     "rule_for",
@@ -49,6 +50,8 @@ __all__ = [
 
 IN_MEMORY: Final = "texts in memory"
 """The path of what came from no file."""
+LEAST_WORDS: Final = 5
+"""In the name of a column that looks like a review."""
 MOST_NAMED: Final = 8
 """Classes in a `repr`."""
 
@@ -174,6 +177,7 @@ def load_dataset(source: DataSource, tables: Mapping[str, Table] | None = None) 
     _refuse_lost_class(reviews, split, source)
     notes = (
         *(guessed(table) for table in found.values() if table.recognised),
+        *(note for table in found.values() for note in headless(table, source.text, source.label)),
         *look_alikes(rule.index, _raw_labels(source, found.values())),
     )
     del files, found
@@ -225,6 +229,22 @@ def guessed(table: Table) -> str:
     )
 
 
+def headless(table: Table, text: str, label: str | None) -> tuple[str, ...]:
+    """A sentence on a file whose columns are called as if the first row were a review and its label."""
+    if table.format not in ("csv", "tsv"):
+        return ()
+    names = [text] if len(text.split()) >= LEAST_WORDS else []
+    if label is not None:
+        values = trimmed(table.column(label)).unique().to_pylist()
+        names += [label] if canonical(label) in map(canonical, values) else []
+    if not names:
+        return ()
+    return (
+        f"{table.path}: the first row looks like data, not like a header (a column is called {names[0][:40]!r}); if it "
+        "is a review, put a line with names above it, such as text,label",
+    )
+
+
 def rule_for(source: DataSource, tables: Iterable[Table]) -> LabelRule:
     """The label rule of `source`, with as-is classes taken from all of the user's files together."""
     counts = _raw_labels(source, tables)
@@ -256,7 +276,7 @@ def _refuse_empty_class(file: Cleaned, table: Table, rule: LabelRule, source: Da
     counts = _raw_labels(source, [table])
     where = f"{file.path}, column {source.label!r}: class {name!r}"
     if rule.name == "as-is":
-        raise InputError(f"{where} has no row to train on; leave it out by giving classes as {{class: [values]}}")
+        raise InputError(f"{where} has no row to train on; leave it out by giving {MAPPING}")
     raise InputError(
         f"{where} (values {', '.join(wanted)}) has no rows under rule {rule.name!r}; "
         f"the values that occur are {some_of(counts)}: {rule_advice(counts)}"

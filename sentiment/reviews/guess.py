@@ -28,7 +28,10 @@ __all__ = [
     "named",
 ]
 
-TEXT_NAMES: Final = ("text", "review", "content", "document", "comment", "sentence", "body", "리뷰", "내용", "댓글")
+TEXT_NAMES: Final = (
+    *("text", "review", "content", "document", "comment", "sentence", "body"),
+    *("리뷰", "후기", "상품평", "한줄평", "내용", "본문", "댓글", "문장", "텍스트"),
+)
 LABEL_NAMES: Final = (
     *("label", "sentiment", "class", "rating", "score", "stars", "star", "polarity"),
     *("라벨", "감성", "감정", "평점", "별점", "점수"),
@@ -95,7 +98,8 @@ def guess_text(table: Table, other: str | None = None) -> str:
     if not best or best[0][1] > 0:  # none is called so: those that read like texts
         read_so = [name for name in usable if _reads_like_texts(_cells(table, name))]
         best = _ranked({name: _rank(name, TEXT_NAMES) for name in read_so})
-    names = [name for name, _ in best]
+    # Of short texts the only ones that there are.
+    names = [name for name, _ in best] or [name for name in usable if _holds_words(_cells(table, name))]
     if len(names) > 1:
         lengths = sorted(((_mean_length(_cells(table, name)), name) for name in names), reverse=True)
         if lengths[0][0] >= MUCH_LONGER * lengths[1][0]:
@@ -228,3 +232,10 @@ def _reads_like_texts(cells: Sequence[str]) -> bool:
     words = sum(len(re.findall(r"[^\W\d_]{2,}", cell)) for cell in cells)
     spaces = sum(" " in cell.strip() for cell in cells)
     return words >= LEAST_WORDS * len(cells) > 0 and 2 * spaces > len(cells) and len(set(cells)) > DISTINCT * len(cells)
+
+
+def _holds_words(cells: Sequence[str]) -> bool:
+    """Whether more is written there than numbers, dates and names without a blank; in Korean one word may be a
+    review."""
+    words = sum(bool(re.search(r"[^\W\d_]\S* +\S|[^\W\d_a-zA-Z]", cell)) for cell in cells)
+    return 2 * words > len(cells) and len(set(cells)) > DISTINCT * len(cells)

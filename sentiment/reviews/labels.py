@@ -20,6 +20,7 @@ import numpy as np
 from sentiment.errors import InputError
 
 __all__ = [
+    "MAPPING",
     "MAX_CLASSES",
     "READY_RULES",
     "LabelRule",
@@ -33,6 +34,9 @@ __all__ = [
 
 MAX_CLASSES: Final = 50
 """More distinct values than this are taken for a wrong column."""
+
+MAPPING: Final = '--classes "name=value,value name=value" (in a study file [data] classes)'
+"""How a person writes a rule of his own."""
 
 LONGEST_LABEL: Final = 200
 """Characters; what is longer is taken for a text."""
@@ -117,13 +121,12 @@ def label_rule(classes: str | Mapping[str, Sequence[Any]], values: Sequence[str]
             return _as_is(values, n_rows, where)
         if classes not in READY_RULES:
             raise InputError(
-                f"classes: there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or "
-                "{class: [values]}"
+                f"classes: there is no label rule {classes!r}; choose as-is, {', '.join(READY_RULES)}, or {MAPPING}"
             )
         parts = READY_RULES[classes]
         return _from_parts(classes, parts, scale=(1, 5) if classes.startswith("stars") else (1, 10))
     if not isinstance(classes, Mapping):
-        raise InputError(f"classes is {classes!r}; give the name of a rule, or {{class: [values]}}")
+        raise InputError(f"classes is {classes!r}; give the name of a rule, or {MAPPING}")
     return _mapping(classes)
 
 
@@ -160,12 +163,17 @@ def _as_is(values: Sequence[str], n_rows: int, where: str) -> LabelRule:
     if len(longest) > LONGEST_LABEL:
         raise InputError(
             f"{where}: a value of {len(longest):,} characters ({longest[:20]!r}...); that is hardly a label: "
-            "name another column, or give classes as {class: [values]}"
+            f"name another column, or give {MAPPING}"
+        )
+    if MAX_CLASSES < len(names) <= n_rows / 2:
+        raise InputError(
+            f"{where}: {len(names)} different values are too many classes (at most {MAX_CLASSES}); merge them with "
+            f"{MAPPING}, or name another column"
         )
     if len(names) > MAX_CLASSES or (n_rows >= 20 and len(names) > n_rows / 2):
         raise InputError(
             f"{where}: {len(names)} different values in {n_rows} rows; that is hardly a label: "
-            "name another column, or give classes as {class: [values]}"
+            f"name another column, or give {MAPPING}"
         )
     if len(names) < 2:
         only = f"only the value {next(iter(names))!r}" if names else "no value at all"
@@ -187,7 +195,7 @@ def look_alikes(index: Mapping[str, int], values: Iterable[str]) -> tuple[str, .
         groups.setdefault(_look(value), {})[value] = None
     return tuple(
         f"the labels {_some(group)} differ only in case or in characters that are hardly seen, and are not one class; "
-        "if they are meant to be, give classes as {class: [values]}"
+        f"if they are meant to be, give {MAPPING}"
         for group in groups.values()
         if len({index.get(value, -1) for value in group}) > 1
     )
@@ -241,4 +249,4 @@ def preview_rules(counts: Mapping[str, int]) -> tuple[RulePreview, ...]:
 def rule_advice(counts: Mapping[str, int]) -> str:
     """What to do about a rule that does not fit a column with these raw values: the end of an error message."""
     fitting = [preview.name for preview in preview_rules(counts)]
-    return f"use {' or '.join(fitting)}" if fitting else "give classes as {class: [values]}"
+    return f"use {' or '.join(fitting)}" if fitting else f"give {MAPPING}"

@@ -185,6 +185,7 @@ class TestABadRequest:
             (["frobnicate"], "invalid choice: 'frobnicate'"),
             (["run"], "give a file of reviews, such as reviews.csv, or a study file (STUDY.toml)"),
             (["run", "none.toml"], "none.toml does not exist; give a study file"),
+            (["compare", "none.toml"], "with `sentiment-search run reviews.csv`"),
             (["run", "{toml}", "--data", "x.csv"], "not both"),
             (["run", "{toml}", "--classes", "stars-3"], "--classes is for --data; write it into [data] of "),
             (["run", "{toml}", "--group", "app"], "--group is for --data; write it into [data] of "),

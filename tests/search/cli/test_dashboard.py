@@ -5,7 +5,9 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 
+import optuna
 import pytest
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from search.cli import dashboard as room
 from search.cli.commands import main
@@ -62,7 +64,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> int:
     return port
 
 
-ENDED = "sentiment-search: interrupted; everything that was finished is kept"
+ENDED = "The dashboard has ended."
 
 
 def test_says_its_address_and_ends_in_one_line_and_says_nothing_of_requests(asked: Asked, usual: int) -> None:
@@ -86,7 +88,7 @@ def test_refuses_a_port_that_was_asked_for_and_is_taken(searched: Searched, caps
 
 
 def test_prints_its_address_alone_where_it_shall_be_quiet(asked: Asked, usual: int) -> None:
-    assert asked("--quiet") == ([ENDED], f"http://127.0.0.1:{usual}/\n")
+    assert asked("--quiet") == ([], f"http://127.0.0.1:{usual}/\n")
 
 
 def test_prints_each_request_where_that_is_asked_for(asked: Asked, usual: int) -> None:
@@ -101,3 +103,11 @@ def test_opens_a_browser_or_says_that_there_is_none(asked: Asked, usual: int) ->
         ENDED,
         f"opened http://127.0.0.1:{usual}/",
     ]
+
+
+def test_lets_no_warning_of_importances_out(asked: Asked, recwarn: pytest.WarningsRecorder) -> None:
+    study = optuna.create_study()
+    study.optimize(lambda trial: 0 * trial.suggest_float("x", 0, 1), n_trials=2)
+    asked()
+    get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    assert not list(recwarn)

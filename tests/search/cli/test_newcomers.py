@@ -106,6 +106,9 @@ class TestRun:
         # What nobody said is taken alike the next time, so that the search goes on.
         again, _, err = called("run", "reviews.csv", "--trials", 2, "--families", "linear")
         assert (again, "1 of 2 trials are there already." in err[1]) == (0, True)
+        assert refusal_after(called, "reviews.csv").endswith(
+            "was made with --families linear; give the same, or another name to another search: --name OTHER"
+        )
         assert refusal_after(called, "reviews.csv", "--name", "another", "--out", "out").startswith(
             "--out is out, which holds results.md, but no earlier report of 'another'"
         )
@@ -166,6 +169,13 @@ class TestRun:
         assert refusal(called, "run", "reviews.csv", "--data", "reviews.csv").startswith(
             "give the files of reviews once"
         )
+        assert refusal(called, "compare", "reviews.csv").endswith(
+            "; compare wants one; a file of reviews is searched with `sentiment-search run reviews.csv`"
+        )
+        assert refusal(called, "run", "reviews.csv", "--trails", 3).endswith("; see `sentiment-search run --help`")
+        assert refusal_after(called, "reviews.csv", "--families", "linear,textcnn").startswith(
+            "--families: textcnn is a network's architecture, not a family; give network here, or "
+        )
         assert "there is no column 'stras'" in refusal(called, "run", "reviews.csv", "--label", "stras")
 
 
@@ -183,6 +193,22 @@ def test_inspect_guesses_what_run_does(called: Call, tmp_path: Path) -> None:
     assert status == 0
     assert "read by rule stars-3" in out and "label rule guessed: stars-3" in out
     assert "read by rule as-is" in called("inspect", "reviews.csv", "--label", "score")[1]
+    # What is not plain to `run` is described all the same, and said to be so.
+    rows = "".join(f"a thing of number {n},the other thing of {n},{n % 2}\n" for n in range(100))
+    (tmp_path / "two.csv").write_text(f"one,other,score\n{rows}")
+    assert "may be the column with the reviews" in refusal(called, "run", "two.csv")
+    assert "guessed: 'other', which is not plain: a search wants --text" in " ".join(
+        called("inspect", "two.csv")[1].split()
+    )
+
+
+def test_a_first_row_that_looks_like_data_is_told(called: Call, tmp_path: Path) -> None:
+    rows = "".join(f"a rather good thing that was number {n},{1 + n % 2}\n" for n in range(101))
+    (tmp_path / "reviews.csv").write_text(rows)
+    told = "reviews.csv: the first row looks like data, not like a header (a column is called"
+    assert told in " ".join(called("inspect", "reviews.csv")[1].split())
+    _, _, err = called("run", "reviews.csv", "--trials", 1, "--families", "linear")
+    assert any(line.startswith(told) for line in err), err
 
 
 class TestStudies:
@@ -350,3 +376,7 @@ class TestPredict:
         status, out, err = called("evaluate", model, "--data", "reviews.csv")
         assert (status, err) == (0, ["Taken: text = said, label = sentiment. Otherwise: --text COLUMN --label COLUMN"])
         assert out.startswith("reviews.csv: 40 rows scored")
+        assert called("evaluate", model, "reviews.csv") == (status, out, err)
+        assert refusal(called, "evaluate", model, "reviews.csv", "--data", "reviews.csv").startswith(
+            "give the file once"
+        )

@@ -74,7 +74,6 @@ def be_interrupted(*asked: Any, **named: Any) -> NoReturn:
     [
         (refuse, 2, "sentiment-search: the data are other data"),
         (find_no_space, 1, "sentiment-search: no space is left for weights; "),
-        (be_interrupted, 130, "sentiment-search: interrupted; everything that was finished is kept"),
     ],
 )
 def test_what_goes_wrong_in_run_is_told_by_each_in_one_line_and_gives_the_exit_status(
@@ -85,6 +84,15 @@ def test_what_goes_wrong_in_run_is_told_by_each_in_one_line_and_gives_the_exit_s
     assert done.returncode == status, done.stderr
     assert done.stderr.count(line) == 2, done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stdout.startswith("{")
+
+
+def test_an_interrupt_of_run_is_told_once_however_many_workers_there_are(tmp_path: Path, reviews_csv: Path) -> None:
+    write_study_file(tmp_path / "study.toml", reviews_csv, trials=4)
+    done = run(tmp_path, be_interrupted, "run")
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.lower().count("interrupted") == 1, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("Interrupted; every finished trial is kept. Go on with"), done.stderr
     assert done.stdout.startswith("{")
 
 

@@ -240,7 +240,9 @@ class TestAnOlderComparison:
             with pytest.raises(Killed):
                 compare(setting_in(tmp_path))
         older, made_up.most = self.copied_without_the_default_space(tmp_path, BASELINE, "another limit", PAIRS), 0
-        with pytest.raises(InputError, match=r"was begun by an older version.*give it another name") as refused:
+        with pytest.raises(
+            InputError, match=r"was begun by an older version.*give the comparison another name"
+        ) as refused:
             compare(older)
         assert "\n" not in str(refused.value)
         assert SPACE_DEFAULTS not in older.recorded()  # and is refused again

@@ -56,7 +56,7 @@ def test_has_no_url_among_its_arguments_and_leaves_at_ctrl_c_though_a_browser_is
     finally:
         process.kill()
     assert (process.returncode, out) == (130, "")
-    assert err.splitlines() == ["sentiment-search: interrupted; everything that was finished is kept"]
+    assert err.splitlines() == ["The dashboard has ended."]
 
 
 SIGNAL_TO_ANOTHER_THREAD = """

@@ -90,7 +90,9 @@ class TestASearch:
         assert shown and files() > theirs
         status, err = deleted(capsys, "tiny", "--yes")
         assert status == 0
-        assert err.startswith("Removed search tiny: ") and err.count("\n") == 1
+        removed, left = err.splitlines()
+        assert removed.startswith("Removed search tiny: ")
+        assert left.startswith("Left for other searches: studies/artifacts/cache, with tokenizers")
         assert names() == ["other"]
         assert files() == theirs
         assert not Path("studies/artifacts/tiny").exists()
@@ -241,4 +243,10 @@ class TestAComparison:
     def test_of_which_a_part_is_named_is_refused(self, flags: list[str], capsys: Capture) -> None:
         status, err = deleted(capsys, "ideas: tuning of baseline", *flags)
         assert status == 2
-        assert "is a part of comparison 'ideas'; delete that, or leave it" in err
+        assert "is a part of comparison 'ideas'; give the name of that" in err
+        assert main(["report", "ideas: tuning of baseline", *flags]) == 2
+        assert main(["report", "none", *flags]) == 2
+        assert capsys.readouterr().err.splitlines() == [
+            err.strip(),
+            "sentiment-search: there is no study 'none' in the storage; it has ideas",
+        ]

@@ -131,7 +131,11 @@ class TestAResumedStudy:
             ({"data": {"split_seed": 1}}, "other data, labels or split"),
             ({"data": {"fractions": (0.6, 0.2, 0.2)}}, "other data, labels or split"),
             ({"data": {"max_rows": 300}}, "other data, labels or split"),
-            ({"space": SPACE | {"epochs": 2}}, "was made with space"),
+            ({"space": SPACE | {"epochs": 2}}, r"was made with a \[space\] that says something else of epochs; give"),
+            (
+                {"space": SPACE | {"family": ["network", "linear"]}},
+                "was made with --families network; give the same, or another name",
+            ),
             ({"seed": 1}, "was made with seed 0, not 1"),
         ],
     )

@@ -58,7 +58,10 @@ class TestAStudyFile:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("[data\npath = 1", "is not TOML: Expected ']' at the end of a table declaration (at line 1"),
+            (
+                "[data\npath = 1",
+                "is no study file, since it is not TOML: Expected ']' at the end of a table declaration (at line 1",
+            ),
             (b"name = '\xff'", "is not UTF-8 (byte 8)"),
             (
                 DATA + "a." * 500_000 + "a = 1",

@@ -32,6 +32,8 @@ def cycle(*values: object) -> list[object]:
         ({"a": range(60), "b": cycle("y", "n"), "c": TEXTS}, ("c", "b", "as-is")),
         ({"text": TEXTS, "label": cycle(0, 1)}, ("text", "label", "as-is")),
         ({"text": TEXTS, "label": cycle(-1, 0, 1)}, ("text", "label", "as-is")),
+        ({"말": [f"좋아요{number}" for number in range(60)], "별점": cycle(1, 2, 3, 4, 5)}, (0, "별점", "stars-3")),
+        ({"본문": cycle("좋아요", "별로"), "id": range(60), "별점": cycle(1, 5)}, ("본문", "별점", "as-is")),
         # A title beside a text that is much longer.
         ({"t": TEXTS, "b": [text * 4 for text in TEXTS], "label": cycle("x", "y")}, ("b", "label", "as-is")),
         # A date, a link, a name and a number are no reviews; a column of many values is no label.

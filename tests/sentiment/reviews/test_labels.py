@@ -3,6 +3,7 @@ import pytest
 from sentiment.errors import InputError
 from sentiment.reviews.labels import (
     LONGEST_LABEL,
+    MAPPING,
     MAX_CLASSES,
     READY_RULES,
     canonical,
@@ -156,7 +157,7 @@ def test_a_number_beyond_the_scale_is_told_from_one_within(rule: str, values: tu
 def test_the_advice_names_the_rules_that_fit_or_the_mapping() -> None:
     assert rule_advice(dict.fromkeys(TEN, 9)) == "use as-is or ten-2 or ten-3 or ten-5"
     assert rule_advice({"": 3, "1": 9, "5": 9}) == "use as-is or stars-2"
-    assert rule_advice({"same": 9}) == "give classes as {class: [values]}"
+    assert rule_advice({"same": 9}) == f"give {MAPPING}"
 
 
 def test_words_and_halves_within_the_scale_are_not_out_of_scale() -> None:
