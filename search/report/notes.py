@@ -16,7 +16,7 @@ from search.report.board import HOW
 from search.report.plotly_figures.pruning import unaudited
 from search.report.standing import audited, optimism, standing, together
 from search.report.tables import tables
-from search.report.words import heading, words
+from search.report.words import heading, who_won, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 from search.study.origins import Origin, origins
 from search.study.records import EPOCHS, told
@@ -81,7 +81,7 @@ def comparison_note(found: Results) -> str:
         "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
     parts = ["### What it found", said, "### How it was measured", markdown(heading(found)), look, *shown]
-    return "\n\n".join([*parts, found.slices.markdown()])
+    return "\n\n".join([*parts, found.slices.markdown(who_won(found))])
 
 
 def under_way_note(done: int, total: int) -> str:

@@ -76,7 +76,10 @@ def comparison_page(
     facts = (
         (say("fact.rows"), " / ".join(f"{count:,}" for count in results.rows.values())),
         (say("fact.classes"), ", ".join(results.classes)),
-        (say("fact.trials"), f"{results.trials} × {results.searches}" if results.searches > 1 else f"{results.trials}"),
+        (
+            say("fact.trials.arm"),
+            f"{results.trials} × {results.searches}" if results.searches > 1 else f"{results.trials}",
+        ),
         (say("fact.pairs"), ", ".join(map(str, results.looks))),
         (say("fact.openings"), times(results.openings, say)),
     )
@@ -88,7 +91,7 @@ def comparison_page(
         *_tuning(found),
         Section("collapse", say("section.collapse"), tuple(_collapse(found))),
         *_model(found),
-        Section("errors", say("section.errors"), tuple(_errors(found))),
+        Section("errors", say("section.errors.comparison"), tuple(_errors(found))),
         *_study(found),
         Section("limits", say("section.limits"), (Bullets(tuple(SENTENCES[language].warnings(results))),)),
     ]
@@ -314,7 +317,8 @@ def _errors(found: _Found) -> list[Block]:
     columns = ("slice", "rows", "wrong.winner", "wrong.baseline", "gain")
     rows = (cells(slices.whole, say("slice.all")), *(cells(one, named(one)) for one in slices.slices))
     header = tuple(say(f"column.{name}") for name in columns)
-    blocks: list[Block] = [Table(say("errors.comparison"), header, rows, numbers=frozenset((1, 2, 3, 4)))]
+    who = Prose(SENTENCES[found.language].who_won(found.results))
+    blocks: list[Block] = [who, Table(say("errors.comparison"), header, rows, numbers=frozenset((1, 2, 3, 4)))]
     if slices.notes:
         blocks.append(Bullets(tuple(slices.notes), language="en"))
     if not found.show_texts:

@@ -8,9 +8,10 @@ from search.report.standing import together
 from search.report.words import against_linear as _against_linear
 from search.report.words import remarks as _remarks
 from search.report.words import warnings as _warnings
+from search.report.words import who_won as _who_won
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 
-__all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings"]
+__all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings", "who_won"]
 
 
 def standing(board: Leaderboard) -> str:
@@ -36,6 +37,11 @@ def ensemble(found: EnsembleStanding) -> str:
 def against_linear(found: Results) -> str:
     """What to deploy of what was compared."""
     return _against_linear(found)
+
+
+def who_won(found: Results) -> str:
+    """Who goes by that name among the errors."""
+    return _who_won(found)
 
 
 def remarks(found: Results) -> list[str]:

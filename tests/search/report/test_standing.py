@@ -3,9 +3,10 @@ import pytest
 from optuna.trial import create_trial
 
 from search.report.board import render, to_dict
-from search.report.standing import standing
+from search.report.page import korean
+from search.report.standing import optimism, standing
 from search.study.leaderboard import leaderboard
-from search.study.records import AGAINST_LINEAR, CONFIG
+from search.study.records import AGAINST_LINEAR, CONFIG, CORRECTED, PREDICTIONS
 from tests.support.boards import study
 
 
@@ -35,6 +36,18 @@ class TestTheStandingAgainstTheLinearBaseline:
         assert sentence in standing(board)
         assert to_dict(board)["against_linear"]["low"] == low
         assert sentence in render(board)
+
+    def test_says_of_how_many_trials_a_correction_is_that_more_have_joined(self) -> None:
+        made = study(0.83, 0.82)
+        corrected = {"trials": 2, "corrected": 0.81, "low": 0.8, "high": 0.82}
+        made.set_user_attr(CORRECTED, corrected)
+        assert "corrected for the choice among 2, these weights" in optimism(leaderboard(made))
+        for _ in range(3):
+            made.add_trial(create_trial(value=0.9, user_attrs={CONFIG: {"architecture": "gru"}, PREDICTIONS: {}}))
+        for words in (optimism, korean.optimism):
+            said = words(leaderboard(made))
+            assert "0.8100" in said and "these weights" not in said
+        assert "as of 2 completed trials" in optimism(leaderboard(made))
 
     def test_says_nothing_of_a_trial_that_no_longer_is_the_best(self) -> None:
         made = self.against(0.002, 0.042)
