@@ -95,7 +95,18 @@ class TestBothPages:
             html(comparison_page(*ideas, language=language, command="sentiment-search compare ideas.toml"))
         )
         say = sayer(language)
-        for title in ("ideas", "arms", "curves", "collapse", "classes", "errors", "data", "ledger", "again", "limits"):
+        for title in (
+            "ideas",
+            "arms",
+            "curves",
+            "collapse",
+            "classes",
+            "errors.comparison",
+            "data",
+            "ledger",
+            "again",
+            "limits",
+        ):
             assert say(f"section.{title}") in found.text
         for one in ideas[0].ideas:
             assert say(f"verdict.{one.decision.verdict}") in found.text

@@ -107,7 +107,7 @@ class TestAReport:
             (found, "What to deploy is idea that improves."),
             (doubtful, "It is not what to deploy, which is TF-IDF"),
         ):
-            for text in (render(made), markdown(made)):
+            for text in (" ".join(render(made).split()), markdown(made)):
                 assert "('idea that improves' in 4; 'baseline' in 1)" in text and advised in text
 
     def test_in_a_narrow_terminal_keeps_what_tells_the_rows_of_a_table_apart(self, found: Results) -> None:
