@@ -15,21 +15,13 @@ from sentiment.terminal import in_columns
 __all__ = ["HOW", "html", "markdown", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
-FAMILY_COLUMNS: Final = (
-    "family",
-    "best",
-    "macro-F1",
-    "above linear, corrected in family",
-    "ms a text",
-    "trials",
-    "seconds",
-)
+FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, in family", "ms a text", "trials", "seconds")
 
 SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
 FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
 """What a narrow terminal goes without, the first of them first."""
 IN_FAMILY: Final = (
-    "corrected in family: for the choice among the trials of that family alone; the sentence above, among all."
+    "In family: corrected for the choice among the trials of that family alone; the sentence above, among all."
 )
 
 HOW: Final[dict[Origin | None, str]] = {
@@ -66,7 +58,7 @@ def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
     if board.families:
         families = [_of_family(one) for one in board.families]
         lines += ["", *in_columns(FAMILY_COLUMNS, families, right=(2, 4, 5, 6), width=width, spare=FAMILY_SPARE)]
-        lines += [IN_FAMILY] if any(one.against_linear for one in board.families) else []
+        lines.append(IN_FAMILY)
     if board.audit is not None:
         lines.append(audited(board.audit))
     if board.plateau is not None:
@@ -87,6 +79,7 @@ def markdown(board: Leaderboard) -> str:
     parts = [table, as_markdown(said)]
     if board.families:
         parts.append(markdown_table(FAMILY_COLUMNS, list(map(_of_family, board.families))))
+        parts.append(as_markdown(IN_FAMILY))
     return "\n\n".join(parts) + "\n"
 
 
