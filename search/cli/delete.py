@@ -63,9 +63,13 @@ def _refuse_running(whole: "Whole", storage: Any) -> None:
 
 
 def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
+    from optuna.trial import TrialState
+
     from search.comparison.stored import openings_of
 
-    trials, opened = sum(storage.get_n_trials(study._study_id) for study in whole.studies), openings_of(whole)
+    begun = tuple(state for state in TrialState if state != TrialState.WAITING)
+    trials = sum(storage.get_n_trials(study._study_id, state=begun) for study in whole.studies)
+    opened = openings_of(whole)
     kind = "comparison" if whole.is_comparison else "search"
     parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
     files = len(kept.files) + len(kept.artifacts)

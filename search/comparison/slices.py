@@ -112,9 +112,14 @@ class Slices:
         """The same without the examples."""
         return replace(self, slices=tuple(replace(one, examples=()) for one in self.slices))
 
-    def render(self, width: int | None = None, *, examples: bool = True) -> str:
-        """For the terminal, of so many columns if they are given; with `examples`, texts of the worst slices stand
-        beneath them."""
+    def render(self, winner: str, width: int | None = None, *, examples: bool = True) -> str:
+        """For the terminal.
+
+        Args:
+            winner: a sentence that says who that is.
+            width: columns of the terminal, if they are given.
+            examples: texts of the worst slices stand beneath them.
+        """
         most, last = min(width or WIDTH, WIDTH), len(_HEADER) - 1
         table = in_columns(
             _HEADER,
@@ -125,7 +130,7 @@ class Slices:
             folds=last,
         )
         shown = [list(_example_lines(one, most)) for one in self.slices[:WITH_EXAMPLES] if examples]
-        lines = list(wrapped(_TITLE, width=most))
+        lines = [*wrapped(_TITLE, width=most), *wrapped(winner, width=most)]
         if len(table) == len(self.slices) + 2:  # a line each
             lines += table[:2]
             for place, line in enumerate(table[2:]):
@@ -137,11 +142,11 @@ class Slices:
         lines += [part for sentence in self._sentences() for part in wrapped(sentence, width=most)]
         return "\n".join(lines)
 
-    def markdown(self) -> str:
-        """A Markdown table and its notes; no text of any review."""
+    def markdown(self, winner: str) -> str:
+        """A Markdown table and its notes, who the winner is first; no text of any review."""
         table = [markdown_table(_HEADER, [_cells(one) for one in self.slices]), ""] if self.slices else []
         notes = [f"- {markdown(sentence)}" for sentence in self._sentences()]
-        return "\n".join([f"**{markdown(_TITLE)}**", "", *table, *notes])
+        return "\n".join([f"**{markdown(_TITLE)}**", "", markdown(winner), "", *table, *notes])
 
     def _sentences(self) -> Iterable[str]:
         whole = self.whole

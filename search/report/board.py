@@ -15,11 +15,14 @@ from sentiment.terminal import in_columns
 __all__ = ["html", "markdown", "parameter_value", "render", "to_dict"]
 
 COLUMNS: Final = ("", "macro-F1", "model", "how", "tokens", "optimizer", "lr", "epochs", "seconds")
-FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, corrected", "ms a text", "trials", "seconds")
+FAMILY_COLUMNS: Final = ("family", "best", "macro-F1", "above linear, in family", "ms a text", "trials", "seconds")
 
 SPARE: Final = ("lr", "optimizer", "tokens", "seconds", "epochs", "how")
 FAMILY_SPARE: Final = ("seconds", "trials", "ms a text")
 """What a narrow terminal goes without, the first of them first."""
+IN_FAMILY: Final = (
+    "In family: corrected for the choice among the trials of that family alone; the sentence above, among all."
+)
 
 RECIPES: Final = f"{IN_WORDS['recipe'].short}: {IN_WORDS['recipe'].meaning}."
 
@@ -46,6 +49,7 @@ def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
     if board.families:
         families = [_of_family(one) for one in board.families]
         lines += ["", *in_columns(FAMILY_COLUMNS, families, right=(2, 4, 5, 6), width=width, spare=FAMILY_SPARE)]
+        lines.append(IN_FAMILY)
     if board.audit is not None:
         lines.append(audited(board.audit))
     if board.plateau is not None:
@@ -68,6 +72,7 @@ def markdown(board: Leaderboard) -> str:
     parts = [table, as_markdown(said)]
     if board.families:
         parts.append(markdown_table(FAMILY_COLUMNS, list(map(_of_family, board.families))))
+        parts.append(as_markdown(IN_FAMILY))
     return "\n\n".join(parts) + "\n"
 
 

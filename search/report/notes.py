@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from search.comparison.results import Results
 from search.report.standing import audited, optimism, standing, together, unaudited
 from search.report.tables import tables
-from search.report.words import heading, words
+from search.report.words import heading, who_won, words
 from search.study.leaderboard import EnsembleStanding, Leaderboard
 from search.study.origins import IN_WORDS, Origin, in_a_word, origins
 from search.study.records import EPOCHS, told
@@ -69,7 +69,7 @@ def comparison_note(found: Results) -> str:
         "pages. The chart of importances is of validation scores of few trainings, and no verdict."
     )
     parts = ["### What it found", said, "### How it was measured", markdown(heading(found)), look, *shown]
-    return "\n\n".join([*parts, found.slices.markdown()])
+    return "\n\n".join([*parts, found.slices.markdown(who_won(found))])
 
 
 def under_way_note(done: int, total: int) -> str:

@@ -73,6 +73,12 @@ def optimism(board: Leaderboard) -> str:
     if board.corrected is None:
         return f"{sentence}: on new rows expect somewhat less."
     low, high = board.corrected["low"], board.corrected["high"]
+    if board.outdated is not None:
+        return (
+            f"{sentence}: on new rows expect somewhat less. What is corrected for choosing is as of {board.outdated} "
+            f"completed trials, of which the best was worth {board.corrected['corrected']:.4f} on new rows (95 % "
+            f"interval {low:.4f} to {high:.4f}); it is computed anew when the search ends."
+        )
     return (
         f"{sentence}: corrected for the choice among {board.corrected['trials']}, these weights are worth "
         f"{board.corrected['corrected']:.4f} on new rows (95 % interval {low:.4f} to {high:.4f})."
@@ -128,6 +134,7 @@ def counted(board: Leaderboard) -> str:
         "to_begin_again": "interrupted, to be begun again",
         "running": "running",
         "waiting": "waiting",
+        "untried": "in the queue and not tried (raise --trials)",
     }
     parts = [f"{board.counts[state]} {word}" for state, word in words.items() if board.counts.get(state)]
     return f"{', '.join(parts) or 'No trials'}."

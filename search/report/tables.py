@@ -45,7 +45,7 @@ def tables(found: "Results") -> list[Table]:
 
 def _ideas(found: "Results") -> Table:
     header = ("idea", "guess", "measured", "95 % interval", "P(better)", "p (Holm)", "verdict", "macro-F1", "pairs")
-    more = ("optimism", "epochs", "seconds", "the guess")
+    more = ("optimism", "epochs", "seconds", "guess held?")
     baseline = (_named(found.baseline), *[""] * 6, *_macro_f1(found.baseline), *_price(found.baseline), "")
     ideas = [
         (
@@ -61,7 +61,7 @@ def _ideas(found: "Results") -> Table:
     model = found.linear
     linear = (model.name, "", *_decided(model.decision), *_macro_f1(model), "", "", f"{model.seconds:.1f}x", "")
     title = f"Each idea against the baseline; macro-F1 over the {found.shared_pairs} pairs that all arms have"
-    spare = ("optimism", "epochs", "pairs", "seconds", "macro-F1", "P(better)", "p (Holm)", "the guess", "guess")
+    spare = ("optimism", "epochs", "pairs", "seconds", "macro-F1", "P(better)", "p (Holm)", "guess held?", "guess")
     return Table(title, header + more, (baseline, *ideas, linear), spare)
 
 
@@ -88,7 +88,7 @@ def _per_class(found: "Results") -> Table:
 
 def _arms(found: "Results") -> Table:
     # The corrected score is of one search; the others are means over all of them.
-    run = "that run on new rows" if found.searches == 1 else "best of its first search on new rows"
+    run = "best on new rows" if found.searches == 1 else "best of its first search on new rows"
     header = ("arm", "best of its search", run, "on fresh seeds", "optimism", "calibration error")
     scores = [found.baseline, *(idea.score for idea in found.ideas)]
     return Table(
@@ -121,20 +121,19 @@ def _corrected(score: "ArmScore") -> str:
 def _collapse(found: "Results") -> Table:
     return Table(
         "How often a training ended in (almost) one class",
-        ("padding", "architecture", "optimizer", "trainings", "collapsed", "share", "95 % interval"),
+        ("padding", "model", "optimizer", "collapsed", "share", "95 % interval"),
         tuple(
             (
                 kind.padding.replace("_", " "),
                 kind.architecture,
                 kind.optimizer,
-                str(kind.trainings),
-                str(kind.collapsed),
+                f"{kind.collapsed} of {kind.trainings}",
                 f"{kind.collapsed / kind.trainings:.0%}",
                 f"{kind.low:.0%} to {kind.high:.0%}",
             )
             for kind in found.collapse
         ),
-        ("share", "padding"),
+        ("share", "95 % interval"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from search.comparison.results import Results
 from search.report.tables import tables
-from search.report.words import heading, words
+from search.report.words import heading, who_won, words
 from sentiment import foreign
 
 __all__ = ["html", "markdown", "render"]
@@ -10,7 +10,11 @@ __all__ = ["html", "markdown", "render"]
 
 def render(found: Results, width: int | None = None) -> str:
     """For the terminal, of so many columns if they are given."""
-    parts = [heading(found), *(table.render(width) for table in tables(found)), found.slices.render(width)]
+    parts = [
+        heading(found),
+        *(table.render(width) for table in tables(found)),
+        found.slices.render(who_won(found), width),
+    ]
     return "\n\n".join([*parts, "\n".join(words(found))])
 
 
@@ -18,7 +22,7 @@ def markdown(found: Results) -> str:
     """For a README, a note, or the dashboard; it holds no text of any review."""
     said = "\n".join(f"- {foreign.markdown(sentence)}" for sentence in words(found))
     shown = (table.markdown() for table in tables(found))
-    return "\n\n".join([foreign.markdown(heading(found)), said, *shown, found.slices.markdown()])
+    return "\n\n".join([foreign.markdown(heading(found)), said, *shown, found.slices.markdown(who_won(found))])
 
 
 def html(found: Results) -> str:

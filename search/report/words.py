@@ -7,6 +7,7 @@ from search.comparison.ideas import BASELINE
 from search.comparison.results import ArmScore, IdeaResult, Results
 from search.report.tables import interval, points
 from search.statistics import FEW_GROUPS
+from sentiment.models.baselines import LINEAR
 
 __all__ = [
     "FEW_SEARCHES",
@@ -20,6 +21,7 @@ __all__ = [
     "standing_of",
     "unsteady_references",
     "warnings",
+    "who_won",
     "words",
 ]
 
@@ -221,6 +223,17 @@ def compared(found: Results) -> list[tuple[str, Decision]]:
     linear = (found.linear.name, found.linear.decision)
     best = (f"best {found.kind} over {found.linear.name}", found.winner.against_linear)
     return [*((idea.name, idea.decision) for idea in found.ideas), *steps, linear, best]
+
+
+def who_won(found: Results) -> str:
+    """Who goes by that name where it is said on which rows it is wrong, and whether it is what to deploy."""
+    best = found.winner
+    chosen = "; ".join(f"'{name}' in {count}" for name, count in best.chosen.items())
+    advised = "It is not what to deploy, which is" if best.deploy == LINEAR else "What to deploy is"
+    return (
+        f"Winner: the best {found.kind} by validation scores, chosen for each pair by the others ({chosen}). {advised} "
+        f"{best.deploy}."
+    )
 
 
 def against_linear(found: Results) -> str:

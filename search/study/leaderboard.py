@@ -32,8 +32,10 @@ from search.study.records import (
     IS_LINEAR_BASELINE,
     LATENCY,
     PATIENCE,
+    PREDICTIONS,
     ROWS,
     SECONDS,
+    TRIALS,
     as_recorded,
     family_of_trial,
     told,
@@ -152,7 +154,8 @@ class Leaderboard:
     """Best first; baselines among the completed trials."""
     counts: dict[str, int]
     """Trials in each of Optuna's states. Those that were interrupted or lost are "interrupted" where another stands in
-    for them by now, and "to_begin_again" where it waits; of those two trials one is counted."""
+    for them by now, and "to_begin_again" where it waits; of those two trials one is counted. Those that wait where as
+    many were tried as were asked for are "untried"."""
     ended: dict[int, str]
     """Why trials ended early, other than by the pruner: trial number to reason."""
     best_params: dict[str, Any]
@@ -161,6 +164,8 @@ class Leaderboard:
     """Validation rows of each class."""
     corrected: dict[str, Any] | None
     """The best score without the luck of having been chosen among others; see `correct_for_choosing`."""
+    outdated: int | None
+    """Of so many trials is what was corrected for choosing, though others can be chosen by now; None where of all."""
     against_linear: dict[str, Any] | None
     """The best trial's score minus that of the linear baseline, corrected likewise; None where another trial was best
     when it was last computed."""
@@ -245,16 +250,19 @@ def _read(study: optuna.Study, artifacts: "Artifacts | TrialArtifacts | None") -
         against = None
     rows, patience = recorded.get(ROWS, {"validation": 0}), recorded.get(PATIENCE)
     class_sizes = tuple(recorded.get(CLASS_SIZES) or [rows["validation"]])  # older studies: only the sum
+    corrected = recorded.get(CORRECTED)
+    kept_now = sum(told(trial, PREDICTIONS) is not None for trial in completed)
     linear_is_best = best is not None and IS_LINEAR_BASELINE in trials[best].user_attrs
     return Leaderboard(
         study=study.study_name,
         entries=tuple(entries),
-        counts=_counts(trials),
+        counts=_counts(trials, recorded.get(TRIALS)),
         ended={trial.number: reason for trial in trials if (reason := why_ended(trial))},
         best_params={} if best is None else dict(trials[best].params),
         rows=rows,
         class_sizes=class_sizes,
-        corrected=recorded.get(CORRECTED),
+        corrected=corrected,
+        outdated=corrected["trials"] if corrected is not None and corrected["trials"] < kept_now else None,
         against_linear=against,
         families=_families(entries, trials, recorded.get(FAMILIES_AGAINST_LINEAR, {})),
         ensemble=_ensemble(recorded.get(ENSEMBLE), best, linear_is_best),
@@ -299,7 +307,7 @@ def _entry(trial: FrozenTrial, kept: TrialArtifacts | None, how: Origin) -> Entr
     )
 
 
-def _counts(trials: list[FrozenTrial]) -> dict[str, int]:
+def _counts(trials: list[FrozenTrial], wanted: int | None) -> dict[str, int]:
     counts = {state.name.lower(): sum(trial.state == state for trial in trials) for state in TrialState}
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     gone = sum(bool(trial.system_attrs.get(AGAIN)) for trial in failed)
@@ -307,6 +315,8 @@ def _counts(trials: list[FrozenTrial]) -> dict[str, int]:
     # A twin in the queue that nobody took is no failure of anything.
     counts["fail"] -= gone + sum(SUPERFLUOUS in trial.system_attrs for trial in failed)
     counts["waiting"] -= waiting
+    if wanted is not None and counts["complete"] + counts["pruned"] >= wanted:
+        counts["untried"], counts["waiting"] = counts["waiting"], 0
     return counts | {"interrupted": max(0, gone - waiting), "to_begin_again": waiting}
 
 

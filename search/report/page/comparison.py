@@ -79,7 +79,10 @@ def comparison_page(
     facts = (
         (say("fact.rows"), " / ".join(f"{count:,}" for count in results.rows.values())),
         (say("fact.classes"), ", ".join(results.classes)),
-        (say("fact.trials"), f"{results.trials} × {results.searches}" if results.searches > 1 else f"{results.trials}"),
+        (
+            say("fact.trials.arm"),
+            f"{results.trials} × {results.searches}" if results.searches > 1 else f"{results.trials}",
+        ),
         (say("fact.pairs"), ", ".join(map(str, results.looks))),
         (say("fact.openings"), times(results.openings, say)),
     )
@@ -92,7 +95,7 @@ def comparison_page(
         *_tuning(found),
         Section("collapse", say("section.collapse"), tuple(collapse_blocks(results, say))),
         *_model(found),
-        Section("errors", say("section.errors"), tuple(errors)),
+        Section("errors", say("section.errors.comparison"), (Prose(SENTENCES[language].who_won(results)), *errors)),
         *_study(found),
         Section("limits", say("section.limits"), (Bullets(tuple(SENTENCES[language].warnings(results))),)),
     ]

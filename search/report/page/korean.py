@@ -17,10 +17,11 @@ from search.report.words import (
 )
 from search.statistics import FEW_GROUPS, score_error
 from search.study.leaderboard import EnsembleStanding, Leaderboard
+from sentiment.models.baselines import LINEAR
 from sentiment.models.registry import NETWORK
 from sentiment.reviews.relabel import Relabelled
 
-__all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings"]
+__all__ = ["against_linear", "counted", "ensemble", "optimism", "remarks", "standing", "warnings", "who_won"]
 
 _STANDING: Final = {
     "improves": "잡음을 넘는 차이입니다",
@@ -39,6 +40,7 @@ COUNTED: Final = {
     "to_begin_again": "중단되어 다시 시작할",
     "running": "진행 중",
     "waiting": "대기",
+    "untried": "시도하지 않은(--trials를 늘리면 시도)",
 }
 """The word for each state of a trial."""
 
@@ -93,6 +95,12 @@ def optimism(board: Leaderboard) -> str:
     if board.corrected is None:
         return f"{sentence} 새 데이터에서는 조금 낮을 것입니다."
     low, high = board.corrected["low"], board.corrected["high"]
+    if board.outdated is not None:
+        return (
+            f"{sentence} 새 데이터에서는 조금 낮을 것입니다. 선택 효과는 시행 {board.outdated}개가 완료되었을 때 "
+            f"보정한 것으로, 그때 최고 시행의 새 데이터 점수는 {board.corrected['corrected']:.4f}입니다(95 % 구간 "
+            f"{low:.4f} ~ {high:.4f}). 탐색이 끝나면 다시 계산합니다."
+        )
     return (
         f"{sentence} {board.corrected['trials']}개 중에서 고른 효과를 보정하면, 새 데이터에서 이 가중치의 점수는 "
         f"{board.corrected['corrected']:.4f}입니다(95 % 구간 {low:.4f} ~ {high:.4f})."
@@ -133,6 +141,14 @@ def against_linear(found: Results) -> str:
         f"{found.linear.name}의 점수는 {100 * (winner.macro_f1 - difference.mean):.1f}입니다. 차이는 "
         f"{stands}이며, {_STANDING[standing_of(winner.against_linear)]}."
     )
+
+
+def who_won(found: Results) -> str:
+    """Who goes by that name among the errors."""
+    best, kind = found.winner, "신경망" if found.kind == "network" else "모델"
+    chosen = ", ".join(f"'{name}' 쌍 {count}개" for name, count in best.chosen.items())
+    advised = "이것은 배포할 모델이 아닙니다. " if best.deploy == LINEAR else ""
+    return f"최선 모델: 쌍마다 다른 쌍들의 검증 점수가 고른 {kind}({chosen}). {advised}배포할 모델: {best.deploy}."
 
 
 def remarks(found: Results) -> list[str]:

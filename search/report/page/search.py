@@ -133,13 +133,13 @@ def _first(found: SearchFound) -> list[Block]:
 
 def _against_linear(board: Leaderboard, say: Say) -> list[Measured]:
     lines = []
+    if board.against_linear is not None and board.best is not None and not board.best.is_linear:
+        name = say("forest.search.best", number=board.best.trial)
+        lines.append(_measured(name, *(board.against_linear[part] for part in ("corrected", "low", "high"))))
     for one in board.families:
         if one.against_linear is not None:
             name = say("forest.search.family", family=one.family, number=one.best.trial)
             lines.append(_measured(name, *(one.against_linear[part] for part in ("corrected", "low", "high"))))
-    if not lines and board.against_linear is not None and board.best is not None and not board.best.is_linear:
-        name = say("forest.search.best", number=board.best.trial)
-        lines.append(_measured(name, *(board.against_linear[part] for part in ("corrected", "low", "high"))))
     if board.ensemble is not None:
         name = say("forest.search.ensemble", members=board.ensemble.members)
         # Where the linear baseline is the best trial, it is measured against that.

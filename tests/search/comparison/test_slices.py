@@ -81,9 +81,9 @@ class TestWhatLeads:
         wrong = at_random(0.1, 200)
         wrong[:, 160:] = True
         found = sliced(sentences(160, 0) + sentences(40, 1, length=30), wrong)
-        whole = found.render()
+        whole = found.render("The winner.")
         for width in (60, 80):
-            text = found.render(width)
+            text = found.render("The winner.", width)
             assert max(map(len, text.splitlines())) <= width
             assert [" ".join(text.split()).count(one.name) for one in found.slices] >= [1] * len(found.slices)
             assert text.count(", said ") == whole.count(", said ")
@@ -201,8 +201,8 @@ class TestSmallSlices:
         found = sliced(sentences(100, 0), at_random(0.2, 100), ratings=["1"] * 45 + ["2"] * 45 + ["3"] * 10)
         assert set(of_kind(found, "rating")) == {"1", "2"}
         assert found.left_out["rating"] == 10
-        assert "rating: 10 rows are left out" in found.render()
-        assert "rating: 10 rows are left out" in found.markdown()
+        assert "rating: 10 rows are left out" in found.render("The winner.")
+        assert "rating: 10 rows are left out" in found.markdown("The winner.")
 
     def test_no_row_of_any_kind_is_lost(self) -> None:
         texts = sentences(70, 0) + sentences(70, 1, length=9) + ["좋아요 정말 최고"] * 15 + ["😀"] * 45
@@ -224,7 +224,7 @@ class TestSmallSlices:
         found = sliced(sentences(30, 0), at_random(0.2, 30), ratings=[str(row) for row in range(30)])
         assert of_kind(found, "length") == of_kind(found, "label") == of_kind(found, "script") == {}
         for sentence in ("length: not shown", "label: not shown", "one slice (Latin)", "All 30 rows: baseline"):
-            assert sentence in found.render()
+            assert sentence in found.render("The winner.")
 
 
 class TestLanguages:
@@ -262,7 +262,7 @@ class TestLanguages:
     def test_too_few_words_for_topics_are_no_error_and_it_is_said(self, train_texts: list[str]) -> None:
         found = sliced(sentences(60, 0), at_random(0.2, 60), train_texts=train_texts)
         assert of_kind(found, "topic") == {}
-        assert "topic: skipped" in found.render()
+        assert "topic: skipped" in found.render("The winner.")
 
     def test_a_few_words_make_one_topic(self) -> None:
         texts = ["alpha"] * 30 + ["beta alpha"] * 30 + ["gamma"] * 30
@@ -287,7 +287,7 @@ class TestWhatIsShown:
 
     def test_markdown_holds_no_text_and_each_slice_in_one_line_of_six_cells(self) -> None:
         found = self.found()
-        shown = found.markdown()
+        shown = found.markdown("The winner.")
         assert SECRET not in shown
         table = [line.replace("\\|", "") for line in shown.splitlines() if line.startswith("|")]
         assert len(table) == 2 + len(found.slices)
@@ -295,15 +295,15 @@ class TestWhatIsShown:
 
     def test_the_terminal_shows_examples_of_the_worst_only_if_asked_and_obeys_none_of_them(self) -> None:
         found = self.found()
-        with_examples, without = found.render(), found.render(examples=False)
+        with_examples, without = found.render("The winner."), found.render("The winner.", examples=False)
         assert SECRET in with_examples and "\x1b" not in with_examples
         assert SECRET not in without
-        table = without.splitlines()[3 : 3 + len(found.slices)]
+        table = without.splitlines()[4 : 4 + len(found.slices)]
         starts = {line.rindex(one.name) for line, one in zip(table, found.slices, strict=True)}
         assert len(starts) == 1  # columns stand under each other
 
     def test_the_same_seed_gives_the_same(self) -> None:
-        assert self.found().render() == self.found().render()
+        assert self.found().render("The winner.") == self.found().render("The winner.")
 
 
 def test_shapes_that_do_not_fit_and_single_pairs_are_refused() -> None:

@@ -9,7 +9,7 @@ from search.report.standing import standing
 from search.study.claims import begin_again
 from search.study.leaderboard import leaderboard
 from search.study.positions import SUPERFLUOUS, begin_with
-from search.study.records import COLLAPSED, CONFIG, ENDED, keep
+from search.study.records import COLLAPSED, CONFIG, ENDED, TRIALS, keep
 from tests.search.conftest import Searched
 from tests.support.boards import study
 
@@ -38,6 +38,14 @@ class TestTheTable:
         assert "1 completed, 1 pruned, 1 failed, 1 running, 1 waiting." in text
         assert "trial 1 ended early: diverged by epoch 1" in text
         assert "trial 2 ended early: MemoryError: full" in text
+
+    def test_says_of_what_waits_in_a_search_that_is_done_that_it_was_not_tried(self) -> None:
+        made = study(0.9)
+        made.enqueue_trial({"epochs": 3})
+        made.set_user_attr(TRIALS, 2)
+        assert "1 completed, 1 waiting." in render(leaderboard(made))
+        made.set_user_attr(TRIALS, 1)
+        assert "1 completed, 1 in the queue and not tried (raise --trials)." in render(leaderboard(made))
 
     def test_counts_a_trial_that_was_interrupted_and_its_stand_in_as_one(self) -> None:
         made = study(0.9)

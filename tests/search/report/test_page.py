@@ -118,7 +118,18 @@ class TestBothPages:
     def test_a_comparison_is_one_file_without_a_request(self, ideas: tuple[Results, Setting], language: str) -> None:
         found = is_whole(html(comparison_page(*ideas, language=language)))
         say = sayer(language)
-        for title in ("ideas", "arms", "curves", "collapse", "classes", "errors", "data", "ledger", "again", "limits"):
+        for title in (
+            "ideas",
+            "arms",
+            "curves",
+            "collapse",
+            "classes",
+            "errors.comparison",
+            "data",
+            "ledger",
+            "again",
+            "limits",
+        ):
             assert say(f"section.{title}") in found.text
         for one in ideas[0].ideas:
             assert say(f"verdict.{one.decision.verdict}") in found.text

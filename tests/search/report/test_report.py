@@ -19,7 +19,7 @@ from search.report import folder as report
 from search.report.folder import write_report
 from search.report.points import between
 from search.report.tables import tables as made_tables
-from search.report.text import render
+from search.report.text import markdown, render
 from search.report.values import rows, to_dict
 from search.report.words import words
 from sentiment.errors import InputError
@@ -100,8 +100,24 @@ class TestAReport:
         assert_same(table(tmp_path / "slices.csv"), found.slices.to_rows())
         assert len(rows(found)) == 4 and len(found.slices.to_rows()) > 2
 
+    def test_names_the_winner_and_whether_it_is_what_to_deploy(self, found: Results) -> None:
+        undecided = replace(found.winner.against_linear, verdict="undecided")
+        doubtful = replace(found, winner=replace(found.winner, against_linear=undecided))
+        for made, advised in (
+            (found, "What to deploy is idea that improves."),
+            (doubtful, "It is not what to deploy, which is TF-IDF"),
+        ):
+            for text in (" ".join(render(made).split()), markdown(made)):
+                assert "('idea that improves' in 4; 'baseline' in 1)" in text and advised in text
+
+    def test_in_a_narrow_terminal_keeps_what_tells_the_rows_of_a_table_apart(self, found: Results) -> None:
+        for width in (40, 60, 80):
+            (lines,) = (table.render(width) for table in made_tables(found) if table.title.startswith("How often"))
+            for word in ("as written", "masked", "lstm", "cnn_lstm", "sgd", "adam", "4 of 10", "0 of 12"):
+                assert word in lines
+
     def test_holds_no_text_of_a_review(self, found: Results, tmp_path: Path) -> None:
-        assert SECRET in found.slices.render()  # the terminal shows some
+        assert SECRET in found.slices.render("The winner.")  # the terminal shows some
         for path in write_report(found, tmp_path, "x"):
             assert SECRET not in path.read_text("utf-8"), path.name
 

@@ -2,10 +2,13 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
-from search.report.board import render, to_dict
-from search.report.standing import standing
+from search.report.board import IN_FAMILY, render, to_dict
+from search.report.page import korean
+from search.report.page.search import search_page
+from search.report.standing import optimism, standing
 from search.study.leaderboard import leaderboard
-from search.study.records import AGAINST_LINEAR, CONFIG
+from search.study.records import AGAINST_LINEAR, CONFIG, CORRECTED, FAMILIES_AGAINST_LINEAR, PREDICTIONS
+from sentiment.errors import InputError
 from tests.support.boards import study
 
 
@@ -35,6 +38,30 @@ class TestTheStandingAgainstTheLinearBaseline:
         assert sentence in standing(board)
         assert to_dict(board)["against_linear"]["low"] == low
         assert sentence in render(board)
+
+    def test_says_of_how_many_trials_a_correction_is_that_more_have_joined(self) -> None:
+        made = study(0.83, 0.82)
+        corrected = {"trials": 2, "corrected": 0.81, "low": 0.8, "high": 0.82}
+        made.set_user_attr(CORRECTED, corrected)
+        assert "corrected for the choice among 2, these weights" in optimism(leaderboard(made))
+        for _ in range(3):
+            made.add_trial(create_trial(value=0.9, user_attrs={CONFIG: {"architecture": "gru"}, PREDICTIONS: {}}))
+        for words in (optimism, korean.optimism):
+            said = words(leaderboard(made))
+            assert "0.8100" in said and "these weights" not in said
+        assert "as of 2 completed trials" in optimism(leaderboard(made))
+
+    def test_tells_the_choice_among_all_from_that_within_a_family(self) -> None:
+        made = self.against(-0.104, 0.073)
+        made.add_trial(create_trial(value=0.82, user_attrs={CONFIG: {"family": "bag"}}))
+        own = {"trial": 0, "corrected": 0.01, "low": -0.071, "high": 0.091}
+        made.set_user_attr(FAMILIES_AGAINST_LINEAR, {"network": own})
+        text = render(leaderboard(made))
+        assert "corrected for choosing, the difference is -1.6 (95 % interval -10.4 to +7.3)" in " ".join(text.split())
+        assert "+1.0 (-7.1 to +9.1)" in text and IN_FAMILY in text
+        page = search_page(made, leaderboard(made), InputError("no data"), None)
+        names = [row.name for row in page.first[0].rows]
+        assert names == ["best of all (trial 0)", "best within network (trial 0)"]
 
     def test_says_nothing_of_a_trial_that_no_longer_is_the_best(self) -> None:
         made = self.against(0.002, 0.042)
