@@ -25,7 +25,7 @@ def command(args: argparse.Namespace) -> int:
     whole = _called(args.name, storage)
     if not args.running:
         _refuse_running(whole, storage)
-    kept = kept_by(whole.name, whole.names, storage, args.artifacts)
+    kept = kept_by(whole.folder, whole.names, storage, args.artifacts, whole.kind)
     said = _described(whole, kept, storage)
     if not args.yes and not _agreed(said):
         say("Nothing was removed.")
@@ -35,7 +35,7 @@ def command(args: argparse.Namespace) -> int:
     say(f"Removed {said}.")
     if kept.others:
         some = ", ".join(map(visible, kept.others[:3])) + (", ..." if len(kept.others) > 3 else "")
-        say(f"Left in {visible(str(kept.folder))}, since this program did not write it: {some}")
+        say(f"Left in {visible(str(kept.folder))}, which is not of it: {some}")
     return 0
 
 
@@ -77,7 +77,7 @@ def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
     from search.comparison.stored import openings_of
 
     trials, opened = sum(storage.get_n_trials(study._study_id) for study in whole.studies), openings_of(whole)
-    kind = "comparison" if whole.is_comparison else "search"
+    kind = "study of another program" if whole.kind == "other" else whole.kind
     parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""

@@ -27,7 +27,7 @@ def command(args: argparse.Namespace) -> int:
             f"--html {args.html} is a folder; give the name of a file, such as {args.html / 'report.html'}"
         )
     doing("Reading what is on record")
-    from search.storage.databases import open_storage, storage_url
+    from search.storage.databases import OLDER_PAIRS, open_storage, storage_url
     from search.study.comparisons import parts_of
 
     url = storage_url(args.storage)
@@ -37,7 +37,10 @@ def command(args: argparse.Namespace) -> int:
     parts = parts_of(name, storage)
     # An older comparison may share its name with a search.
     is_search = not parts or (parts[0] != name and name in {one.study_name for one in storage.get_all_studies()})
-    told: _Told = _Search(args, name, storage) if is_search else _Comparison(args, name, url)
+    if is_search:
+        told: _Told = _Search(args, name, storage)
+    else:
+        told = _Comparison(args, name.removesuffix(OLDER_PAIRS), url)  # so it is called where a search has its name
     if args.watch:
         return _watch(told)
     told.tell()
