@@ -18,15 +18,26 @@ __all__ = ["command"]
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     from search.storage.databases import open_storage, storage_url
-    from search.storage.deleting import kept_by, remove_kept, remove_studies
+    from search.storage.deleting import Kept, kept_by, remove_kept, remove_studies, shares_files
 
     storage = open_storage(storage_url(args.storage), create=False)
     args.artifacts.prepare(writing=False)
     whole = _called(args.name, storage)
     if not args.running:
         _refuse_running(whole, storage)
-    kept = kept_by(whole.folder, whole.names, storage, args.artifacts, whole.kind)
+    if args.keep_files is None and shares_files(storage, whole.names):
+        raise InputError(
+            f"{whole.name!r} was copied to or from another database, which uses the same files; give --keep-files to "
+            "leave them, or --no-keep-files to remove them all the same"
+        )
+    kept = (
+        Kept(None, (), (), ())
+        if args.keep_files
+        else kept_by(whole.folder, whole.names, storage, args.artifacts, whole.kind)
+    )
     said = _described(whole, kept, storage)
+    if args.keep_files:
+        said += "; what it keeps stays"
     if not args.yes and not _agreed(said):
         say("Nothing was removed.")
         return 1

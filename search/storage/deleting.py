@@ -16,11 +16,16 @@ from typing import Final
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
 
+from search.storage.attributes import OURS
 from search.storage.copying import named_artifacts
 from search.storage.inside import is_plain
 from search.storage.paths import MANIFEST, ArtifactPath, Artifacts
 
-__all__ = ["Kept", "kept_by", "remove_kept", "remove_studies"]
+__all__ = ["Kept", "kept_by", "mark_shared", "remove_kept", "remove_studies", "shares_files"]
+
+SHARED: Final = f"{OURS}its files are used from another database too"
+"""A study of which there is a copy that has no files of its own, and that copy, have this among their system
+attributes."""
 
 WRITING: Final = re.compile(r"(.*/)\.([^/]+)\.\d+-[0-9a-f]{16}\.tmp")
 """A file while it is written (`sentiment.writing`)."""
@@ -60,6 +65,17 @@ class Kept:
     """That are not, and stay."""
     artifacts: tuple[str, ...]
     """Of the dashboard: their ids, which are names beside the folder."""
+
+
+def mark_shared(storage: BaseStorage, studies: Iterable[str]) -> None:
+    """Put on record that there are other studies, in another database, to which the files of these belong as well."""
+    for study in studies:
+        storage.set_study_system_attr(storage.get_study_id_from_name(study), SHARED, True)
+
+
+def shares_files(storage: BaseStorage, studies: Iterable[str]) -> bool:
+    """Whether that is on record of one of them."""
+    return any(SHARED in storage.get_study_system_attrs(storage.get_study_id_from_name(study)) for study in studies)
 
 
 def kept_by(name: str, studies: Iterable[str], storage: BaseStorage, artifacts: Artifacts, kind: str) -> Kept:

@@ -229,6 +229,21 @@ class TestASearch:
         assert "Removed study of another program tiny: 0 trials and 0 files." in deleted(capsys, "tiny", "--yes")[1]
         assert files() == before
 
+    def test_of_which_there_is_a_copy_that_uses_the_same_files_goes_with_or_without_them_as_is_said(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        before = files()
+        copy = f"sqlite:///{searched_here}/copy.db"
+        assert main(["storage", "copy", "sqlite:///studies/sentiment.db", copy, "--study", "tiny"]) == 0
+        for storage in (copy, "sqlite:///studies/sentiment.db"):
+            status, err = deleted(capsys, "tiny", "--yes", "--storage", storage)
+            assert (status, err.count("\n")) == (2, 1)
+            assert "another database, which uses the same files; give --keep-files" in err
+        assert deleted(capsys, "tiny", "--yes", "--keep-files")[0] == 0
+        assert (names(), files()) == (["other"], before)
+        assert deleted(capsys, "tiny", "--yes", "--no-keep-files", "--storage", copy)[0] == 0
+        assert not Path("studies/artifacts/tiny").exists()
+
     def test_that_is_not_there_is_refused_with_those_that_are(self, searched_here: Path, capsys: Capture) -> None:
         assert deleted(capsys, "tin", "--yes") == (
             2,
