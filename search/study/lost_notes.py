@@ -7,7 +7,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from search.study.positions import REPEATS
-from sentiment.foreign import markdown
+from sentiment.foreign import markdown, one_line
 
 __all__ = ["replace_note"]
 
@@ -26,4 +26,4 @@ def replace_note(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
     instead = "not begun again" if number is None else f"begun again as trial {number}"
     for name in parts:
         storage.set_study_system_attr(study_id, name, "")
-    storage.set_study_system_attr(study_id, f"{begins}0", f"It did not end: {markdown(cause)}; {instead}.")
+    storage.set_study_system_attr(study_id, f"{begins}0", f"It did not end: {markdown(one_line(cause))}; {instead}.")
