@@ -4,10 +4,11 @@ It reads what every study has on record and trains nothing; the studies of a com
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
@@ -17,6 +18,7 @@ from search.comparison.ideas import BASELINE, RANDOM
 from search.comparison.setting import PLANNED_LOOKS, arm_and_pair
 from search.storage.attributes import OURS
 from search.storage.databases import OLDER_PAIRS
+from search.study.claims import living
 from search.study.comparisons import BESIDE
 from search.study.positions import FINISHED
 from search.study.records import (
@@ -80,6 +82,7 @@ class Stored:
     total: int | None
     """Trials that were asked for last; None where that is not on record."""
     running: int
+    """Trials whose process lives, as far as anybody can tell; another program's, whatever became of theirs."""
     pairs: int
     """Of a comparison, those of its baseline: an idea that is decided gets no more."""
     most_pairs: int | None
@@ -92,6 +95,8 @@ class Stored:
     """The best score minus that one, corrected for choosing, with its interval; None where it was not computed."""
     active: datetime | None
     """When a trial last began or ended, by this machine's clock."""
+    lost: int = 0
+    """Trials that run for ever on record: their process is no more. The same `run` or `compare` begins them again."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -122,7 +127,8 @@ def stored(storage: BaseStorage) -> list[Stored]:
         with as_recorded(whole.name):
             trials = {study.study_name: storage.get_all_trials(study._study_id, False) for study in whole.studies}
             described = _comparison(whole, trials) if whole.is_comparison else _search(whole, trials[whole.name])
-            found.append(described)
+            lost = 0 if whole.kind == "other" else sum(_lost(storage, *one) for one in trials.items())
+            found.append(replace(described, running=described.running - lost, lost=lost))
     return sorted(found, key=lambda one: (one.active or datetime.min, one.name), reverse=True)
 
 
@@ -215,6 +221,11 @@ def _comparison(whole: Whole, trials: Mapping[str, Sequence[FrozenTrial]]) -> St
         above_linear=None,
         active=_active(every),
     )
+
+
+def _lost(storage: BaseStorage, name: str, trials: Sequence[FrozenTrial]) -> int:
+    running = _count(trials, (TrialState.RUNNING,))
+    return running and max(0, running - len(living(optuna.load_study(study_name=name, storage=storage))))
 
 
 def _count(trials: Sequence[FrozenTrial], states: Sequence[TrialState]) -> int:

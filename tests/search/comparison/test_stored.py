@@ -1,5 +1,6 @@
 """What a storage holds, as the commands show it: a search is one thing, and so is a comparison."""
 
+import platform
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +69,15 @@ class TestASearch:
         other.add_trial(create_trial(value=0.5))
         (one,) = stored(storage)
         assert (one.name, one.kind, one.done, one.best, one.total) == ("a: b", "other", 1, None, None)
+
+    def test_whose_process_was_killed_does_not_run(self) -> None:
+        storage = InMemoryStorage()
+        made = search(storage, "x")
+        gone = {"sentiment-search:worker": {"host": platform.node(), "pid": 2**22 + 1, "started": "1"}}
+        made.add_trial(create_trial(state=TrialState.RUNNING, system_attrs=gone))
+        (one,) = stored(storage)
+        assert (one.running, one.lost) == (1, 1)
+        assert "1, lost 1" in studies_table([one], datetime.now()).splitlines()[2]
 
     def test_with_what_this_program_does_not_write_is_refused_by_its_name(self) -> None:
         storage = InMemoryStorage()
