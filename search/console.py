@@ -41,6 +41,8 @@ SPINNER: Final = 6
 
 DATABASE_FULL: Final = ("database or disk is full", "disk I/O error", "No space left on device")
 DATABASE_DAMAGED: Final = ("database disk image is malformed", "malformed database schema")
+DELETED: Final = (("Record does not exist.",), ())
+"""What Optuna's KeyErrors say of a study or trial that is not there; through its proxy they say nothing."""
 SHOWS_WHERE: Final = "(SENTIMENT_SEARCH_TRACEBACK=1 shows where)"
 KEPT: Final = "all that was finished is kept"
 GO_ON: Final = f"free some space, then give the same command again: {KEPT}"
@@ -160,6 +162,8 @@ def explained(error: BaseException, storage: str) -> str:
         storage: the URL of the database, without its password.
     """
     for link in _chain(error):
+        if isinstance(link, KeyError) and link.args in DELETED:
+            return one_line(f"the study was deleted from the database {storage} while this command used it")
         if isinstance(link, OSError) and link.errno in NO_SPACE:
             where = f"for {link.filename}" if link.filename else "on the device"
             return one_line(f"no space is left {where}; {GO_ON}")

@@ -362,6 +362,11 @@ def _parser() -> tuple[argparse.ArgumentParser, Any]:
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     delete.add_argument("--running", action="store_true", help="also while trials of it run")
+    delete.add_argument(
+        "--keep-files",
+        action=argparse.BooleanOptionalAction,
+        help="leave its files, which a copy of it in another database may use",
+    )
 
     stored = add("storage", "copy studies to another database, or serve them to many workers")
     actions = stored.add_subparsers(metavar="ACTION", required=True)

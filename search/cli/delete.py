@@ -19,15 +19,26 @@ __all__ = ["command"]
 def command(args: argparse.Namespace) -> int:
     """As `--help` says."""
     from search.storage.databases import open_storage, storage_url
-    from search.storage.deleting import kept_by, remove_kept, remove_studies
+    from search.storage.deleting import Kept, kept_by, remove_kept, remove_studies, shares_files
 
     storage = open_storage(storage_url(args.storage), create=False)
     args.artifacts.prepare(writing=False)
     whole = whole_called(args.name, storage)
     if not args.running:
         _refuse_running(whole, storage)
-    kept = kept_by(whole.name, whole.names, storage, args.artifacts)
+    if args.keep_files is None and shares_files(storage, whole.names):
+        raise InputError(
+            f"{whole.name!r} was copied to or from another database, which uses the same files; give --keep-files to "
+            "leave them, or --no-keep-files to remove them all the same"
+        )
+    kept = (
+        Kept(None, (), (), ())
+        if args.keep_files
+        else kept_by(whole.folder, whole.names, storage, args.artifacts, whole.kind)
+    )
     said = _described(whole, kept, storage)
+    if args.keep_files:
+        said += "; what it keeps stays"
     if not args.yes and not _agreed(said):
         say("Nothing was removed.")
         return 1
@@ -36,7 +47,7 @@ def command(args: argparse.Namespace) -> int:
     say(f"Removed {said}.")
     if kept.others:
         some = ", ".join(map(visible, kept.others[:3])) + (", ..." if len(kept.others) > 3 else "")
-        say(f"Left in {visible(str(kept.folder))}, since this program did not write it: {some}")
+        say(f"Left in {visible(str(kept.folder))}, which is not of it: {some}")
     cache = args.artifacts.local / "cache"
     if cache.is_dir():
         say(
@@ -70,7 +81,7 @@ def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
     begun = tuple(state for state in TrialState if state != TrialState.WAITING)
     trials = sum(storage.get_n_trials(study._study_id, state=begun) for study in whole.studies)
     opened = openings_of(whole)
-    kind = "comparison" if whole.is_comparison else "search"
+    kind = "study of another program" if whole.kind == "other" else whole.kind
     parts = f" ({len(whole.studies)} studies)" if whole.is_comparison else ""
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""

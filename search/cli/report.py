@@ -17,6 +17,9 @@ __all__ = ["command"]
 
 WATCH_SECONDS: Final = 3.0
 """Between two looks at a study that runs."""
+IDLE_LOOKS: Final = 20
+"""After so many, in which no trial of an unfinished search was trained, it was interrupted or killed: a minute, since
+between two trials, or while a file is read, none is trained either."""
 
 
 def command(args: argparse.Namespace) -> int:
@@ -29,7 +32,7 @@ def command(args: argparse.Namespace) -> int:
 
         refuse_other_file(args.html)
     doing("Reading what is on record")
-    from search.storage.databases import open_storage, storage_url
+    from search.storage.databases import OLDER_PAIRS, open_storage, storage_url
     from search.study.comparisons import parts_of
 
     url = storage_url(args.storage)
@@ -39,7 +42,10 @@ def command(args: argparse.Namespace) -> int:
     parts = parts_of(name, storage)
     # An older comparison may share its name with a search.
     is_search = not parts or (parts[0] != name and name in {one.study_name for one in storage.get_all_studies()})
-    told: _Told = _Search(args, name, url, storage) if is_search else _Comparison(args, name, url)
+    if is_search:
+        told: _Told = _Search(args, name, url, storage)
+    else:
+        told = _Comparison(args, name.removesuffix(OLDER_PAIRS), url)  # so it is called where a search has its name
     if args.watch:
         return _watch(told)
     told.tell()
@@ -59,6 +65,11 @@ class _Told:
     def runs(self) -> bool:
         """Whether more will come."""
         raise NotImplementedError
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether a process trains something of it; also where nobody can tell."""
+        return True
 
     def text(self) -> str:
         """For the terminal."""
@@ -139,6 +150,12 @@ class _Search(_Told):
         counts, asked = self.board.counts, told_of_study(self.study).get(TRIALS)
         done = counts.get("complete", 0) + counts.get("pruned", 0)
         return bool(counts.get("running")) or (asked is not None and done < asked and self.board.plateau is None)
+
+    @property
+    def is_worked_on(self) -> bool:
+        from search.study.claims import living
+
+        return bool(living(self.study))
 
     def text(self) -> str:
         from search.report.board import render
@@ -242,26 +259,31 @@ def _write(folder: Any, write: Callable[[Any], list[Any]]) -> None:
 
 
 def _watch(told: _Told) -> int:
-    """Until nothing runs any more, or Ctrl-C: then what was asked for is told once more, as it stands."""
+    """Until nothing runs any more, nobody works on it, or Ctrl-C: then what was asked for is told once more, as it
+    stands."""
     from search.report.watching import redrawn
 
     doing(None)  # which would be drawn where that is
+    idle = 0
     try:
         with redrawn() as draw:
             goes_on = told.runs
             if goes_on and told.args.html is not None:
                 say(f"{told.args.html} is written anew every {WATCH_SECONDS:g} s until the study is done, or Ctrl-C.")
-            while goes_on:
+            while goes_on and idle < IDLE_LOOKS:
                 draw(_standing(told))
                 with suppress(InputError):  # of a comparison before its first look, which `draw` shows
                     told.write_page(reload=True)
                 time.sleep(WATCH_SECONDS)
                 told = told.again()
                 goes_on = told.runs
+                idle = 0 if told.is_worked_on else idle + 1
     except KeyboardInterrupt:
         told = told.again()
     told.tell()
     told.write_page(reload=False)
+    if idle >= IDLE_LOOKS:
+        say("It is not done, and nobody works on it any more: the same `sentiment-search run` command goes on with it.")
     return 0
 
 

@@ -25,6 +25,7 @@ def command(args: argparse.Namespace) -> int:
 
 def _copy(args: argparse.Namespace) -> int:
     from search.storage.copying import begin_copies, copy_study, end_copies, studies_in
+    from search.storage.deleting import mark_shared
     from search.storage.transfers import copy_artifacts
 
     source = _opened(args.source, create=False)
@@ -45,6 +46,9 @@ def _copy(args: argparse.Namespace) -> int:
         say(f"{visible(name)}: {copied[-1].trials:,} trials are there, and the same")
     moved = None if args.to_artifacts is None else copy_artifacts(args.artifacts, args.to_artifacts, copied)
     end_copies(target, names)
+    if moved is None:
+        mark_shared(source, names)
+        mark_shared(target, names)
     if args.json:
         studies = [{"study": one.study, "trials": one.states, "attributes": one.attributes} for one in copied]
         show_json({"studies": studies, "artifacts": None if moved is None else asdict(moved)})
@@ -60,7 +64,10 @@ def _copy(args: argparse.Namespace) -> int:
         f"{sum(one.attributes for one in copied):,} attributes; all of it was read back and is the same"
     )
     if moved is None:
-        show("Artifacts stay where they are; --artifacts DIR --to-artifacts DIR copies them too")
+        show(
+            "Artifacts stay where they are, and both sides use them: `delete` on either asks whether they stay; "
+            "--artifacts DIR --to-artifacts DIR copies them too"
+        )
     else:
         show(f"Copied {moved.files:,} files ({moved.bytes:,} bytes) to {args.to_artifacts}, the same by their SHA-256")
     return 0

@@ -25,7 +25,7 @@ def studies_table(found: Sequence[Stored], now: datetime, columns: int | None = 
         (
             one.kind,
             _of(one.done, one.total),
-            f"{one.running:,}" if one.running else "",
+            _runs(one.running, one.lost),
             _of(one.pairs, one.most_pairs) if one.kind == "comparison" else "",
             "" if one.best is None else f"{one.best:.4f}",
             "" if one.linear is None else f"{one.linear:.4f}",
@@ -40,6 +40,10 @@ def studies_table(found: Sequence[Stored], now: datetime, columns: int | None = 
     cells = [(name, *(row[place] for place in kept)) for name, row in zip(names, rows, strict=True)]
     right = [header.index(HEADER[place]) for place in RIGHT if HEADER[place] in header]
     return "\n".join(in_columns(header, cells, right, width=columns, spare=[head for head in SPARE if head in header]))
+
+
+def _runs(running: int, lost: int) -> str:
+    return ", ".join([f"{running:,}"] * (running > 0) + [f"lost {lost:,}"] * (lost > 0))
 
 
 def _of(done: int, total: int | None) -> str:

@@ -1,8 +1,8 @@
 """What studies keep, removed: files among the artifacts first, the studies last.
 
 Killed in between, the studies are still there and the same can be done again. A folder of artifacts may hold what is
-not ours, under whatever names: only files that this program writes go, and folders that are empty then. No link is
-followed.
+not ours: only files with the exact names that this program gives go, and folders that are empty then. Where a search
+and an older comparison share a name, and so a folder, each has its own. No link is followed.
 """
 
 import os
@@ -16,17 +16,39 @@ from typing import Final
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
 
+from search.storage.attributes import OURS
 from search.storage.copying import named_artifacts
 from search.storage.inside import is_plain
-from search.storage.paths import ArtifactPath, Artifacts
+from search.storage.paths import MANIFEST, ArtifactPath, Artifacts
 
-__all__ = ["Kept", "kept_by", "remove_kept", "remove_studies"]
+__all__ = ["Kept", "kept_by", "mark_shared", "remove_kept", "remove_studies", "shares_files"]
 
-OURS: Final = re.compile(
-    r"\.?trial-\d+[^/]*/.+"  # a bundle, or one that is half written
-    r"|(predictions|progress|pairs|random|arm-\d+[^/]*)/(.+/)?[^/]+\.(npy|safetensors|json|tmp)"
-)
-"""In the folder of a search or comparison."""
+SHARED: Final = f"{OURS}its files are used from another database too"
+"""A study of which there is a copy that has no files of its own, and that copy, have this among their system
+attributes."""
+
+WRITING: Final = re.compile(r"(.*/)\.([^/]+)\.\d+-[0-9a-f]{16}\.tmp")
+"""A file while it is written (`sentiment.writing`)."""
+OF_TRIALS: Final = r"(trial|checkpoints)-\d{5,}\.npy"
+STATE: Final = r"(-member-\d{3,})*\.safetensors"
+ARM: Final = r"arm-\d{2,}"
+FILES: Final = {
+    "search": re.compile(
+        rf"predictions/({OF_TRIALS}|baseline-(majority|linear)\.npy)" rf"|progress/position-\d{{5,}}{STATE}"
+    ),
+    "comparison": re.compile(
+        rf"{ARM}(-search-\d{{2,}})?/({OF_TRIALS}|progress/position-\d{{5,}}{STATE})"
+        rf"|pairs/(linear|{ARM})-pair-\d{{3,}}(-[0-9a-f]{{8}})?\.npy"
+        rf"|pairs/progress/(linear|{ARM})-pair-\d{{3,}}{STATE}"
+        rf"|random/progress/random-\d{{5,}}{STATE}"
+    ),
+}
+"""What each keeps in its folder, a search beside the bundles of its trials."""
+BUNDLE: Final = re.compile(r"(trial-\d{5,})/([^/]+)")
+HALF_BUNDLE: Final = re.compile(r"\.trial-\d{5,}\.[a-z0-9_]{8}\.tmp/[^/]+")
+"""One that was being written, in a folder that only then gets its name."""
+IN_EVERY_BUNDLE: Final = frozenset({MANIFEST, "config.json", "README.md", "seen-texts.bin", "weights.safetensors"})
+"""Or nearly so: its manifest names the others, and one that lost its manifest may have these."""
 ARTIFACT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """As Optuna calls one: what a database names may be anything."""
 
@@ -38,15 +60,34 @@ class Kept:
     folder: ArtifactPath | None
     """None: no folder can be called so."""
     files: tuple[str, ...]
-    """Of this program, in that folder, here or in the bucket."""
+    """Its own, in that folder, here or in the bucket; what vouches for a bundle is after its other files."""
     others: tuple[str, ...]
-    """That it did not write, and that stay."""
+    """That are not, and stay."""
     artifacts: tuple[str, ...]
     """Of the dashboard: their ids, which are names beside the folder."""
 
 
-def kept_by(name: str, studies: Iterable[str], storage: BaseStorage, artifacts: Artifacts) -> Kept:
-    """What is kept of `name`, a search or a comparison, which is so many studies.
+def mark_shared(storage: BaseStorage, studies: Iterable[str]) -> None:
+    """Put on record that there are other studies, in another database, to which the files of these belong as well."""
+    for study in studies:
+        storage.set_study_system_attr(storage.get_study_id_from_name(study), SHARED, True)
+
+
+def shares_files(storage: BaseStorage, studies: Iterable[str]) -> bool:
+    """Whether that is on record of one of them."""
+    return any(SHARED in storage.get_study_system_attrs(storage.get_study_id_from_name(study)) for study in studies)
+
+
+def kept_by(name: str, studies: Iterable[str], storage: BaseStorage, artifacts: Artifacts, kind: str) -> Kept:
+    """What is kept of a search or a comparison. Another program's study has no files here that anybody knows of; those
+    in a folder of its name may be a search's in another database.
+
+    Args:
+        name: of its folder.
+        studies: that it is.
+        storage: where they are.
+        artifacts: where the folder is.
+        kind: search, comparison, or other.
 
     Raises:
         OSError: the bucket cannot be read.
@@ -65,8 +106,13 @@ def kept_by(name: str, studies: Iterable[str], storage: BaseStorage, artifacts: 
     if folder.bucket is not None:
         prefix = f"{folder.key}/"
         found |= {key.removeprefix(prefix) for key in folder.bucket.keys(prefix)}
-    ours = tuple(sorted(file for file in found if OURS.fullmatch(file)))
-    return Kept(folder, ours, tuple(sorted(found - set(ours))), known)
+    own = set[str]()
+    if kind in FILES:
+        own = {file for file in found if FILES[kind].fullmatch(WRITING.sub(r"\1\2", file))}
+    if kind == "search":
+        own |= _of_bundles(folder, found)
+    files = sorted(own, key=lambda file: (file.endswith(f"/{MANIFEST}"), file))
+    return Kept(folder, tuple(files), tuple(sorted(found - own)), known)
 
 
 def remove_kept(kept: Kept, artifacts: Artifacts) -> None:
@@ -95,6 +141,21 @@ def remove_studies(storage: BaseStorage, studies: Iterable[str]) -> None:
     for study in studies:
         with suppress(KeyError):
             storage.delete_study(storage.get_study_id_from_name(study))
+
+
+def _of_bundles(folder: ArtifactPath, files: Iterable[str]) -> set[str]:
+    """Those of them that are files of bundles."""
+    found, named = set(), dict[str, frozenset[str]]()
+    for file in files:
+        if match := BUNDLE.fullmatch(file):
+            bundle, name = match.groups()
+            if bundle not in named:
+                named[bundle] = IN_EVERY_BUNDLE | (folder / bundle).in_manifest()
+            if name in named[bundle]:
+                found.add(file)
+        elif HALF_BUNDLE.fullmatch(file):
+            found.add(file)
+    return found
 
 
 def _files(folder: Path) -> set[str]:

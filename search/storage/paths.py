@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -199,6 +200,21 @@ class ArtifactPath:
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def in_manifest(self) -> frozenset[str]:
+        """The files that the bundle in this folder says it has; none where it does not, or that cannot be read.
+
+        Raises:
+            OSError: the bucket cannot be read.
+        """
+        content, local = BytesIO(), self.local / MANIFEST
+        with suppress(FileNotFoundError, InputError, ValueError, TypeError, KeyError, RecursionError):
+            if local.is_file() and local.stat().st_size <= MOST_MANIFEST:
+                content.write(local.read_bytes())
+            elif self.bucket is not None:
+                self._read(f"{self.key}/{MANIFEST}", content, MOST_MANIFEST)
+            return frozenset(json.loads(content.getvalue())["files"])
+        return frozenset()
 
     def remove(self) -> None:
         """The file, or the folder with all that is in it, here and in the bucket; one that is not there is none to

@@ -33,6 +33,7 @@ from search.storage.attributes import OURS
 from search.storage.heartbeats import HEARTBEAT_SECONDS, beat, beats, first_beat, silent, take_over
 from search.storage.relational import Relational
 from search.storage.waiting import asked_again
+from search.study.lost_notes import replace_note
 from search.study.positions import AGAIN, REPEATS, SUPERFLUOUS, first_of_round, of_one_reading, positions, repeat
 from search.study.records import CONFIG, ENDED, told
 
@@ -127,7 +128,7 @@ def begin_again(study: optuna.Study, number: int, cause: str) -> None:
         storage.set_trial_system_attr(trial._trial_id, AGAIN, cause)
         storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause}; queued to be begun again")
         storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        repeat(study, trial, drawn=told(trial, CONFIG) is not None)
+        _repeat(study, trial, cause)
 
 
 def begin_lost_again(study: optuna.Study) -> int:
@@ -150,10 +151,11 @@ def begin_lost_again(study: optuna.Study) -> int:
                 storage.set_trial_system_attr(trial._trial_id, AGAIN, None)
                 storage.set_trial_user_attr(trial._trial_id, ENDED, f"{cause} {times} times; given up")
                 storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                replace_note(study, trial, f"{cause} {times} times")
         else:
             begin_again(study, trial.number, cause)
     for trial in _not_yet_repeated(study.get_trials(deepcopy=False)):
-        repeat(study, trial, drawn=told(trial, CONFIG) is not None)
+        _repeat(study, trial, trial.system_attrs[AGAIN])
     trials = study.get_trials(deepcopy=False)  # whoever queued the second of two twins sees both
     order, standing = positions(trials), _standing(trials)
     for trial in trials:
@@ -225,6 +227,11 @@ class Heartbeat:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             with suppress(Exception):  # whatever it is, it is told of where the trial is written to
                 self._beat()
+
+
+def _repeat(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
+    repeat(study, trial, drawn=told(trial, CONFIG) is not None)
+    replace_note(study, trial, cause)
 
 
 # ------------------------------------------------------------------------------------------------- claiming

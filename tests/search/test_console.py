@@ -8,13 +8,16 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
+import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from search.cli.arguments import same_command, to_copy
 from search.console import explained, say, show, tell_in_one_line
+from search.storage.databases import open_storage
 from sentiment.terminal import screen
 from tests.support.terminal import Terminal
 
@@ -54,6 +57,14 @@ class TestAnError:
         error = raised(OSError(errno.ENOSPC, "No space left on device", "x/y.npy"), RuntimeError("worker"), cause=True)
         assert explained(error, "").startswith("no space is left for x/y.npy; free some space")
         assert explained(OSError(errno.EDQUOT, "Quota"), "").startswith("no space is left on the device; free")
+
+    def test_of_a_study_that_is_no_more_says_so(self, tmp_path: Path) -> None:
+        study = optuna.create_study(storage=open_storage(f"sqlite:///{tmp_path}/a.db"))
+        optuna.delete_study(study_name=study.study_name, storage=study._storage)
+        with pytest.raises(KeyError) as error:
+            study.ask()
+        said = "the study was deleted from the database sqlite:///a.db while this command used it"
+        assert explained(raised(error.value, IndexError("0"), cause=False), "sqlite:///a.db") == said
 
     def test_of_another_kind_says_what_it_is_in_one_line(self) -> None:
         said = explained(ValueError("two\nlines \x1b[31m"), "")

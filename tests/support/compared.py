@@ -145,5 +145,5 @@ class MadeUp:
         said = np.where(luck < right, labels, 1 - labels)
         probabilities = np.where(np.arange(2) == said[:, None], 0.9, 0.1).astype(np.float32)
         known = {VALIDATION: float(right), SECONDS: 1.0}
-        record_pair(setting, arm, pair, f"made-up-{number:02d}", probabilities, known | attributes)
+        record_pair(setting, arm, pair, setting.pair_file(arm), probabilities, known | attributes)
         self.trained.append((arm, pair))

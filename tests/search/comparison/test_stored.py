@@ -1,11 +1,12 @@
 """What a storage holds, as the commands show it: a search is one thing, and so is a comparison."""
 
+import platform
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState, create_trial
 from rich.cells import cell_len
 
@@ -34,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def search(storage: InMemoryStorage, name: str) -> optuna.Study:
+def search(storage: BaseStorage, name: str) -> optuna.Study:
     """As `run` makes one, with two of three trials."""
     made = optuna.create_study(study_name=name, storage=storage, direction="maximize")
     made.set_user_attr(TRIALS, 3)
@@ -69,6 +70,15 @@ class TestASearch:
         (one,) = stored(storage)
         assert (one.name, one.kind, one.done, one.best, one.total) == ("a: b", "other", 1, None, None)
 
+    def test_whose_process_was_killed_does_not_run(self) -> None:
+        storage = InMemoryStorage()
+        made = search(storage, "x")
+        gone = {"sentiment-search:worker": {"host": platform.node(), "pid": 2**22 + 1, "started": "1"}}
+        made.add_trial(create_trial(state=TrialState.RUNNING, system_attrs=gone))
+        (one,) = stored(storage)
+        assert (one.running, one.lost) == (1, 1)
+        assert "1, lost 1" in studies_table([one], datetime.now()).splitlines()[2]
+
     def test_with_what_this_program_does_not_write_is_refused_by_its_name(self) -> None:
         storage = InMemoryStorage()
         made = optuna.create_study(study_name="x", storage=storage, direction="maximize")
@@ -92,6 +102,23 @@ class TestAComparison:
         (one,) = stored(open_storage(f"sqlite:///{folder}/studies.db"))
         assert (one.name, one.kind, one.done) == ("ideas", "comparison", 4)
         assert (one.pairs, one.most_pairs) == (1, 3)  # the linear model has all three
+
+    def test_that_an_older_version_began_is_told_from_a_search_of_its_name(self, folder: Path) -> None:
+        begun_under_older_names(folder, pairs=4)
+        storage = open_storage(f"sqlite:///{folder}/studies.db")
+        search(storage, "ideas")
+        found = {one.name: (one.kind, len(one.names), one.folder) for one in wholes(storage.get_all_studies())}
+        assert found == {"ideas": ("search", 1, "ideas"), "ideas: pairs": ("comparison", 3, "ideas")}
+        assert {one.name: one.kind for one in stored(storage)} == {"ideas": "search", "ideas: pairs": "comparison"}
+
+    def test_has_no_studies_of_another_program_whatever_they_are_called(self, folder: Path) -> None:
+        compared(folder)
+        storage = open_storage(setting_in(folder).storage)
+        others = ["ideas: mine", "bar: baseline", "bar: pairs", "bar: other", "bar: random", "bar"]
+        for name in others:
+            optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        found = {one.name: one.kind for one in wholes(storage.get_all_studies())}
+        assert found == {"ideas": "comparison"} | dict.fromkeys(others, "other")
 
     def test_is_told_from_a_search_whose_name_begins_alike(self, folder: Path) -> None:
         compared(folder)

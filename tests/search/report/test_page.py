@@ -15,6 +15,7 @@ import pytest
 
 from search.cli.arguments import LANGUAGES as OFFERED
 from search.cli.commands import main
+from search.cli.report import IDLE_LOOKS
 from search.comparison.decisions import Decision
 from search.comparison.results import Results
 from search.comparison.setting import Setting
@@ -498,6 +499,16 @@ class TestTheCommand:
         assert main(["report", "tiny", *searched.flags, "--watch", "--html", str(page)]) == 0
         assert seen == [True, True]  # it loads itself anew
         assert 'http-equiv="refresh"' not in page.read_text("utf-8")
+
+    def test_watches_no_longer_where_nobody_works_on_it(
+        self, searched: Searched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        looks: list[float] = []
+        monkeypatch.setattr("search.cli.report._Search.runs", property(lambda told: True))
+        monkeypatch.setattr("search.cli.report.time.sleep", looks.append)
+        assert main(["report", "tiny", *searched.flags, "--watch"]) == 0
+        assert len(looks) == IDLE_LOOKS
+        assert "nobody works on it any more: the same `sentiment-search run` command" in capsys.readouterr().err
 
     def test_at_an_interrupt_leaves_a_page_that_stays_as_it_is(
         self, searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

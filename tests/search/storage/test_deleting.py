@@ -21,6 +21,8 @@ from search.study.claims import claim
 from search.study.create import create_or_resume, make_objective
 from search.study.leaderboard import leaderboard
 from search.study.optimization import optimize
+from search.study.records import FINGERPRINT
+from tests.search.comparison.test_reopened import begun_under_older_names
 from tests.support.compared import RECIPE, SAME, MadeUp, compared, write_comparison
 from tests.support.tiny import definition
 
@@ -160,13 +162,16 @@ class TestASearch:
         elsewhere.mkdir()
         (elsewhere / "trial-00000.npy").write_text("mine")
         folder = Path("studies/artifacts/tiny")
-        (folder / "notes.txt").write_text("mine")
-        (folder / "predictions" / "mine.csv").write_text("mine")
+        mine = {"predictions/mine.csv", "predictions/mine/analysis.json", "trial-7 my thesis/thesis.docx"}
+        mine |= {"notes.txt", "trial-00000/my-notes.txt", "progress/weights.safetensors", "pairs/mine.npy"}
+        for name in mine:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("mine")
         (folder / "arm-00").symlink_to(elsewhere)
         status, err = deleted(capsys, "tiny", "--yes")
         assert status == 0
-        assert "Left in studies/artifacts/tiny, since this program did not write it: arm-00, notes.txt, " in err
-        assert files(str(folder)) == {"notes.txt", "predictions/mine.csv"}
+        assert "Left in studies/artifacts/tiny, which is not of it: arm-00, notes.txt, pairs/mine.npy, ..." in err
+        assert files(str(folder)) == mine
         assert (elsewhere / "trial-00000.npy").read_text() == "mine"
 
     def test_whose_folder_is_a_link_leaves_what_it_leads_to(self, searched_here: Path, capsys: Capture) -> None:
@@ -203,6 +208,44 @@ class TestASearch:
         assert deleted(capsys, "tiny", "--yes")[0] == 0
         assert outside.exists() and beside.exists() and Path("studies/artifacts/other").exists()
 
+    def test_that_was_killed_while_it_wrote_goes_with_what_is_half_written(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        folder, half = Path("studies/artifacts/tiny"), f".12-{'a' * 16}.tmp"
+        for name in (".trial-00001.ab_1x9zq.tmp/own.bin", f"predictions/.trial-00001.npy{half}", f"progress/x{half}"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("")
+        manifest = folder / "trial-00000" / "manifest.json"  # as of a family that somebody added
+        manifest.write_text(manifest.read_text().replace("ngrams.txt", "own.bin"))
+        (folder / "trial-00000" / "ngrams.txt").rename(manifest.with_name("own.bin"))
+        assert deleted(capsys, "tiny", "--yes")[0] == 0
+        assert files(str(folder)) == {f"progress/x{half}"}
+
+    def test_of_another_program_leaves_what_lies_in_a_folder_of_its_name(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        storage = open_storage("sqlite:///studies/sentiment.db")
+        optuna.delete_study(study_name="tiny", storage=storage)
+        optuna.create_study(study_name="tiny", storage=storage)
+        before = files()
+        assert "Removed study of another program tiny: 0 trials and 0 files." in deleted(capsys, "tiny", "--yes")[1]
+        assert files() == before
+
+    def test_of_which_there_is_a_copy_that_uses_the_same_files_goes_with_or_without_them_as_is_said(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        before = files()
+        copy = f"sqlite:///{searched_here}/copy.db"
+        assert main(["storage", "copy", "sqlite:///studies/sentiment.db", copy, "--study", "tiny"]) == 0
+        for storage in (copy, "sqlite:///studies/sentiment.db"):
+            status, err = deleted(capsys, "tiny", "--yes", "--storage", storage)
+            assert (status, err.count("\n")) == (2, 1)
+            assert "another database, which uses the same files; give --keep-files" in err
+        assert deleted(capsys, "tiny", "--yes", "--keep-files")[0] == 0
+        assert (names(), files()) == (["other"], before)
+        assert deleted(capsys, "tiny", "--yes", "--no-keep-files", "--storage", copy)[0] == 0
+        assert not Path("studies/artifacts/tiny").exists()
+
     def test_that_is_not_there_is_refused_with_those_that_are(self, searched_here: Path, capsys: Capture) -> None:
         assert deleted(capsys, "tin", "--yes") == (
             2,
@@ -213,7 +256,10 @@ class TestASearch:
         storage = open_storage("sqlite:///studies/sentiment.db")
         optuna.create_study(study_name="../..", storage=storage).add_trial(create_trial(state=TrialState.FAIL))
         before = files()
-        assert deleted(capsys, "../..", "--yes") == (0, "Removed search ../..: 1 trial and 0 files.\n")
+        assert deleted(capsys, "../..", "--yes") == (
+            0,
+            "Removed study of another program ../..: 1 trial and 0 files.\n",
+        )
         assert files() == before
 
 
@@ -239,6 +285,24 @@ class TestAComparison:
             optuna.delete_study(study_name=name, storage=storage)
         assert deleted(capsys, "ideas", *flags)[0] == 0
         assert optuna.get_all_study_names(storage) == []
+
+    def test_of_an_older_version_and_a_search_of_its_name_go_one_by_one(
+        self, searched_here: Path, capsys: Capture
+    ) -> None:
+        write_comparison(searched_here, RECIPE + SAME)
+        begun_under_older_names(searched_here, pairs=4)
+        storage, artifacts = f"sqlite:///{searched_here}/studies.db", searched_here / "artifacts"
+        shutil.copytree("studies/artifacts/tiny", artifacts / "ideas", dirs_exist_ok=True)
+        search = optuna.create_study(study_name="ideas", storage=storage, direction="maximize")
+        search.set_user_attr(FINGERPRINT, "0" * 64)
+        of_comparison = {name for name in files(str(artifacts / "ideas")) if name.startswith(("arm-", "pairs/"))}
+        flags = ["--storage", storage, "--artifacts", str(artifacts), "--yes"]
+        assert deleted(capsys, "ideas", *flags)[1].startswith("Removed search ideas: 0 trials and ")
+        assert files(str(artifacts / "ideas")) == of_comparison != set()
+        # Alone now, it has its name again.
+        assert deleted(capsys, "ideas", *flags)[1].startswith("Removed comparison ideas (3 studies): ")
+        assert not (artifacts / "ideas").exists()
+        assert optuna.get_all_study_names(open_storage(storage)) == []
 
     def test_of_which_a_part_is_named_is_refused(self, flags: list[str], capsys: Capture) -> None:
         status, err = deleted(capsys, "ideas: tuning of baseline", *flags)

@@ -12,6 +12,7 @@ import optuna
 import pytest
 from optuna.storages import RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState, create_trial
+from optuna_dashboard import get_note, save_note
 from sqlalchemy import text
 
 from search.storage import heartbeats
@@ -73,6 +74,17 @@ class TestALostTrial:
         assert states(study) == [TrialState.FAIL, TrialState.WAITING]
         assert study.trials[0].user_attrs[ENDED] == "its process was lost; queued to be begun again"
         assert begin_lost_again(study) == 0
+
+    def test_whose_page_was_made_already_says_there_that_it_did_not_end(
+        self, study: optuna.Study, dead: dict[str, Any]
+    ) -> None:
+        for _ in range(2):
+            running(study, dead)
+        first, second = (optuna.Trial(study, trial._trial_id) for trial in study.trials)
+        save_note(first, f"completed with 0.9. {'x' * 3000}")
+        begin_lost_again(study)
+        assert get_note(first) == "It did not end: its process was lost; begun again as trial 2."
+        assert get_note(second) == ""
 
     def test_that_was_recorded_by_an_earlier_version_is_too(self, study: optuna.Study, dead: dict[str, Any]) -> None:
         running(study, {"host": platform.node(), "pid": dead["pid"]})
