@@ -84,6 +84,8 @@ class TestASearch:
     def test_goes_with_its_files_and_those_of_the_dashboard_and_leaves_others_alone(
         self, searched_here: Path, capsys: Capture
     ) -> None:
+        Path("studies/artifacts/cache").mkdir(exist_ok=True)
+        Path("studies/artifacts/cache/of-all").touch()
         study = optuna.load_study(study_name="other", storage=open_storage("sqlite:///studies/sentiment.db"))
         shown = {one.artifact_id for one in get_all_artifact_meta(study)}
         theirs = {name for name in files() if name.startswith(("other/", "cache/"))} | shown
