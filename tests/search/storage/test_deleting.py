@@ -246,8 +246,9 @@ class TestAComparison:
         status, err = deleted(capsys, "ideas: tuning of baseline", *flags)
         assert status == 2
         assert "is a part of comparison 'ideas'; give the name of that" in err
-        assert main(["report", "ideas: tuning of baseline", *flags]) == 2
-        assert main(["report", "none", *flags]) == 2
+        where = [flag for flag in flags if flag != "--yes"]
+        assert main(["report", "ideas: tuning of baseline", *where]) == 2
+        assert main(["report", "none", *where]) == 2
         assert capsys.readouterr().err.splitlines() == [
             err.strip(),
             "sentiment-search: there is no study 'none' in the storage; it has ideas",
