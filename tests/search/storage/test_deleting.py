@@ -86,6 +86,8 @@ class TestASearch:
     def test_goes_with_its_files_and_those_of_the_dashboard_and_leaves_others_alone(
         self, searched_here: Path, capsys: Capture
     ) -> None:
+        Path("studies/artifacts/cache").mkdir(exist_ok=True)
+        Path("studies/artifacts/cache/of-all").touch()
         study = optuna.load_study(study_name="other", storage=open_storage("sqlite:///studies/sentiment.db"))
         shown = {one.artifact_id for one in get_all_artifact_meta(study)}
         theirs = {name for name in files() if name.startswith(("other/", "cache/"))} | shown
@@ -308,8 +310,9 @@ class TestAComparison:
         status, err = deleted(capsys, "ideas: tuning of baseline", *flags)
         assert status == 2
         assert "is a part of comparison 'ideas'; give the name of that" in err
-        assert main(["report", "ideas: tuning of baseline", *flags]) == 2
-        assert main(["report", "none", *flags]) == 2
+        where = [flag for flag in flags if flag != "--yes"]
+        assert main(["report", "ideas: tuning of baseline", *where]) == 2
+        assert main(["report", "none", *where]) == 2
         assert capsys.readouterr().err.splitlines() == [
             err.strip(),
             "sentiment-search: there is no study 'none' in the storage; it has ideas",
