@@ -350,7 +350,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("data", metavar="FILE")
 
     delete = add("delete", "remove a search or a comparison, with all that it keeps", storage)
-    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("name", metavar="NAME", type=str)  # another program may have called a study nothing at all
     delete.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     delete.add_argument("--running", action="store_true", help="also while trials of it run")
     delete.add_argument(

@@ -57,6 +57,7 @@ def _called(name: str, storage: Any) -> "Whole":
         InputError: there is none, or it is a part of another.
     """
     from search.comparison.stored import wholes
+    from search.storage.names import listed
 
     found = wholes(storage.get_all_studies())
     for whole in found:
@@ -64,7 +65,7 @@ def _called(name: str, storage: Any) -> "Whole":
             return whole
         if name in whole.names:
             raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; delete that, or leave it")
-    known = f"it has {', '.join(sorted(whole.name for whole in found)[:8])}" if found else "it has none"
+    known = f"it has {listed(whole.name for whole in found)}" if found else "it has none"
     raise InputError(f"there is no study {name!r} in the storage; {known}")
 
 
@@ -93,8 +94,9 @@ def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""
     where = f" in {visible(str(kept.folder))}" if kept.folder is not None and kept.files else ""
+    name = visible(whole.name) or "''"
     return (
-        f"{kind} {visible(whole.name)}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
+        f"{kind} {name}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
         f"{files:,} file{'s' * (files != 1)}{where}"
     )
 
