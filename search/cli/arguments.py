@@ -359,7 +359,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Any]:
     inspect.add_argument("data", metavar="FILE")
 
     delete = add("delete", "remove a search or a comparison, with all that it alone keeps", storage)
-    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("name", metavar="NAME", type=str)  # another program may have called a study nothing at all
     delete.add_argument("--yes", action="store_true", help="do not ask; needed where nobody can be asked")
     delete.add_argument("--running", action="store_true", help="also while trials of it run")
     delete.add_argument(

@@ -54,6 +54,7 @@ def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = 
     if args.name is not None:
         return whole_called(args.name, storage).name
     from search.comparison.stored import wholes
+    from search.storage.names import listed
 
     found = wholes(storage.get_all_studies())
     names = [whole.name for whole in found if not (searches_only and whole.is_comparison)]
@@ -63,8 +64,7 @@ def only_study(args: argparse.Namespace, storage: Any, *, searches_only: bool = 
         return names[0]
     if not names:
         raise InputError(f"there is no {what} in the storage yet; a first one: sentiment-search run reviews.csv")
-    listed = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")
-    raise InputError(f"give the NAME of one: the storage has {listed}")
+    raise InputError(f"give the NAME of one: the storage has {listed(names)}")
 
 
 def whole_called(name: str, storage: Any) -> "Whole":

@@ -86,8 +86,9 @@ def _described(whole: "Whole", kept: "Kept", storage: Any) -> str:
     files = len(kept.files) + len(kept.artifacts)
     ledger = f", the record of {opened} opening{'s' * (opened > 1)} of its sealed rows" if opened else ""
     where = f" in {visible(str(kept.folder))}" if kept.folder is not None and kept.files else ""
+    name = visible(whole.name) or "''"
     return (
-        f"{kind} {visible(whole.name)}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
+        f"{kind} {name}{parts}: {trials:,} trial{'s' * (trials != 1)}{ledger} and "
         f"{files:,} file{'s' * (files != 1)}{where}"
     )
 

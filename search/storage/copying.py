@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.exc import IntegrityError
 
 from search.storage.half_copies import UNDER_WAY
+from search.storage.names import listed
 from search.storage.relational import Relational
 from sentiment.errors import InputError
 
@@ -85,7 +86,7 @@ def studies_in(storage: Relational, wanted: Sequence[str] = ()) -> list[str]:
         there = list(connection.execute(sqlalchemy.select(STUDIES.c.study_name).order_by(STUDIES.c.study_id)).scalars())
     for name in wanted:
         if not any(_is_of(study, name) for study in there):
-            known = f"it has {', '.join(sorted(there)[:8])}" if there else "it has none"
+            known = f"it has {listed(there)}" if there else "it has none"
             raise InputError(f"there is no study {name!r} in the storage to copy from; {known}")
     return [study for study in there if not wanted or any(_is_of(study, name) for name in wanted)]
 

@@ -32,6 +32,7 @@ from sqlalchemy.exc import (
 from search.console import explained, is_damaged, is_full
 from search.storage.half_copies import refuse_half_copied
 from search.storage.heartbeats import GRACE_SECONDS, HEARTBEAT_SECONDS
+from search.storage.names import listed
 from search.storage.proxy import SCHEME, proxy_at
 from search.storage.relational import Relational
 from sentiment.errors import InputError
@@ -251,9 +252,7 @@ def load_study(name: str, storage: BaseStorage) -> optuna.Study:
         names = optuna.get_all_study_names(storage)
         if name + OLDER_PAIRS in names:
             raise no_search(name) from None
-        known = (
-            f"it has {', '.join(sorted(names)[:8])}" if names else "it has none yet; `sentiment-search run` makes one"
-        )
+        known = f"it has {listed(names)}" if names else "it has none yet; `sentiment-search run` makes one"
         raise InputError(f"there is no study {name!r} in the storage; {known}") from None
 
 

@@ -1,6 +1,7 @@
-"""Names of studies that are not the same, but that some disk would put into the same folder."""
+"""Names of studies: how they are listed, and which are not the same but some disk would put into the same folder."""
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 import optuna
@@ -8,7 +9,10 @@ from optuna.storages import BaseStorage
 
 from sentiment.errors import InputError
 
-__all__ = ["folded", "is_device", "refuse_shared_folder"]
+__all__ = ["folded", "is_device", "listed", "refuse_shared_folder"]
+
+LISTED: Final = 8
+"""Names that are shown where all of a storage would be too many."""
 
 _DEVICES: Final = frozenset(
     {
@@ -22,6 +26,12 @@ _DEVICES: Final = frozenset(
     }
 )
 """What Windows opens in place of a file that is called so, whatever stands behind a dot."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """For a sentence that says what there is; in quotes, since a name may be empty, or look like a list."""
+    found = sorted(names)
+    return ", ".join(map(repr, found[:LISTED])) + (", ..." if len(found) > LISTED else "")
 
 
 def folded(name: str) -> str:

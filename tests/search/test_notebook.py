@@ -106,7 +106,7 @@ class TestASearch:
         assert "\x1b" not in repr(opened) and "\x1b" not in opened._repr_html_()
 
     def test_that_is_not_there_is_refused_in_a_line(self, searched: Searched, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="there is no study 'other' in the storage; it has tiny"):
+        with pytest.raises(InputError, match="there is no study 'other' in the storage; it has 'tiny'"):
             Study.open("other", searched.url)
         with pytest.raises(InputError, match="does not exist"):
             Study.open("tiny", f"sqlite:///{tmp_path}/none.db")

@@ -210,7 +210,7 @@ class TestABadRequest:
                 "there is no column 'app'",
             ),
             (["run", "{toml}", "--artifacts", "{csv}"], "cannot make the folder"),
-            (["report", "none", "--storage", "{url}"], "there is no study 'none' in the storage; it has tiny"),
+            (["report", "none", "--storage", "{url}"], "there is no study 'none' in the storage; it has 'tiny'"),
             (["report", "tiny"], "studies/sentiment.db does not exist; give --storage, or `sentiment-search run`"),
             (["replay", "tiny", "--trial", "99", "--storage", "{url}"], "has no trial 99; its trials are 0 to 5"),
             (["export", "tiny", "--to", "m", "--trial", "x", "--storage", "{url}"], "--trial is 'x'"),

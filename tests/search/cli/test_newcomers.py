@@ -259,7 +259,7 @@ class TestWithoutAName:
     def test_of_several_one_is_asked_for(self, called: Call, searched: Searched, tmp_path: Path) -> None:
         copy(searched.url, tmp_path / "two.db")
         optuna.create_study(study_name="other", storage="sqlite:///two.db")
-        told = "give the NAME of one: the storage has other, tiny"
+        told = "give the NAME of one: the storage has 'other', 'tiny'"
         assert refusal(called, "report", "--storage", "sqlite:///two.db") == told
         assert refusal(called, "export", "--to", "m", "--storage", "sqlite:///two.db") == told
 

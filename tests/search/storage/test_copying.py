@@ -166,8 +166,8 @@ class TestACopy:
         status, _, err = call(capsys, url, there, "--study", "none")
         assert status == 2
         assert err == (
-            "sentiment-search: there is no study 'none' in the storage to copy from; it has empty, two goals, "
-            "좋아요 'all'\n"
+            "sentiment-search: there is no study 'none' in the storage to copy from; it has 'empty', 'two goals', "
+            "\"좋아요 'all'\"\n"
         )
 
 

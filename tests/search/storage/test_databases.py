@@ -227,7 +227,7 @@ def test_an_unknown_study_is_refused_with_the_names_of_those_there_are(tmp_path:
     with pytest.raises(InputError, match="it has none yet; `sentiment-search run` makes one"):
         load_study("netflix", storage)
     optuna.create_study(storage=storage, study_name="넷플릭스", direction="maximize")
-    with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has 넷플릭스"):
+    with pytest.raises(InputError, match="there is no study 'netflix' in the storage; it has '넷플릭스'"):
         load_study("netflix", storage)
     assert load_study("넷플릭스", storage).study_name == "넷플릭스"
 

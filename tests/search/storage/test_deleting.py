@@ -251,8 +251,14 @@ class TestASearch:
     def test_that_is_not_there_is_refused_with_those_that_are(self, searched_here: Path, capsys: Capture) -> None:
         assert deleted(capsys, "tin", "--yes") == (
             2,
-            "sentiment-search: there is no study 'tin' in the storage; it has other, tiny\n",
+            "sentiment-search: there is no study 'tin' in the storage; it has 'other', 'tiny'\n",
         )
+
+    def test_that_has_an_empty_name_goes_by_it(self, searched_here: Path, capsys: Capture) -> None:
+        optuna.create_study(study_name="", storage="sqlite:///studies/sentiment.db")
+        assert "it has '', 'other', 'tiny'" in deleted(capsys, "tin", "--yes")[1]
+        assert deleted(capsys, "", "--yes")[0] == 0
+        assert sorted(names()) == ["other", "tiny"]
 
     def test_that_no_folder_can_be_called_after_goes_without_one(self, searched_here: Path, capsys: Capture) -> None:
         storage = open_storage("sqlite:///studies/sentiment.db")
