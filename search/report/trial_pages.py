@@ -7,9 +7,10 @@ that a trial fails.
 import warnings
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import optuna
@@ -21,6 +22,7 @@ from search.report.trial_figures import figures
 from search.report.trial_note import note, rows_of_classes
 from search.report.values import write_csv
 from search.storage.paths import ArtifactPath, Artifacts
+from search.storage.relational import at_once
 from search.study.outcome import Outcome
 from search.study.records import BASELINES, IS_LINEAR_BASELINE, told_of_study
 from sentiment.models.baselines import LINEAR
@@ -82,8 +84,29 @@ class TrialPages:
                 if rows:
                     write_csv(folder / file, rows)
                     files.append(folder / file)
-            for path in files:
-                upload_artifact(study_or_trial=trial, file_path=str(path), artifact_store=store)
+            named = _Named()
+            with at_once(trial):
+                for path in files:
+                    upload_artifact(study_or_trial=trial, file_path=str(path), artifact_store=named)
+            for artifact, content in named.contents.items():
+                store.write(artifact, BytesIO(content))
+
+
+@dataclass
+class _Named:
+    """A store that only remembers. A trial names all of its artifacts, in one step, before one of them is there: killed
+    in between, none lies there that nobody knows of and `delete` would leave."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        return BytesIO(self.contents[artifact_id])
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        self.contents[artifact_id] = content_body.read()
+
+    def remove(self, artifact_id: str) -> None:
+        del self.contents[artifact_id]
 
 
 def worst_errors(outcome: Outcome) -> list[dict[str, Any]]:

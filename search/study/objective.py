@@ -267,9 +267,13 @@ class Objective:
             raise
         self._record(trial, trained.reports)
         with at_once(trial):
-            return self._keep(trial, trained, so_far)
+            outcome = self._keep(trial, trained, so_far)
+        self.pages(trial, outcome)  # what it keeps is on record now
+        if trained.ended:
+            raise optuna.TrialPruned(trained.ended)
+        return trained.macro_f1
 
-    def _keep(self, trial: optuna.Trial, trained: Trained, so_far: Outcome) -> float:
+    def _keep(self, trial: optuna.Trial, trained: Trained, so_far: Outcome) -> Outcome:
         if self.predictions is not None:
             said: dict[str, Any] = dict(
                 keep_predictions(predictions_file(self.predictions, trial.number), trained.probabilities)
@@ -284,16 +288,14 @@ class Objective:
         outcome = replace(so_far, trained=trained, reports=trained.reports, why=trained.ended)
         if trained.ended:
             trial.set_user_attr(ENDED, trained.ended)
-            self.pages(trial, replace(outcome, state=TrialState.PRUNED))
-            raise optuna.TrialPruned(trained.ended)
+            return replace(outcome, state=TrialState.PRUNED)
         milliseconds = round(milliseconds_a_text(trained.predict, self.dataset), 3)
         trial.set_user_attr(LATENCY, milliseconds)
         artifacts = self._artifacts(trial.study)
         kept = artifacts is not None and artifacts.keep(
             trial, trained, self.dataset, stays=IS_LINEAR_BASELINE in trial.user_attrs
         )
-        self.pages(trial, replace(outcome, state=TrialState.COMPLETE, kept=kept, milliseconds=milliseconds))
-        return trained.macro_f1
+        return replace(outcome, state=TrialState.COMPLETE, kept=kept, milliseconds=milliseconds)
 
     def _artifacts(self, study: optuna.Study) -> TrialArtifacts | None:
         if self.keep is None:

@@ -291,3 +291,24 @@ def test_without_the_extra_a_page_has_its_note_and_its_tables(
     shown = get_all_artifact_meta(study.trials[0], storage=study._storage)
     assert {meta.filename for meta in shown} == {"classes.csv", "worst-errors.csv"}
     assert json.dumps(study._storage.get_study_system_attrs(study._study_id)).count("note_ver") == 1
+
+
+def test_a_trial_names_its_files_before_they_are_there_so_that_a_killed_one_leaves_none_that_nobody_knows_of(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=open_storage(url), direction="maximize")
+    written: list[str] = []
+
+    class Store:
+        def write(self, artifact_id: str, content_body: object) -> None:
+            named = get_all_artifact_meta(open_storage(url).get_all_trials(1)[0], storage=open_storage(url))
+            assert artifact_id in {meta.artifact_id for meta in named}
+            written.append(artifact_id)
+
+    monkeypatch.setattr(ArtifactPath, "store", lambda _: Store())
+    objective = make_objective(
+        replace(made.opened, study=study, artifacts=None, progress=None), pages=TrialPages(tmp_path)
+    )
+    study.optimize(objective, n_trials=1)
+    assert len(written) >= 2
