@@ -74,6 +74,7 @@ def whole_called(name: str, storage: Any) -> "Whole":
         InputError: there is none, or it is a part of another.
     """
     from search.comparison.stored import wholes
+    from search.storage.names import listed
 
     found = wholes(storage.get_all_studies())
     for whole in found:
@@ -81,8 +82,8 @@ def whole_called(name: str, storage: Any) -> "Whole":
             return whole
         if name in whole.names:
             raise InputError(f"study {name!r} is a part of comparison {whole.name!r}; give the name of that")
-    names = ", ".join(sorted(whole.name for whole in found)[:8])
-    known = f"it has {names}" if names else "it has none yet; `sentiment-search run` makes one"
+    named = listed(whole.name for whole in found)
+    known = f"it has {named}" if found else "it has none yet; `sentiment-search run` makes one"
     raise InputError(f"there is no study {name!r} in the storage; {known}")
 
 

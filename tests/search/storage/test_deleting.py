@@ -321,5 +321,5 @@ class TestAComparison:
         assert main(["report", "none", *where]) == 2
         assert capsys.readouterr().err.splitlines() == [
             err.strip(),
-            "sentiment-search: there is no study 'none' in the storage; it has ideas",
+            "sentiment-search: there is no study 'none' in the storage; it has 'ideas'",
         ]
