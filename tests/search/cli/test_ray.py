@@ -62,6 +62,7 @@ def folder(cluster: Ray, tmp_path: Path, reviews_csv: Path, monkeypatch: pytest.
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_search_one_of_whose_processes_is_killed_is_whole(folder: Path) -> None:
     process = start(folder, "run", "study.toml", "--launcher", "ray", "--workers", "2", "--trials", 6)
     os.kill(wait_for_training(folder, process, workers=2)[0], signal.SIGKILL)

@@ -160,7 +160,7 @@ class TestASearch:
         assert status == 0, err
         left = {key for key in keys(environment) if key.startswith("deleted/tiny")}
         assert left == before | {"deleted/tiny/notes.txt"}
-        assert "Left in s3://reviews/deleted/tiny, since this program did not write it: notes.txt" in err
+        assert "Left in s3://reviews/deleted/tiny, which is not of it: notes.txt" in err
 
 
 class TestAComparison:

@@ -150,7 +150,13 @@ class TestCtrlC:
         assert_whole(folder, finish_here(folder, more=3), None)
 
     @pytest.mark.parametrize(
-        ("after", "number"), [(0.0, signal.SIGINT), (1.0, signal.SIGTERM), (1.0, signal.SIGINT), (2.5, signal.SIGINT)]
+        ("after", "number"),
+        [
+            (0.0, signal.SIGINT),
+            (1.0, signal.SIGTERM),
+            pytest.param(1.0, signal.SIGINT, marks=pytest.mark.slow),
+            pytest.param(2.5, signal.SIGINT, marks=pytest.mark.slow),
+        ],
     )
     def test_while_two_workers_start_ends_with_130_and_shows_nothing_of_their_insides(
         self, folder: Path, after: float, number: int
@@ -217,7 +223,7 @@ class TestKill9:
             " Go on with the same command: sentiment-search run study.toml --workers 2 --trials 60"
         ), err
 
-    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
     def test_of_both_workers_has_their_places_taken_and_the_search_is_whole(self, folder: Path, number: int) -> None:
         process = start(folder, "run", "study.toml", "--workers", "2", "--trials", 6)
         for worker in wait_for_training(folder, process, workers=2):
@@ -229,6 +235,7 @@ class TestKill9:
         assert " They were replaced, 2 times in all. " in err.splitlines()[-1], err
         assert_whole(folder, study(folder), 6)
 
+    @pytest.mark.slow
     def test_of_the_process_that_they_are_forked_from_is_told_as_that_of_all_and_another_takes_its_place(
         self, folder: Path
     ) -> None:

@@ -62,7 +62,7 @@ def test_the_leaderboard_says_why_the_search_stopped() -> None:
     assert "The last 2 trials raised the best score by 0.00 points" in render(leaderboard(study))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_search_with_patience_stops_and_goes_on_without(tmp_path: Path, reviews_csv: Path, workers: int) -> None:
     write_study_file(tmp_path / "study.toml", reviews_csv, epochs=2, trials=14)
     order = ("run", "study.toml", "--workers", str(workers))
