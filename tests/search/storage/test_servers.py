@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import optuna
 import pytest
@@ -39,7 +40,8 @@ def postgresql() -> Iterator[PostgreSQL]:
 @pytest.fixture(scope="module", params=["postgresql", "grpc"])
 def url(postgresql: PostgreSQL, request: pytest.FixtureRequest) -> Iterator[str]:
     """Of a storage in which there may be other studies."""
-    database = postgresql.new_database(f"for {request.param}")
+    # A new one each time: where tests are shared out among processes, one may come back to this fixture.
+    database = postgresql.new_database(f"for {request.param} {uuid4()}")
     if request.param == "postgresql":
         yield database
     else:
