@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ __all__ = [
     "threads_of",
     "whole_called",
     "workers_of",
+    "write_out",
 ]
 
 
@@ -225,6 +226,16 @@ def make_folder(folder: Path, flag: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {error.strerror}; give another {flag}") from None
+
+
+def write_out(folder: Path, write: Callable[[Path], list[Path]]) -> None:
+    """What `--out` asks for, by `write`, which gives the files written; they are told."""
+    make_folder(folder, "--out")
+    try:
+        written = write(folder)
+    except OSError as error:  # one that came of writing does not say where
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    say(f"Wrote {', '.join(path.name for path in written)} to {folder}")
 
 
 def classes_of(text: str | None) -> str | dict[str, list[str]] | None:

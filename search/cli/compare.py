@@ -4,12 +4,13 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from search.cli.answer import fail, killed_by
 from search.cli.arguments import leading_to, same_command
-from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of
+from search.cli.asked import device_for, device_of, executor_of, make_folder, workers_of, write_out
 from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
@@ -98,11 +99,7 @@ def _compare(args: argparse.Namespace, comparisons: Sequence[Any], executor: Any
         if args.out is not None:
             from search.report.folder import write_report
 
-            try:
-                written = write_report(found, args.out, same_command(args))
-            except OSError as error:  # one that came of writing does not say where
-                raise OSError(error.errno, error.strerror, str(args.out)) from None
-            say(f"Wrote {', '.join(file.name for file in written)} to {args.out}")
+            write_out(args.out, partial(write_report, found, command=same_command(args)))
         if not (args.json or args.markdown):
             _show_what_is_next(comparison.name, path, leading_to(setting.storage, args.artifacts))
     return 0

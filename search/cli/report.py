@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from search.cli.arguments import LANGUAGES, leading_to, same_command
-from search.cli.asked import make_folder, only_study
+from search.cli.asked import make_folder, only_study, write_out
 from search.console import doing, say, show, show_json, width
 from sentiment.errors import InputError, refuse_unless_whole
 
@@ -177,7 +177,7 @@ class _Search(_Told):
             from search.report.folder import refuse_other_search, write_search_report
 
             refuse_other_search(self.args.out, self.name)
-            _write(self.args.out, lambda folder: write_search_report(self.board, folder, same_command(self.args)))
+            write_out(self.args.out, lambda folder: write_search_report(self.board, folder, same_command(self.args)))
 
     def page(self) -> Any:
         from search.report.page import search_page
@@ -238,7 +238,7 @@ class _Comparison(_Told):
             from search.report.folder import refuse_other_files, write_report
 
             refuse_other_files(self.args.out, self.name)
-            _write(self.args.out, lambda folder: write_report(self.found, folder, same_command(self.args)))
+            write_out(self.args.out, lambda folder: write_report(self.found, folder, same_command(self.args)))
 
     def page(self) -> Any:
         from search.report.page import comparison_page
@@ -247,15 +247,6 @@ class _Comparison(_Told):
 
     def again(self) -> "_Comparison":
         return replace(self, opened=self.setting)
-
-
-def _write(folder: Any, write: Callable[[Any], list[Any]]) -> None:
-    make_folder(folder, "--out")
-    try:
-        written = write(folder)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
-    say(f"Wrote {', '.join(path.name for path in written)} to {folder}")
 
 
 def _watch(told: _Told) -> int:

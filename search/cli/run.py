@@ -9,7 +9,7 @@ from typing import Any
 
 from search.cli.answer import killed_by
 from search.cli.arguments import leading_to, same_command
-from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of
+from search.cli.asked import device_for, executor_of, make_folder, set_threads, threads_of, write_out
 from search.cli.definition import definition_of
 from search.cli.shares import INTERRUPTED, Shares
 from search.cli.worker import work_on
@@ -105,11 +105,7 @@ def command(args: argparse.Namespace) -> int:
     if args.out is not None:
         from search.report.folder import write_search_report
 
-        try:
-            written = write_search_report(board, args.out, same_command(args))
-        except OSError as error:  # one that came of writing does not say where
-            raise OSError(error.errno, error.strerror, str(args.out)) from None
-        say(f"Wrote {', '.join(path.name for path in written)} to {args.out}")
+        write_out(args.out, lambda folder: write_search_report(board, folder, same_command(args)))
     short = opened.finished < definition.trials and definition.timeout is None and opened.plateau() is None
     if args.storage is not None and holds_secret(args.storage):
         say("\nThe password in --storage is not shown: put the URL into OPTUNA_STORAGE, which the next commands name.")

@@ -62,7 +62,7 @@ def render(board: Leaderboard, top: int = 10, width: int | None = None) -> str:
 
 
 def markdown(board: Leaderboard) -> str:
-    """For the note on the study's page in the dashboard."""
+    """For a README, or whoever reads Markdown; the dashboard has a note of its own (`notes`)."""
     shown = [entry for rank, entry in enumerate(board.entries) if rank < 10 or entry.is_linear]
     rows = [
         (entry.name, f"{entry.macro_f1:.4f}", _model(entry), in_a_word(entry.how), entry.token_unit) for entry in shown

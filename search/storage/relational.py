@@ -19,7 +19,7 @@ from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
-from search.storage.rows import Written, read_trial, read_trials, write_trial
+from search.storage.rows import Written, read_study_attributes, read_trial, read_trials, write_trial
 from search.storage.waiting import waits
 
 __all__ = ["Relational", "at_once"]
@@ -165,6 +165,12 @@ class Relational(RDBStorage):
         """As Optuna's."""
         written_down = json.dumps(value)
         self._put(trial_id, lambda written: written.system_attributes.update({key: written_down}))
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's."""
+        with _create_scoped_session(self.scoped_session) as session:
+            models.StudyModel.find_or_raise_by_id(study_id, session)
+            return read_study_attributes(session.connection(), study_id)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """As Optuna's."""

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Select, Table, bindparam, or_, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-__all__ = ["Written", "read_trial", "read_trials", "write_trial"]
+__all__ = ["Written", "read_study_attributes", "read_trial", "read_trials", "write_trial"]
 
 FEW: Final = 400
 """Trials that are named in a question; of more, all rows in between are read."""
@@ -59,6 +59,13 @@ def read_trials(
         found = [row for row in found if row.trial_id > greater_than or row.trial_id in included]
     with _no_collections(len(found) > FEW):
         return _frozen(connection, found)
+
+
+def read_study_attributes(connection: Connection, study_id: int) -> dict[str, Any]:
+    """The system attributes of a study, among which the dashboard keeps the notes of all its trials."""
+    attributes = models.StudySystemAttributeModel
+    found = connection.execute(select(attributes.key, attributes.value_json).where(attributes.study_id == study_id))
+    return {key: json.loads(written) for key, written in found.all()}
 
 
 def read_trial(connection: Connection, trial_id: int) -> FrozenTrial:

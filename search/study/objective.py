@@ -35,7 +35,7 @@ from search.storage.artifacts import TrialArtifacts
 from search.storage.paths import Artifacts
 from search.storage.predictions import keep_predictions
 from search.storage.relational import at_once
-from search.study.origins import IN_WORDS, origins
+from search.study.origins import IN_WORDS, origin_of
 from search.study.outcome import Outcome, Pages
 from search.study.positions import positions
 from search.study.progress import progress_file
@@ -209,7 +209,7 @@ class Objective:
                 if self.space.distributions:  # other values may go together: this trial fails alone
                     raise RuntimeError(str(error)) from None
                 raise
-            origin = origins(trials, {trial.number: trial.params})[trial.number]
+            origin = origin_of(trials, trial.number, trial.params)
             trial.set_user_attr(MODEL, model_in_words(config))
             trial.set_user_attr(KIND, IN_WORDS[origin].of_a_trial)
             keep(trial, CONFIG, config.to_dict())

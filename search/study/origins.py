@@ -4,15 +4,15 @@ They answer different questions. Recipes say what is good elsewhere, and share m
 setting is worth; the same settings again say how much the seed alone does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from optuna.trial import FrozenTrial
 
-from search.study.positions import FINISHED, FIRST, FIXED, ORIGINAL, REPEATS, in_order
+from search.study.positions import FINISHED, FIRST, FIXED, ORIGINAL, REPEATS, in_order, positions
 from search.study.records import CONFIG, told
 
-__all__ = ["IN_WORDS", "Origin", "in_a_word", "origins"]
+__all__ = ["IN_WORDS", "Origin", "in_a_word", "origin_of", "origins"]
 
 Origin = Literal["recipe", "queued", "sampled", "again", "replicate", "outside"]
 
@@ -59,7 +59,7 @@ def in_a_word(origin: Origin | None) -> str:
     return "baseline" if origin is None else IN_WORDS[origin].short
 
 
-def origins(trials: Sequence[FrozenTrial], drawn: Mapping[int, Mapping[str, Any]] | None = None) -> dict[int, Origin]:
+def origins(trials: Sequence[FrozenTrial]) -> dict[int, Origin]:
     """Of each trial, by its number: one that has the settings of an earlier finished one is a replicate of it; of one
     whose score another program told (`optuna tell`) nobody knows what was trained. The others come from a recipe that
     their search begins with, or from the queue, also if they were begun again; from the sampler; or from a sampled
@@ -67,27 +67,35 @@ def origins(trials: Sequence[FrozenTrial], drawn: Mapping[int, Mapping[str, Any]
 
     Args:
         trials: all of a study, in the order of their numbers.
-        drawn: settings of trials that have drawn them since `trials` were read.
     """
     found: dict[int, Origin] = {}
     seen = set()
     recipes = _recipes(trials)
     for trial in in_order(trials):
-        params = (drawn or {}).get(trial.number, trial.params)
-        settings = repr(sorted(params.items()))
+        settings = repr(sorted(trial.params.items()))
         if trial.state in FINISHED and not told(trial, CONFIG):
             found[trial.number] = "outside"
             continue
-        if params and settings in seen:
-            found[trial.number] = "replicate"
-        elif FIXED in trial.system_attrs:
-            original = trial.system_attrs.get(ORIGINAL, trial.number)
-            found[trial.number] = "recipe" if original in recipes else "queued"
-        else:
-            found[trial.number] = "again" if REPEATS in trial.system_attrs else "sampled"
+        is_replicate = trial.params and settings in seen
+        found[trial.number] = "replicate" if is_replicate else _by_itself(trial, recipes)
         if trial.state in FINISHED:
             seen.add(settings)
     return found
+
+
+def origin_of(trials: Sequence[FrozenTrial], number: int, params: Mapping[str, Any]) -> Origin:
+    """The same of one trial, which has drawn `params` since `trials` were read; of ten thousand in milliseconds."""
+    order = positions(trials)
+    earlier = (one for one in trials if order[one.number] < order[number] and one.state in FINISHED)
+    if params and any(one.params == params and told(one, CONFIG) for one in earlier):
+        return "replicate"
+    return _by_itself(trials[number], _recipes(trials))
+
+
+def _by_itself(trial: FrozenTrial, recipes: Collection[int]) -> Origin:
+    if FIXED in trial.system_attrs:
+        return "recipe" if trial.system_attrs.get(ORIGINAL, trial.number) in recipes else "queued"
+    return "again" if REPEATS in trial.system_attrs else "sampled"
 
 
 def _recipes(trials: Sequence[FrozenTrial]) -> set[int]:

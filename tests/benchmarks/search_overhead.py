@@ -24,6 +24,7 @@ from optuna.trial import create_trial
 from search.storage.databases import open_storage
 from search.storage.relational import Relational, at_once
 from search.study.claims import Heartbeat, claim
+from search.study.origins import origin_of
 from search.study.pruner import BehindTheBest
 from search.study.records import (
     CONFIG,
@@ -135,6 +136,7 @@ def main() -> None:
                     moments.append(time.perf_counter())
                     with at_once(trial):
                         space.sample(trial)
+                        origin_of(study.get_trials(deepcopy=False), trial.number, trial.params)
                         keep(trial, CONFIG, {})
                         keep(trial, ENVIRONMENT, {})
                     moments.append(time.perf_counter())

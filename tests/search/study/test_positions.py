@@ -12,7 +12,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.storage.databases import open_storage
 from search.study.claims import begin_again, claim
-from search.study.origins import origins
+from search.study.origins import origin_of, origins
 from search.study.positions import FIXED, before, begin_with, positions, repeat
 from search.study.pruner import BehindTheBest
 from search.study.records import CONFIG, OURS
@@ -179,8 +179,14 @@ def test_tpe_does_not_see_that_a_trial_stands_under_a_later_number(seed: int) ->
     assert drawn[0] == drawn[1]
 
 
-def of_each(study: optuna.Study, *drawn: dict[int, dict[str, Any]]) -> list[str]:
-    return [origin for _, origin in sorted(origins(study.trials, *drawn).items())]
+def of_each(study: optuna.Study) -> list[str]:
+    found = origins(study.trials)
+    # Asked of one alone, the answer is the same.
+    ours = [trial for trial in study.trials if found[trial.number] != "outside"]
+    assert [origin_of(study.trials, trial.number, trial.params) for trial in ours] == [
+        found[trial.number] for trial in ours
+    ]
+    return [origin for _, origin in sorted(found.items())]
 
 
 def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
@@ -203,7 +209,8 @@ def test_of_a_trial_is_known_where_its_settings_come_from() -> None:
         )
     )
     study.add_trial(create_trial(state=TrialState.RUNNING))
-    assert of_each(study, {7: {"x": 3.0}}) == [*known, "sampled", "replicate"]
+    assert of_each(study) == [*known, "sampled", "sampled"]
+    assert origin_of(study.trials, 7, {"x": 3.0}) == "replicate"
 
 
 def test_recipes_of_earlier_versions_are_those_that_were_queued_first() -> None:
