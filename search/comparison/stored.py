@@ -16,10 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.comparison.ideas import BASELINE, RANDOM
 from search.comparison.setting import PLANNED_LOOKS, arm_and_pair
-from search.storage.attributes import OURS
 from search.storage.databases import OLDER_PAIRS
 from search.study.claims import living
-from search.study.comparisons import BESIDE
+from search.study.comparisons import BESIDE, is_comparison
 from search.study.positions import FINISHED
 from search.study.records import (
     AGAINST_LINEAR,
@@ -34,6 +33,7 @@ from search.study.records import (
     TRIALS,
     as_recorded,
     told,
+    told_of_study,
 )
 from sentiment.models.baselines import LINEAR
 
@@ -134,13 +134,13 @@ def stored(storage: BaseStorage) -> list[Stored]:
 
 def openings_of(whole: Whole) -> int:
     """How often its sealed rows were scored."""
-    looks = [_recorded(study).get(OPENINGS) for study in whole.studies]
+    looks = [told_of_study(study).get(OPENINGS) for study in whole.studies]
     return sum(len(one) for one in looks if isinstance(one, list))
 
 
 def _whole(known_by: str, parts: Sequence[FrozenStudy], found: Container[str]) -> Whole:
     if not _is_main(parts[0]):
-        kind = "search" if FINGERPRINT in _recorded(parts[0]) else "other"
+        kind = "search" if FINGERPRINT in told_of_study(parts[0]) else "other"
         return Whole(known_by, tuple(parts), kind, known_by)
     folder = known_by.removesuffix(OLDER_PAIRS)
     return Whole(known_by if folder in found else folder, tuple(parts), "comparison", folder)
@@ -148,7 +148,7 @@ def _whole(known_by: str, parts: Sequence[FrozenStudy], found: Container[str]) -
 
 def _is_main(study: FrozenStudy) -> bool:
     """Whether a comparison is known by it. In an older one it was made first too, but its mark came later."""
-    return _is_comparison(study) or (study.study_name.endswith(OLDER_PAIRS) and FINGERPRINT in _recorded(study))
+    return is_comparison(study) or (study.study_name.endswith(OLDER_PAIRS) and FINGERPRINT in told_of_study(study))
 
 
 def _is_part(study: FrozenStudy, main: FrozenStudy) -> bool:
@@ -158,20 +158,9 @@ def _is_part(study: FrozenStudy, main: FrozenStudy) -> bool:
     return ours and study.directions == [StudyDirection.MAXIMIZE]
 
 
-def _is_comparison(study: FrozenStudy) -> bool:
-    recorded = _recorded(study).get(COMPARISON)
-    return isinstance(recorded, dict) and "baseline" in recorded
-
-
-def _recorded(study: FrozenStudy) -> dict[str, Any]:
-    """As `search.study.records.told_of_study`, of what was read with all others."""
-    ours = {name.removeprefix(OURS): value for name, value in study.system_attrs.items() if name.startswith(OURS)}
-    return study.user_attrs | ours
-
-
 def _search(whole: Whole, trials: Sequence[FrozenTrial]) -> Stored:
     (study,) = whole.studies
-    recorded = _recorded(study)
+    recorded = told_of_study(study)
     ours = whole.kind == "search"
     completed = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.value is not None]
     if ours:
@@ -201,7 +190,7 @@ def _search(whole: Whole, trials: Sequence[FrozenTrial]) -> Stored:
 
 def _comparison(whole: Whole, trials: Mapping[str, Sequence[FrozenTrial]]) -> Stored:
     main = whole.names[0]
-    recorded = _recorded(whole.studies[0])
+    recorded = told_of_study(whole.studies[0])
     every = [trial for of_part in trials.values() for trial in of_part]
     known = [trial for trial in trials[main] if trial.state == TrialState.COMPLETE]
     others = [name for name in trials if name != main and not name.endswith(RANDOM_DRAWS)]

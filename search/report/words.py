@@ -11,12 +11,14 @@ from sentiment.models.baselines import LINEAR
 
 __all__ = [
     "FEW_SEARCHES",
-    "WORTH_SAYING",
     "against_linear",
+    "collapsed_by_padding",
     "collapsed_unevenly",
-    "compared",
+    "diverged",
+    "exaggerated",
     "heading",
     "last_word",
+    "payers",
     "remarks",
     "standing_of",
     "unsteady_references",
@@ -132,27 +134,27 @@ def _advised(idea: IdeaResult) -> str:
 
 
 def _payers(found: Results) -> list[str]:
-    payers = [
-        f"{idea.name} costs '{name}' {points(-difference.mean)}"
+    parts = [f"{idea} costs '{name}' {points(-mean)}" for idea, name, mean in payers(found)]
+    return [f"Classes that pay for a gain: {'; '.join(parts)}."] if parts else []
+
+
+def payers(found: Results) -> list[tuple[str, str, float]]:
+    """The idea, the class that pays for its gain, and the difference of that class's F1, which is below zero."""
+    return [
+        (idea.name, name, difference.mean)
         for idea in found.ideas
         for name, difference in idea.per_class.items()
         if difference.high < 0 and idea.decision.verdict == "improves"
     ]
-    return [f"Classes that pay for a gain: {'; '.join(payers)}."] if payers else []
 
 
 def _collapsed(found: Results) -> list[str]:
     """How often, under which padding, and under which optimizer; and where an interval must not be trusted."""
+    words_of = {"as_written": "with padding as written", "masked": "with padding masked"}
     sentences = []
-    for padding, word in (("as_written", "with padding as written"), ("masked", "with padding masked")):
-        kinds = [kind for kind in found.collapse if kind.padding == padding]
-        parts = []
-        for optimizer in sorted({kind.optimizer for kind in kinds}):
-            of_kind = [kind for kind in kinds if kind.optimizer == optimizer]
-            collapsed, trainings = sum(k.collapsed for k in of_kind), sum(k.trainings for k in of_kind)
-            parts.append(f"{optimizer} {collapsed} of {trainings}")
-        if parts and any(kind.collapsed for kind in found.collapse):
-            sentences.append(f"{word}: {', '.join(parts)}")
+    for padding, optimizers in collapsed_by_padding(found).items():
+        parts = (f"{name} {collapsed} of {trainings}" for name, (collapsed, trainings) in optimizers.items())
+        sentences.append(f"{words_of[padding]}: {', '.join(parts)}")
     made = [f"Trainings that collapsed into one class, {'; '.join(sentences)}."] if sentences else []
     if uneven := collapsed_unevenly(found):
         made.append(
@@ -165,6 +167,20 @@ def _collapsed(found: Results) -> list[str]:
             "does is part of every difference from it, and few pairs know little of that."
         )
     return made
+
+
+def collapsed_by_padding(found: Results) -> dict[str, dict[str, tuple[int, int]]]:
+    """By padding and optimizer how many trainings collapsed, and of how many; nothing where none did."""
+    counts: dict[str, dict[str, tuple[int, int]]] = {}
+    if not any(kind.collapsed for kind in found.collapse):
+        return counts
+    for padding in ("as_written", "masked"):
+        kinds = [kind for kind in found.collapse if kind.padding == padding]
+        for optimizer in sorted({kind.optimizer for kind in kinds}):
+            of_kind = [kind for kind in kinds if kind.optimizer == optimizer]
+            counted = sum(kind.collapsed for kind in of_kind), sum(kind.trainings for kind in of_kind)
+            counts.setdefault(padding, {})[optimizer] = counted
+    return counts
 
 
 def collapsed_unevenly(found: Results) -> list[str]:
@@ -184,14 +200,18 @@ def unsteady_references(found: Results) -> list[ArmScore]:
 
 
 def _diverged(found: Results) -> list[str]:
-    scores = (found.baseline, *(idea.score for idea in found.ideas))
-    named = [f"{score.name} {score.diverged} of {score.trainings}" for score in scores if score.diverged]
+    named = [f"{score.name} {score.diverged} of {score.trainings}" for score in diverged(found)]
     if not named:
         return []
     return [
         f"Trainings that diverged, their loss or weights beyond all bounds: {'; '.join(named)}. Each counts with its "
         f"best checkpoint before that; without one, as a {found.kind} that says nothing."
     ]
+
+
+def diverged(found: Results) -> list[ArmScore]:
+    """The arms of which a training diverged."""
+    return [score for score in (found.baseline, *(idea.score for idea in found.ideas)) if score.diverged]
 
 
 def _relabelled(found: Results) -> list[str]:
@@ -205,19 +225,25 @@ def _relabelled(found: Results) -> list[str]:
 
 
 def _exaggerated(found: Results) -> list[str]:
-    """Of what improves, and is not far beyond doubt, what is probably left."""
     parts = [
-        f"{name} {points(seen)}, of which probably {points(seen - more)} is left"
-        for name, decision in compared(found)
-        for seen, more in ((decision.difference.mean, decision.exaggeration),)
-        if more is not None and more >= WORTH_SAYING * seen
+        f"{name} {points(seen)}, of which probably {points(left)} is left" for name, seen, left in exaggerated(found)
     ]
     if not parts:
         return []
     return [f"Found, and therefore exaggerated, since a smaller one would have been missed: {'; '.join(parts)}."]
 
 
-def compared(found: Results) -> list[tuple[str, Decision]]:
+def exaggerated(found: Results) -> list[tuple[str, float, float]]:
+    """Of what improves, and is not far beyond doubt, the difference that was found and what is probably left of it."""
+    return [
+        (name, seen, seen - more)
+        for name, decision in _compared(found)
+        for seen, more in ((decision.difference.mean, decision.exaggeration),)
+        if more is not None and more >= WORTH_SAYING * seen
+    ]
+
+
+def _compared(found: Results) -> list[tuple[str, Decision]]:
     """All that was compared, by name."""
     steps = [(f"{idea.name} over {idea.against}", idea.step) for idea in found.ideas if idea.step is not None]
     linear = (found.linear.name, found.linear.decision)

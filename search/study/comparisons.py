@@ -8,6 +8,7 @@ from typing import Final
 
 import optuna
 from optuna.storages import BaseStorage
+from optuna.study._frozen import FrozenStudy
 
 from search.storage.databases import OLDER_PAIRS, no_search
 from search.study.records import COMPARISON, told_of_study
@@ -19,7 +20,7 @@ BESIDE: Final = ": "
 """Between the name of a comparison and that of one of its other studies; no search has it in its name."""
 
 
-def is_comparison(study: optuna.Study) -> bool:
+def is_comparison(study: optuna.Study | FrozenStudy) -> bool:
     """Whether a study is a comparison itself: what it found stands in it. One that tunes an arm is not."""
     recorded = told_of_study(study).get(COMPARISON)
     return isinstance(recorded, dict) and "baseline" in recorded

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import optuna
+from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from search.storage.attributes import OURS, keep, told
@@ -183,10 +184,13 @@ def model_in_words(config: Config) -> str:
     return visible(config.title.replace("`", ""))
 
 
-def told_of_study(study: optuna.Study) -> dict[str, Any]:
+def told_of_study(study: optuna.Study | FrozenStudy) -> dict[str, Any]:
     """What is on record of a study, by the names above, wherever it is stored; in older studies all of it is among its
     user attributes."""
-    kept = study._storage.get_study_system_attrs(study._study_id)
+    if isinstance(study, FrozenStudy):  # read with all others
+        kept = study.system_attrs
+    else:
+        kept = study._storage.get_study_system_attrs(study._study_id)
     ours = {name.removeprefix(OURS): value for name, value in kept.items() if name.startswith(OURS)}
     return study.user_attrs | ours
 

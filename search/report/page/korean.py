@@ -9,9 +9,11 @@ from search.comparison.results import Results
 from search.report.points import end, points
 from search.report.words import (
     FEW_SEARCHES,
-    WORTH_SAYING,
+    collapsed_by_padding,
     collapsed_unevenly,
-    compared,
+    diverged,
+    exaggerated,
+    payers,
     standing_of,
     unsteady_references,
 )
@@ -157,36 +159,21 @@ def remarks(found: Results) -> list[str]:
 
 
 def _exaggerated(found: Results) -> list[str]:
-    parts = [
-        f"{name} {points(seen)}점 중 남는 것은 아마 {points(seen - more)}점"
-        for name, decision in compared(found)
-        for seen, more in ((decision.difference.mean, decision.exaggeration),)
-        if more is not None and more >= WORTH_SAYING * seen
-    ]
+    parts = [f"{name} {points(seen)}점 중 남는 것은 아마 {points(left)}점" for name, seen, left in exaggerated(found)]
     return [f"더 작았다면 발견되지 않았을 차이이므로 실제보다 커 보입니다: {'; '.join(parts)}."] if parts else []
 
 
 def _payers(found: Results) -> list[str]:
-    payers = [
-        f"{idea.name}, '{name}' {points(difference.mean)}점"
-        for idea in found.ideas
-        for name, difference in idea.per_class.items()
-        if difference.high < 0 and idea.decision.verdict == "improves"
-    ]
-    return [f"향상의 대가를 치르는 클래스: {'; '.join(payers)}."] if payers else []
+    parts = [f"{idea}, '{name}' {points(mean)}점" for idea, name, mean in payers(found)]
+    return [f"향상의 대가를 치르는 클래스: {'; '.join(parts)}."] if parts else []
 
 
 def _collapsed(found: Results) -> list[str]:
+    words_of = {"as_written": "패딩을 글에 적힌 그대로 둔 경우", "masked": "패딩을 가린 경우"}
     sentences = []
-    for padding, word in (("as_written", "패딩을 글에 적힌 그대로 둔 경우"), ("masked", "패딩을 가린 경우")):
-        kinds = [kind for kind in found.collapse if kind.padding == padding]
-        parts = []
-        for optimizer in sorted({kind.optimizer for kind in kinds}):
-            of_kind = [kind for kind in kinds if kind.optimizer == optimizer]
-            collapsed, trainings = sum(k.collapsed for k in of_kind), sum(k.trainings for k in of_kind)
-            parts.append(f"{optimizer} {trainings}회 중 {collapsed}회")
-        if parts and any(kind.collapsed for kind in found.collapse):
-            sentences.append(f"{word} {', '.join(parts)}")
+    for padding, optimizers in collapsed_by_padding(found).items():
+        parts = (f"{name} {trainings}회 중 {collapsed}회" for name, (collapsed, trainings) in optimizers.items())
+        sentences.append(f"{words_of[padding]} {', '.join(parts)}")
     made = [f"한 클래스로만 답하게 된 학습: {'; '.join(sentences)}."] if sentences else []
     if uneven := collapsed_unevenly(found):
         made.append(
@@ -202,8 +189,7 @@ def _collapsed(found: Results) -> list[str]:
 
 
 def _diverged(found: Results) -> list[str]:
-    scores = (found.baseline, *(idea.score for idea in found.ideas))
-    named = [f"{score.name} {score.trainings}회 중 {score.diverged}회" for score in scores if score.diverged]
+    named = [f"{score.name} {score.trainings}회 중 {score.diverged}회" for score in diverged(found)]
     if not named:
         return []
     return [
